@@ -1,0 +1,64 @@
+// The scalar functions of the runtime: one list for fusion, lowering, interpreter and kernels.
+//
+// The numbers are part of the program format; the C++ enums are generated from here.
+
+/** f(x) with up to two parameters. `alpha`/`beta` are those of the ONNX operator unless said. */
+export const UNARY = {
+  identity: 0,
+  relu: 1,
+  /** x < 0 ? alpha*x : x */
+  leakyRelu: 2,
+  /** min(max(x, alpha), beta) */
+  clip: 3,
+  tanh: 4,
+  sigmoid: 5,
+  /** max(0, min(1, alpha*x + beta)) */
+  hardSigmoid: 6,
+  /** x * max(0, min(1, x/6 + 0.5)) */
+  hardSwish: 7,
+  /** x < 0 ? alpha*(exp(x)-1) : x */
+  elu: 8,
+  exp: 9,
+  log: 10,
+  sqrt: 11,
+  abs: 12,
+  neg: 13,
+  reciprocal: 14,
+  floor: 15,
+  ceil: 16,
+  erf: 17,
+  softplus: 18,
+  /** alpha*x + beta */
+  affine: 19,
+  /** PRelu with a per-channel slope; only as the activation of an epilogue. */
+  prelu: 20,
+} as const;
+
+/** f(a, b), elementwise with broadcasting. prelu: a < 0 ? a*b : a. */
+export const BINARY = {
+  add: 0,
+  sub: 1,
+  mul: 2,
+  div: 3,
+  min: 4,
+  max: 5,
+  pow: 6,
+  prelu: 7,
+} as const;
+
+export const REDUCE = {mean: 0, sum: 1, max: 2, min: 3} as const;
+export const POOL = {max: 0, average: 1} as const;
+
+export type UnaryFunction = keyof typeof UNARY;
+export type BinaryFunction = keyof typeof BINARY;
+export type ReduceFunction = keyof typeof REDUCE;
+export type PoolFunction = keyof typeof POOL;
+
+/** A unary function with its parameters bound. */
+export interface Activation {
+  readonly fn: UnaryFunction;
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+export const IDENTITY: Activation = {fn: 'identity', alpha: 0, beta: 0};

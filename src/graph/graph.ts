@@ -1,0 +1,105 @@
+// The graph: what the model computes, with every shape known and every constant folded.
+//
+// Built from the decoded model in one forward pass (`build.ts`); rewritten by pure passes
+// (`fuse.ts` and friends). Values are named by strings, as in ONNX. All shapes are the logical ONNX shapes
+// (NCHW for maps); how a value lies in memory is decided later, by `layout.ts`.
+
+import type {DataType, Tensor} from '../onnx/model.js';
+import type {Activation, BinaryFunction, PoolFunction, ReduceFunction} from './functions.js';
+
+export interface Value {
+  readonly name: string;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Geometry of a convolution over `kernel.length` spatial axes (1 or 2).
+ *
+ * Pads are resolved (auto_pad and output_shape are gone) and may be negative. For a transposed
+ * convolution the output size is stated by the output value; padEnd is implied by it.
+ */
+export interface ConvGeometry {
+  readonly transposed: boolean;
+  readonly groups: number;
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly padBegin: readonly number[];
+}
+
+/** Work done on the accumulated result before it is written: act(acc + bias + residual). */
+export interface Epilogue {
+  /** Name of a value with the shape of the output, added before the activation. */
+  readonly residual?: string;
+  readonly activation: Activation;
+  /** Per-channel slopes [C] when activation.fn is 'prelu'. */
+  readonly slope?: Float32Array;
+}
+
+/** One step of a fused elementwise chain; operands are input indices or earlier results. */
+export interface ChainOp {
+  readonly fn: {readonly kind: 'unary'; readonly activation: Activation} | {readonly kind: 'binary'; readonly fn: BinaryFunction};
+  /** 0..inputs-1 name the inputs of the chain; inputs+k names the result of step k. */
+  readonly a: number;
+  readonly b: number;
+}
+
+/** Operations after import. `inputs[0]` of the node is the data unless said. */
+export type Operation =
+  /** x [N,C,...]; weights as in ONNX: Conv [Cout, Cin/g, K..], ConvTranspose [Cin, Cout/g, K..]; bias [Cout]. */
+  | {readonly op: 'conv'; readonly geometry: ConvGeometry; readonly weights: Float32Array; readonly bias: Float32Array | null; readonly epilogue: Epilogue}
+  /** x [.., K] times a constant [K, N] (row-major) plus bias [N]. */
+  | {readonly op: 'gemm'; readonly weights: Float32Array; readonly bias: Float32Array | null; readonly epilogue: Epilogue}
+  /** inputs a [..,M,K], b [..,K,N], neither constant; batch dims broadcast. */
+  | {readonly op: 'matmul'}
+  | {readonly op: 'chain'; readonly ops: readonly ChainOp[]}
+  | {readonly op: 'instanceNorm'; readonly epsilon: number; readonly scale: Float32Array; readonly bias: Float32Array; readonly epilogue: Epilogue}
+  | {readonly op: 'softmax'; readonly axis: number; readonly log: boolean}
+  | {readonly op: 'pool'; readonly fn: PoolFunction; readonly kernel: readonly number[]; readonly strides: readonly number[]; readonly dilations: readonly number[]; readonly padBegin: readonly number[]; readonly padEnd: readonly number[]; readonly countIncludePad: boolean}
+  /** axes are sorted and non-negative; the output shape says whether they were kept. */
+  | {readonly op: 'reduce'; readonly fn: ReduceFunction; readonly axes: readonly number[]}
+  /** One entry per axis of x: out[i] = sum_t weights[i*taps+t] * x[indices[i*taps+t]]. Identity axes have taps 0. */
+  | {readonly op: 'resize'; readonly axes: readonly ResizeAxis[]}
+  | {readonly op: 'reshape'}
+  | {readonly op: 'transpose'; readonly perm: readonly number[]}
+  | {readonly op: 'expand'}
+  | {readonly op: 'concat'; readonly axis: number}
+  /** Per axis: start and step (step may be negative); sizes are those of the output. */
+  | {readonly op: 'slice'; readonly starts: readonly number[]; readonly steps: readonly number[]}
+  | {readonly op: 'pad'; readonly mode: 'constant' | 'reflect' | 'edge' | 'wrap'; readonly begin: readonly number[]; readonly end: readonly number[]; readonly value: number}
+  /** out[.., i, ..] = x[.., indices[i], ..]; the indices are constant. */
+  | {readonly op: 'gather'; readonly axis: number; readonly indices: readonly number[]};
+
+/** Separable resampling of one axis; taps = 0 means the axis is copied as it is. */
+export interface ResizeAxis {
+  readonly taps: number;
+  readonly indices: Int32Array;
+  readonly weights: Float32Array;
+}
+
+export interface Node {
+  /** The ONNX node's name (or its first output), for messages and explain. */
+  readonly name: string;
+  readonly operation: Operation;
+  readonly inputs: readonly string[];
+  readonly output: string;
+}
+
+/** Nodes in an order in which every input is defined before its use. */
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly values: ReadonlyMap<string, Value>;
+  /** Constants that nodes read at run time (operands of chains, concat parts, ...). */
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly inputs: readonly string[];
+  /** The graph's output values, under the names the caller uses. */
+  readonly outputs: readonly GraphOutput[];
+}
+
+export interface GraphOutput {
+  /** The name in the ONNX file. */
+  readonly name: string;
+  /** The value that holds it; differs from `name` when an Identity was removed. */
+  readonly value: string;
+}

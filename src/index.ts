@@ -1,0 +1,1 @@
+export {UntangleError} from './errors.js';

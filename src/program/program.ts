@@ -1,0 +1,81 @@
+// A program: the flat, portable result of compiling, as bytes and as decoded tables.
+
+import type {Command} from './commands.js';
+import type {Counts, Region} from '../schedule/steps.js';
+import type {ChainOp} from '../graph/graph.js';
+
+/** An input or output as the caller sees it; shape in ONNX order (NCHW). */
+export interface Port {
+  readonly name: string;
+  readonly dtype: 'float32';
+  readonly shape: readonly number[];
+}
+
+/** One line of explain: what a command is and what it costs. */
+export interface CommandInfo extends Counts {
+  readonly op: string;
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly schedule: string;
+  /** Byte offset of the output in the arena; -1 when it is written straight into an output. */
+  readonly arenaOffset: number;
+}
+
+export interface Totals extends Counts {
+  readonly arenaPeakBytes: number;
+  readonly weightsBytes: number;
+  /** Everything a session holds: arena, weights, tables, workspace and outputs. */
+  readonly totalBytes: number;
+}
+
+export interface Baselines {
+  readonly zeroInsertIm2col: Totals;
+  readonly zeroInsertDirect: Totals;
+  readonly gemmCol2im: Totals;
+}
+
+/** What explain shows; stored as JSON in the metadata section, never read by the executor. */
+export interface Explanation {
+  readonly model: string;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly commands: readonly CommandInfo[];
+  readonly totals: Totals;
+  readonly baselines: Baselines;
+  /** Per convolution: counts of the three baselines, in command order (index into commands). */
+  readonly convolutions: readonly {
+    readonly command: number;
+    readonly weightsBytes: number;
+    readonly zeroInsertIm2col: Counts;
+    readonly zeroInsertDirect: Counts;
+    readonly gemmCol2im: Counts;
+  }[];
+}
+
+/** A view record after decoding: strides in elements. */
+export interface ViewRecord {
+  readonly slot: number;
+  readonly offsetBytes: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** The decoded tables of a validated program; constants are a view of the file's bytes. */
+export interface DecodedProgram {
+  readonly arenaBytes: number;
+  readonly constants: Float32Array;
+  readonly inputs: readonly {readonly offsetBytes: number; readonly elements: number}[];
+  readonly outputs: readonly {readonly elements: number}[];
+  readonly views: readonly ViewRecord[];
+  readonly commands: readonly Command[];
+  readonly regions: readonly Region[];
+  readonly ops: readonly ChainOp[];
+  readonly indices: Int32Array;
+  readonly explanation: Explanation;
+}
+
+/** A compiled model; `bytes` is the file. */
+export interface Program {
+  readonly bytes: Uint8Array;
+  readonly explanation: Explanation;
+}

@@ -1,0 +1,35 @@
+// The native addon's shape: declared once, here. The C++ side is native/addon.
+
+export interface CpuInfo {
+  /** The instruction set in use: UNTANGLE_ISA, or the best available. */
+  readonly isa: string;
+  readonly available: readonly string[];
+}
+
+/** A loaded program with its memory. Not thread-safe; one run at a time (the caller queues). */
+export interface NativeSession {
+  /**
+   * Copies `inputs` (one Float32Array per input) into the arena on the calling thread, then executes on a worker thread, writing
+   * `outputs` (one Float32Array per output, sizes already checked). Rejects with {code: 'ERR_ABORTED'} after abort().
+   */
+  run(inputs: readonly Float32Array[], outputs: readonly Float32Array[], profile: boolean): Promise<{ms: number; commandMs: Float64Array | null}>;
+  /** Ends the run in flight between two tiles; harmless when none is. */
+  abort(): void;
+  /** Frees everything; a run in flight is aborted first and its promise rejects. */
+  dispose(): void;
+}
+
+export interface Addon {
+  /** The hash of the format tables the addon was built with. */
+  formatHash(): string;
+  cpuInfo(): CpuInfo;
+  /**
+   * Validates `program` again in C++, allocates arena and constants once, starts threads.
+   * @throws {code, message} ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY
+   */
+  open(program: Uint8Array, threads: number): NativeSession;
+  /** Bytes the executor needs besides arena, constants and outputs: tables and per-thread workspace. */
+  workspaceBytes(threads: number): number;
+  /** Peak of the FMA units, GFLOP/s, and read bandwidth, GB/s, over `threads` threads; about 200 ms. */
+  measure(threads: number): {gflops: number; readGbs: number};
+}

@@ -1,0 +1,220 @@
+// The schedule: a list of steps over views of buffers, in execution order.
+//
+// Produced by `lower/`, placed by `arena.ts`, encoded by `program/encode.ts`. A step says exactly what will
+// run and what it touches; nothing after this file decides anything.
+
+
+import type {Activation, PoolFunction, ReduceFunction} from '../graph/functions.js';
+import type {ChainOp} from '../graph/graph.js';
+
+/** Where a buffer lives. Arena buffers get their offset from `arena.ts`. */
+export type Storage = {readonly kind: 'arena'} | {readonly kind: 'constant'} | {readonly kind: 'output'; readonly index: number};
+
+/** A block of memory; `elements` f32 each. */
+export interface Buffer {
+  readonly id: number;
+  readonly storage: Storage;
+  readonly elements: number;
+  /** The contents, for constants. */
+  readonly data?: Float32Array;
+}
+
+/**
+ * A strided window on a buffer: element i lies at offset + sum(i[d] * strides[d]), in elements.
+ *
+ * Strides may be 0 (broadcast) or negative (reversed). Rank is 1 to 6. Maps are [N, H, W, C].
+ */
+export interface View {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** act(acc + bias + residual); `residual` has the shape of y. */
+export interface StepEpilogue {
+  readonly bias: View | null;
+  readonly residual: View | null;
+  readonly activation: Activation;
+  /** Per-channel slopes when activation.fn is 'prelu'. */
+  readonly slope: View | null;
+}
+
+/** A kernel element of a region: input pixel = in + q*inStep + (dy, dx); weights row = k. */
+export interface RegionTap {
+  readonly dy: number;
+  readonly dx: number;
+  /** First row of this tap in the packed weights' k axis (rows of PANEL floats). */
+  readonly k: number;
+}
+
+/**
+ * A rectangle of outputs that share one list of taps.
+ *
+ * Output pixel (qy, qx), 0 <= q < count, is y[out + q*outStep]; it reads x[in + q*inStep + tap].
+ */
+export interface Region {
+  readonly outY: number;
+  readonly outX: number;
+  readonly outStepY: number;
+  readonly outStepX: number;
+  readonly countY: number;
+  readonly countX: number;
+  readonly inY: number;
+  readonly inX: number;
+  readonly inStepY: number;
+  readonly inStepX: number;
+  readonly taps: readonly RegionTap[];
+  /** Input channels per tap: inChannels/groups, or a run of taps merged into one (contiguous in x). */
+  readonly kc: number;
+  /** Some tap may fall outside the input: such reads count as zero. */
+  readonly padded: boolean;
+  /** Some output may fall outside y: such writes are dropped (KS's surplus, fused phases' crop). */
+  readonly cropped: boolean;
+  /** Sweep tap by tap, each clipped to the input and accumulated in y (HUGE2), instead of in registers. */
+  readonly perTap: boolean;
+}
+
+interface StepBase {
+  /** The node's name, for explain and messages. */
+  readonly name: string;
+  /** The chosen candidate's name for convolutions; '' elsewhere. */
+  readonly schedule: string;
+  readonly counts: Counts;
+}
+
+/** Exact counts of one step: multiply-accumulates and bytes at arena level (see docs/01-architecture.md, Counting). */
+export interface Counts {
+  readonly macs: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+export interface GemmTapsStep extends StepBase {
+  readonly op: 'gemmTaps';
+  /** [N, H, W, Cin] with channel stride 1. */
+  readonly x: View;
+  /** [N, OH, OW, Cout] with channel stride 1. */
+  readonly y: View;
+  /** Packed [groups][panels][kTotal][PANEL]; a flat view. */
+  readonly weights: View;
+  readonly kTotal: number;
+  readonly groups: number;
+  /** Output phases held side by side in the GEMM's N: columns are [fusedY][fusedX][Cout/groups]. 1 and 1 normally. */
+  readonly fusedY: number;
+  readonly fusedX: number;
+  readonly regions: readonly Region[];
+  readonly epilogue: StepEpilogue;
+}
+
+/** One weight per tap and channel, [kTotal][C]. Region.kc is 1 and tap.k the weights' row. */
+export interface DepthwiseStep extends StepBase {
+  readonly op: 'depthwise';
+  readonly x: View;
+  readonly y: View;
+  readonly weights: View;
+  readonly regions: readonly Region[];
+  readonly epilogue: StepEpilogue;
+}
+
+/** A fused chain of scalar functions; every input view has the shape of y (broadcast by stride 0). */
+export interface ElementwiseStep extends StepBase {
+  readonly op: 'elementwise';
+  readonly inputs: readonly View[];
+  readonly y: View;
+  readonly ops: readonly ChainOp[];
+}
+
+/** y = x, same shape, any strides: transposes, gathers of slices, borders of pads, concat parts. */
+export interface CopyStep extends StepBase {
+  readonly op: 'copy';
+  readonly x: View;
+  readonly y: View;
+}
+
+export interface FillStep extends StepBase {
+  readonly op: 'fill';
+  readonly y: View;
+  readonly value: number;
+}
+
+/** x, y [N, H, W, C]. */
+export interface PoolStep extends StepBase {
+  readonly op: 'pool';
+  readonly x: View;
+  readonly y: View;
+  readonly fn: PoolFunction;
+  readonly kernel: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly padBegin: readonly [number, number];
+  readonly padEnd: readonly [number, number];
+  readonly countIncludePad: boolean;
+}
+
+/** x has the dims of y first, then the reduced ones. */
+export interface ReduceStep extends StepBase {
+  readonly op: 'reduce';
+  readonly x: View;
+  readonly y: View;
+  readonly fn: ReduceFunction;
+}
+
+/** Instance normalisation of x [N, H, W, C] over H, W; epilogue.bias is the shift, `scale` the factor. */
+export interface NormalizeStep extends StepBase {
+  readonly op: 'normalize';
+  readonly x: View;
+  readonly y: View;
+  readonly scale: View;
+  readonly epsilon: number;
+  /** [NORMALIZE_CHUNKS * 2 + 2, N, C] partial sums: scratch in the arena. */
+  readonly scratch: View;
+  readonly epilogue: StepEpilogue;
+}
+
+/** Over the last dim of the views. */
+export interface SoftmaxStep extends StepBase {
+  readonly op: 'softmax';
+  readonly x: View;
+  readonly y: View;
+  readonly log: boolean;
+}
+
+/** x, y [N, H, W, C]; per axis `taps` indices and weights per output row (column). */
+export interface ResizeStep extends StepBase {
+  readonly op: 'resize';
+  readonly x: View;
+  readonly y: View;
+  readonly tapsY: number;
+  readonly tapsX: number;
+  readonly indicesY: Int32Array;
+  readonly indicesX: Int32Array;
+  readonly weightsY: View;
+  readonly weightsX: View;
+}
+
+/** [B, M, K] x [B, K, N] -> [B, M, N]. */
+export interface MatmulStep extends StepBase {
+  readonly op: 'matmul';
+  readonly a: View;
+  readonly b: View;
+  readonly y: View;
+}
+
+/** y[i, j, k] = x[i, indices[j], k]; all rank 3. */
+export interface GatherStep extends StepBase {
+  readonly op: 'gather';
+  readonly x: View;
+  readonly y: View;
+  readonly indices: Int32Array;
+}
+
+export type Step =
+  | GemmTapsStep | DepthwiseStep | ElementwiseStep | CopyStep | FillStep | PoolStep | ReduceStep
+  | NormalizeStep | SoftmaxStep | ResizeStep | MatmulStep | GatherStep;
+
+/** Columns of one weight panel: 16 f32 = one AVX-512 register, two AVX2, four NEON. */
+export const PANEL = 16;
+
+/** Fixed split of a map for normalisation, so that sums do not depend on the thread count. */
+export const NORMALIZE_CHUNKS = 16;
