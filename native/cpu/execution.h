@@ -1,0 +1,85 @@
+// What a command sees while it runs: the validated program, the memory it may touch, the threads.
+//
+// Nothing here knows Node. Everything is set up at open; running allocates nothing.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "native/cpu/thread_pool.h"
+#include "native/program/format.h"
+
+namespace untangle {
+
+struct Kernels;  // native/cpu/kernels/kernels.h: function pointers of the chosen instruction set
+
+/// A validated program's tables; all spans point into memory owned by the session.
+struct Program {
+  std::span<const BindingRecord> bindings;  // inputs, then outputs
+  std::span<const ViewRecord> views;
+  std::span<const std::byte> commands;  // kCommandBytes each
+  std::span<const RegionRecord> regions;
+  std::span<const TapRecord> taps;
+  std::span<const OpRecord> ops;
+  std::span<const int32_t> indices;
+  std::span<const float> constants;
+  uint32_t input_count;
+  uint32_t output_count;
+  uint32_t arena_bytes;
+};
+
+/// Scratch of one thread, 64-byte aligned; kWorkspaceBytes long.
+inline constexpr size_t kWorkspaceBytes = 256 * 1024;
+
+/// One run. `pool.parallel_for` is the only way to use more than one thread.
+struct Execution {
+  const Program& program;
+  std::byte* arena;
+  float* const* outputs;       // one per output binding
+  std::byte* const* workspace;  // one per thread of the pool
+  ThreadPool& pool;
+  const Kernels& kernels;
+  const std::atomic<bool>& aborted;
+};
+
+/// A view resolved to memory: element (i0..i5) is data[sum(i*stride)].
+struct ResolvedView {
+  float* data;  // constants are never written: the validator refuses such programs
+  uint32_t rank;
+  const uint32_t* dims;    // 6, unused 1
+  const int32_t* strides;  // 6, in elements, unused 0
+};
+
+/// Resolves a view index; `index` must not be kNone.
+inline ResolvedView resolve(const Execution& run, uint32_t index) {
+  const ViewRecord& view = run.program.views[index];
+  std::byte* base = view.slot == kSlotArena ? run.arena
+                    : view.slot == kSlotConstants
+                        ? const_cast<std::byte*>(
+                              reinterpret_cast<const std::byte*>(run.program.constants.data()))
+                        : reinterpret_cast<std::byte*>(run.outputs[view.slot - kSlotFirstOutput]);
+  return {reinterpret_cast<float*>(base + view.offset_bytes), view.rank, &view.dim0, &view.stride0};
+}
+
+// One function per command; cpu/<command>.cc.
+void run_gemm_taps(const GemmTapsCommand& command, const Execution& run);
+void run_depthwise(const DepthwiseCommand& command, const Execution& run);
+void run_elementwise(const ElementwiseCommand& command, const Execution& run);
+void run_copy(const CopyCommand& command, const Execution& run);
+void run_fill(const FillCommand& command, const Execution& run);
+void run_pool(const PoolCommand& command, const Execution& run);
+void run_reduce(const ReduceCommand& command, const Execution& run);
+void run_normalize(const NormalizeCommand& command, const Execution& run);
+void run_softmax(const SoftmaxCommand& command, const Execution& run);
+void run_resize(const ResizeCommand& command, const Execution& run);
+void run_matmul(const MatmulCommand& command, const Execution& run);
+void run_gather(const GatherCommand& command, const Execution& run);
+
+/// Runs every command in order. Returns false when `aborted` was set before the end.
+/// `command_ms`, when not null, receives the time of each command.
+bool execute(const Execution& run, double* command_ms);
+
+}  // namespace untangle
