@@ -1,0 +1,30 @@
+// One number for the whole program format: any change of a table changes it.
+//
+// The header of every program carries it, the addon is built with it, and both are compared at load.
+
+import {BINARY, POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {NORMALIZE_CHUNKS, PANEL} from '../schedule/steps.js';
+import {BINDING, COMMANDS, COMMAND_WORDS, HEADER, MAGIC, NONE, RECORDS, REGION_FLAGS, SECTIONS, SLOT} from './commands.js';
+
+/** The text that is hashed: every table of the format as JSON, in source order. */
+export function formatTables(): string {
+  return JSON.stringify({
+    magic: MAGIC, commandWords: COMMAND_WORDS, none: NONE, panel: PANEL, normalizeChunks: NORMALIZE_CHUNKS,
+    slots: SLOT, regionFlags: REGION_FLAGS, commands: COMMANDS, records: RECORDS, binding: BINDING,
+    header: HEADER, sections: SECTIONS, unary: UNARY, binary: BINARY, reduce: REDUCE, pool: POOL,
+  });
+}
+
+/** FNV-1a (32 bits) of the tables: the `formatHash` word of the header. */
+export function formatHash(): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(formatTables())) {
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  }
+  return hash;
+}
+
+/** The hash as eight hexadecimal digits, as the addon reports it and messages show it. */
+export function formatHashHex(hash: number = formatHash()): string {
+  return hash.toString(16).padStart(8, '0');
+}
