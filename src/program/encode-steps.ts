@@ -1,0 +1,155 @@
+// One step of the schedule as the fields of its command.
+
+import type {Activation} from '../graph/functions.js';
+import {POOL, REDUCE, UNARY} from '../graph/functions.js';
+import type {
+  DepthwiseStep,
+  ElementwiseStep,
+  GemmTapsStep,
+  NormalizeStep,
+  PoolStep,
+  ResizeStep,
+  Step,
+  StepEpilogue,
+} from '../schedule/steps.js';
+import {COMMAND_WORDS, COMMANDS, NONE} from './commands.js';
+import {addIndices, addOps, addRegions, addView, type Tables} from './encode-tables.js';
+import {floatBits, toWord} from './words.js';
+
+type Fields = Readonly<Record<string, number>>;
+
+/** The sixteen words of `step`, the `index`-th command; appends what it points at to `tables`. */
+export function encodeStep(tables: Tables, step: Step, index: number): number[] {
+  const fields = stepFields(tables, step);
+  const {opcode, fields: names} = COMMANDS[step.op];
+  const owner = `command ${index} (${step.op})`;
+  const words = names.map((name: string) => toWord(fields[name] ?? Number.NaN, false, owner, name));
+  return [opcode, ...words, ...Array<number>(COMMAND_WORDS - 1 - words.length).fill(0)];
+}
+
+function stepFields(tables: Tables, step: Step): Fields {
+  switch (step.op) {
+    case 'gemmTaps':
+      return gemmTapsFields(tables, step);
+    case 'depthwise':
+      return depthwiseFields(tables, step);
+    case 'elementwise':
+      return elementwiseFields(tables, step);
+    case 'copy':
+      return ends(tables, step);
+    case 'fill':
+      return {y: addView(tables, step.y), valueBits: floatBits(step.value)};
+    case 'pool':
+      return poolFields(tables, step);
+    case 'reduce':
+      return {...ends(tables, step), fn: REDUCE[step.fn]};
+    case 'normalize':
+      return normalizeFields(tables, step);
+    case 'softmax':
+      return {...ends(tables, step), log: Number(step.log)};
+    case 'resize':
+      return resizeFields(tables, step);
+    case 'matmul':
+      return {
+        a: addView(tables, step.a),
+        b: addView(tables, step.b),
+        y: addView(tables, step.y),
+      };
+    case 'gather':
+      return {
+        ...ends(tables, step),
+        indexFirst: addIndices(tables, step.indices),
+        indexCount: step.indices.length,
+      };
+  }
+}
+
+function ends(tables: Tables, step: Extract<Step, {x: unknown}>): Fields {
+  return {x: addView(tables, step.x), y: addView(tables, step.y)};
+}
+
+function activationFields(activation: Activation): Fields {
+  return {
+    activation: UNARY[activation.fn],
+    alphaBits: floatBits(activation.alpha),
+    betaBits: floatBits(activation.beta),
+  };
+}
+
+function epilogueFields(tables: Tables, epilogue: StepEpilogue): Fields {
+  return {
+    biasView: addView(tables, epilogue.bias),
+    residualView: addView(tables, epilogue.residual),
+    slopeView: addView(tables, epilogue.slope),
+    ...activationFields(epilogue.activation),
+  };
+}
+
+function gemmTapsFields(tables: Tables, step: GemmTapsStep): Fields {
+  const {kTotal, groups, fusedY, fusedX} = step;
+  return {...depthwiseFields(tables, step), kTotal, groups, fusedY, fusedX};
+}
+
+function depthwiseFields(tables: Tables, step: DepthwiseStep | GemmTapsStep): Fields {
+  return {
+    ...ends(tables, step),
+    weightsView: addView(tables, step.weights),
+    ...epilogueFields(tables, step.epilogue),
+    regionFirst: addRegions(tables, step.regions),
+    regionCount: step.regions.length,
+  };
+}
+
+function elementwiseFields(tables: Tables, step: ElementwiseStep): Fields {
+  const inputs: Record<string, number> = {};
+  for (let index = 0; index < Math.max(6, step.inputs.length); index++) {
+    inputs[`in${index}`] = addView(tables, step.inputs[index] ?? null);
+  }
+  return {
+    y: addView(tables, step.y),
+    inputCount: step.inputs.length,
+    ...inputs,
+    opFirst: addOps(tables, step.ops),
+    opCount: step.ops.length,
+  };
+}
+
+function poolFields(tables: Tables, step: PoolStep): Fields {
+  return {
+    ...ends(tables, step),
+    fn: POOL[step.fn],
+    kernelY: step.kernel[0],
+    kernelX: step.kernel[1],
+    strideY: step.strides[0],
+    strideX: step.strides[1],
+    dilationY: step.dilations[0],
+    dilationX: step.dilations[1],
+    padTop: step.padBegin[0],
+    padLeft: step.padBegin[1],
+    padBottom: step.padEnd[0],
+    padRight: step.padEnd[1],
+    countIncludePad: Number(step.countIncludePad),
+  };
+}
+
+function normalizeFields(tables: Tables, step: NormalizeStep): Fields {
+  return {
+    ...ends(tables, step),
+    ...epilogueFields(tables, step.epilogue),
+    scaleView: addView(tables, step.scale),
+    scratchView: addView(tables, step.scratch),
+    epsilonBits: floatBits(step.epsilon),
+  };
+}
+
+function resizeFields(tables: Tables, step: ResizeStep): Fields {
+  return {
+    ...ends(tables, step),
+    tapsY: step.tapsY,
+    tapsX: step.tapsX,
+    indexYFirst: addIndices(tables, step.indicesY),
+    indexXFirst: addIndices(tables, step.indicesX),
+    weightsYView: addView(tables, step.weightsY),
+    weightsXView: addView(tables, step.weightsX),
+  };
+}

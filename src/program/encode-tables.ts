@@ -1,0 +1,163 @@
+// The tables commands point into, built while steps are encoded: equal entries are stored once.
+
+import {UntangleError} from '../errors.js';
+import {BINARY, UNARY} from '../graph/functions.js';
+import type {ChainOp} from '../graph/graph.js';
+import type {Buffer, Region, RegionTap, View} from '../schedule/steps.js';
+import {NONE, RECORDS, REGION_FLAGS, SLOT} from './commands.js';
+import {alignBytes} from './file-layout.js';
+import {floatBits, recordWords, toWord} from './words.js';
+
+/** Growing tables of a program, in words. Encoding appends to them. */
+export interface Tables {
+  readonly buffers: ReadonlyMap<number, Buffer>;
+  readonly offsets: ReadonlyMap<number, number>;
+  readonly view: number[];
+  readonly region: number[];
+  readonly tap: number[];
+  readonly op: number[];
+  readonly indices: number[];
+  /** Byte offset of every constant in use, in order of first use. */
+  readonly constants: Map<Float32Array, number>;
+  /** Index of the entries already stored, by their contents. */
+  readonly seen: Map<string, number>;
+}
+
+export function createTables(
+  buffers: readonly Buffer[],
+  offsets: ReadonlyMap<number, number>,
+): Tables {
+  const byId = new Map(buffers.map(buffer => [buffer.id, buffer]));
+  return {
+    buffers: byId,
+    offsets,
+    view: [],
+    region: [],
+    tap: [],
+    op: [],
+    indices: [],
+    constants: new Map(),
+    seen: new Map(),
+  };
+}
+
+/** Bytes of the constants section: each constant starts at a cache line, the end included. */
+export function constantBytes(tables: Tables): number {
+  let bytes = 0;
+  for (const data of tables.constants.keys()) bytes += alignBytes(data.byteLength);
+  return bytes;
+}
+
+/** Index of the record of `view`; NONE for null. */
+export function addView(tables: Tables, view: View | null): number {
+  if (view === null) return NONE;
+  const owner = `view ${tables.view.length / RECORDS.view.fields.length}`;
+  const {slot, offsetBytes} = placeOf(tables, view.buffer);
+  const fields: Record<string, number> = {
+    slot,
+    offsetBytes: offsetBytes + view.offset * 4,
+    rank: view.shape.length,
+  };
+  for (let axis = 0; axis < 6; axis++) {
+    fields[`dim${axis}`] = view.shape[axis] ?? 1;
+    fields[`stride${axis}`] = view.strides[axis] ?? 0;
+  }
+  const words = recordWords(RECORDS.view, fields, owner);
+  return internRecords(tables, 'view', words);
+}
+
+/** Appends the regions of one step; returns the index of the first. */
+export function addRegions(tables: Tables, regions: readonly Region[]): number {
+  const first = tables.region.length / RECORDS.region.fields.length;
+  regions.forEach((region, index) => {
+    const {taps, padded, cropped, perTap, ...numbers} = region;
+    const flags =
+      (padded ? REGION_FLAGS.padded : 0) |
+      (cropped ? REGION_FLAGS.cropped : 0) |
+      (perTap ? REGION_FLAGS.perTap : 0);
+    const fields = {...numbers, tapFirst: addTaps(tables, taps), tapCount: taps.length, flags};
+    tables.region.push(...recordWords(RECORDS.region, fields, `region ${first + index}`));
+  });
+  return first;
+}
+
+/** Appends the operations of a chain; returns the index of the first. */
+export function addOps(tables: Tables, ops: readonly ChainOp[]): number {
+  const words = ops.flatMap((op, index) => recordWords(RECORDS.op, opFields(op), `op ${index}`));
+  return internRecords(tables, 'op', words);
+}
+
+/** Appends a list of indices; returns the position of the first. */
+export function addIndices(tables: Tables, indices: Int32Array): number {
+  return intern(tables.seen, `indices ${indices}`, () => {
+    const first = tables.indices.length;
+    for (const index of indices) tables.indices.push(toWord(index, true, 'indices', 'index'));
+    return first;
+  });
+}
+
+function opFields(op: ChainOp): Record<string, number> {
+  if (op.fn.kind === 'binary') return {kind: 1, code: BINARY[op.fn.fn], a: op.a, b: op.b};
+  const {fn, alpha, beta} = op.fn.activation;
+  return {
+    kind: 0,
+    code: UNARY[fn],
+    a: op.a,
+    alphaBits: floatBits(alpha),
+    betaBits: floatBits(beta),
+  };
+}
+
+function addTaps(tables: Tables, taps: readonly RegionTap[]): number {
+  const words = taps.flatMap((tap, index) => recordWords(RECORDS.tap, {...tap}, `tap ${index}`));
+  return words.length === 0 ? 0 : internRecords(tables, 'tap', words);
+}
+
+/** Slot of a buffer and where in it the buffer starts. */
+function placeOf(tables: Tables, id: number): {slot: number; offsetBytes: number} {
+  const buffer = tables.buffers.get(id);
+  if (buffer === undefined) throw internal(`a view names buffer ${id}, which does not exist`);
+  switch (buffer.storage.kind) {
+    case 'arena': {
+      const offsetBytes = tables.offsets.get(id);
+      if (offsetBytes === undefined) throw internal(`buffer ${id} has no place in the arena`);
+      return {slot: SLOT.arena, offsetBytes};
+    }
+    case 'constant':
+      return {slot: SLOT.constants, offsetBytes: placeConstant(tables, buffer)};
+    case 'output':
+      return {slot: SLOT.firstOutput + buffer.storage.index, offsetBytes: 0};
+  }
+}
+
+function placeConstant(tables: Tables, buffer: Buffer): number {
+  const {data, elements, id} = buffer;
+  if (data === undefined || data.length !== elements) {
+    throw internal(`constant buffer ${id} has ${data?.length ?? 0} of ${elements} elements`);
+  }
+  const known = tables.constants.get(data);
+  if (known !== undefined) return known;
+  const start = constantBytes(tables);
+  tables.constants.set(data, start);
+  return start;
+}
+
+function internRecords(tables: Tables, kind: 'view' | 'tap' | 'op', words: readonly number[]): number {
+  return intern(tables.seen, `${kind} ${words}`, () => {
+    const first = tables[kind].length / RECORDS[kind].fields.length;
+    for (const word of words) tables[kind].push(word);
+    return first;
+  });
+}
+
+function intern(seen: Map<string, number>, key: string, add: () => number): number {
+  const known = seen.get(key);
+  if (known !== undefined) return known;
+  const index = add();
+  seen.set(key, index);
+  return index;
+}
+
+function internal(detail: string): UntangleError {
+  return new UntangleError('ERR_INTERNAL', [detail]);
+}
