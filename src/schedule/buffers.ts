@@ -1,0 +1,59 @@
+// Buffers while a schedule is being made: every block of memory that steps will name.
+
+import type {Buffer, View} from './steps.js';
+import {denseView, elementCount, identityOrder, type Order} from './view-math.js';
+
+/** What lowering may ask for beyond the views of its operands. */
+export interface StepBuilder {
+  /** A flat view of a constant; equal contents share one buffer. */
+  constant(data: Float32Array): View;
+  /** A flat view of arena memory that one step uses while it runs. */
+  scratch(elements: number): View;
+}
+
+/** The growing list of buffers of a schedule. */
+export interface BufferList extends StepBuilder {
+  readonly all: readonly Buffer[];
+  /** A new arena buffer that holds `shape` densely in the memory order `order`. */
+  arena(shape: readonly number[], order?: Order): View;
+  /** The memory of output `index`, dense in logical order. */
+  output(index: number, shape: readonly number[]): View;
+}
+
+export function createBuffers(): BufferList {
+  const all: Buffer[] = [];
+  const constantsByLength = new Map<number, Buffer[]>();
+
+  const add = (buffer: Omit<Buffer, 'id'>): Buffer => {
+    const added = {id: all.length, ...buffer};
+    all.push(added);
+    return added;
+  };
+
+  const arena = (shape: readonly number[], order: Order = identityOrder(shape.length)) =>
+    denseView(add({storage: {kind: 'arena'}, elements: elementCount(shape)}).id, shape, order);
+
+  return {
+    all,
+    arena,
+    scratch: elements => arena([elements]),
+    output: (index, shape) => denseView(add({storage: {kind: 'output', index}, elements: elementCount(shape)}).id, shape),
+    constant(data) {
+      const sameLength = constantsByLength.get(data.length) ?? [];
+      constantsByLength.set(data.length, sameLength);
+      let buffer = sameLength.find(known => sameBits(known.data!, data));
+      if (buffer === undefined) {
+        buffer = add({storage: {kind: 'constant'}, elements: data.length, data});
+        sameLength.push(buffer);
+      }
+      return denseView(buffer.id, [data.length]);
+    },
+  };
+}
+
+/** Bit equality, so that -0 and NaN keep their meaning. */
+function sameBits(a: Float32Array, b: Float32Array): boolean {
+  const words = (data: Float32Array) => new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const other = words(b);
+  return words(a).every((word, index) => word === other[index]);
+}
