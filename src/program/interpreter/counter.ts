@@ -1,0 +1,69 @@
+// Counting accesses while a program runs: which f32 elements one pass reads and writes.
+//
+// Every element of every memory slot has a stamp. Touching an element whose stamp is not the number of the
+// current pass counts four bytes and sets it. No closed form is used anywhere: this is the ground truth the
+// scheduler's counts are tested against (docs/01-architecture.md, Counting).
+
+import type {Counts} from '../../schedule/steps.js';
+
+const F32_BYTES = 4;
+
+/** Counts distinct elements per pass; every method is a no-op when counting is off. */
+export class AccessCounter {
+  readonly enabled: boolean;
+  readonly #reads: readonly Uint32Array[];
+  readonly #writes: readonly Uint32Array[];
+  #pass = 0;
+  #macs = 0;
+  #readElements = 0;
+  #writtenElements = 0;
+
+  /** `slotElements` are the sizes of the memory slots, in elements. */
+  constructor(slotElements: readonly number[], enabled: boolean) {
+    this.enabled = enabled;
+    const stamps = () => slotElements.map(elements => new Uint32Array(enabled ? elements : 0));
+    this.#reads = stamps();
+    this.#writes = stamps();
+  }
+
+  /** Starts the next pass: every element counts again. */
+  beginPass(): void {
+    this.#pass++;
+  }
+
+  addMacs(macs: number): void {
+    this.#macs += macs;
+  }
+
+  /** Reads `count` consecutive elements from `start`. */
+  read(slot: number, start: number, count: number): void {
+    if (this.enabled) this.#readElements += stampRun(this.#reads[slot]!, start, count, this.#pass);
+  }
+
+  /** Writes `count` consecutive elements from `start`. */
+  write(slot: number, start: number, count: number): void {
+    if (this.enabled) this.#writtenElements += stampRun(this.#writes[slot]!, start, count, this.#pass);
+  }
+
+  /** Returns what was counted since the last call and starts from zero. */
+  take(): Counts {
+    const counts = {
+      macs: this.#macs,
+      readBytes: this.#readElements * F32_BYTES,
+      writtenBytes: this.#writtenElements * F32_BYTES,
+    };
+    this.#macs = this.#readElements = this.#writtenElements = 0;
+    return counts;
+  }
+}
+
+/** Stamps a run of elements and returns how many of them were new in this pass. */
+function stampRun(stamps: Uint32Array, start: number, count: number, pass: number): number {
+  let fresh = 0;
+  for (let index = start; index < start + count; index++) {
+    if (stamps[index] === pass) continue;
+    stamps[index] = pass;
+    fresh++;
+  }
+  return fresh;
+}

@@ -1,0 +1,58 @@
+// A program in plain JavaScript: what every command means, and what it really touches.
+//
+// The native executor is tested against the outputs, the scheduler against the counts. Slow, obvious, and
+// independent of both: only the program format is shared.
+
+import type {Counts} from '../../schedule/steps.js';
+import {type Command, SLOT} from '../commands.js';
+import type {DecodedProgram} from '../program.js';
+import {runDepthwise} from './depthwise.js';
+import {runCopy, runElementwise, runFill, runGather} from './elementwise.js';
+import {runGemmTaps} from './gemm-taps.js';
+import {createMachine, type Machine} from './machine.js';
+import {runMatmul} from './matmul.js';
+import {runNormalize, runReduce, runSoftmax} from './reduce.js';
+import {runPool, runResize} from './windows.js';
+
+export interface InterpretResult {
+  /** One array per output binding. */
+  readonly outputs: readonly Float32Array[];
+  /** What each command did, in order; bytes are 0 when counting is off. */
+  readonly counts: readonly Counts[];
+}
+
+/**
+ * Runs a validated program once.
+ *
+ * @param inputs one array per input binding, with exactly its number of elements
+ * @param options count: recount every access (about twice the time and three times the memory)
+ * @throws RangeError when an input has the wrong length
+ */
+export function interpret(
+  program: DecodedProgram, inputs: readonly Float32Array[], options: {readonly count: boolean},
+): InterpretResult {
+  const machine = createMachine(program, inputs, options.count);
+  const counts = program.commands.map(command => {
+    runCommand(command, machine);
+    return machine.counter.take();
+  });
+  return {outputs: machine.slots.slice(SLOT.firstOutput), counts};
+}
+
+function runCommand(command: Command, machine: Machine): void {
+  switch (command.op) {
+    case 'gemmTaps': return runGemmTaps(command, machine);
+    case 'depthwise': return runDepthwise(command, machine);
+    case 'elementwise': return runElementwise(command, machine);
+    case 'copy': return runCopy(command, machine);
+    case 'fill': return runFill(command, machine);
+    case 'pool': return runPool(command, machine);
+    case 'reduce': return runReduce(command, machine);
+    case 'normalize': return runNormalize(command, machine);
+    case 'softmax': return runSoftmax(command, machine);
+    case 'resize': return runResize(command, machine);
+    case 'matmul': return runMatmul(command, machine);
+    case 'gather': return runGather(command, machine);
+    default: return command satisfies never;
+  }
+}
