@@ -2,8 +2,19 @@
 
 /** Element types that can appear in a model; names follow NumPy and ONNX in lower case. */
 export type DataType =
-  | 'float32' | 'float16' | 'float64' | 'bfloat16'
-  | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'bool';
+  | 'float32'
+  | 'float16'
+  | 'float64'
+  | 'bfloat16'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'bool';
 
 /**
  * A dense constant, row-major in the order of `dims`.

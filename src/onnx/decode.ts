@@ -1,0 +1,239 @@
+// Bytes of a .onnx file → OnnxModel.
+//
+// The file is read as protobuf first (wire.ts), then judged: opset, names, tensors and attributes. Nothing here knows
+// what an operator means.
+
+import {UntangleError} from '../errors.js';
+import {decodeAttribute} from './attributes.js';
+import {checkLimit, type Limits, resolveLimits} from './limits.js';
+import type {Attribute, OnnxModel, OnnxNode, Tensor, ValueInfo} from './model.js';
+import {
+  type GraphProto,
+  MODEL,
+  type ModelProto,
+  type NodeProto,
+  type ValueInfoProto,
+} from './proto.js';
+import {
+  decodeTensorProto,
+  type ExternalDataReader,
+  elementType,
+  elementTypeName,
+  type TensorContext,
+} from './tensor.js';
+import {formatError, readMessage} from './wire.js';
+
+/** Opsets below this changed operators in ways that are not followed. */
+export const OLDEST_OPSET = 7;
+/** The newest opset whose operators were all looked at. */
+export const NEWEST_OPSET = 23;
+
+export interface DecodeOptions {
+  readonly limits?: Partial<Limits>;
+  /** Reads tensors that lie in files beside the model; without it such models are refused. */
+  readonly externalData?: ExternalDataReader;
+  /** Where the bytes came from, for messages. */
+  readonly path?: string;
+}
+
+/**
+ * Decodes an ONNX file.
+ *
+ * @throws ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA, ERR_OPSET_UNSUPPORTED, ERR_OP_UNSUPPORTED
+ */
+export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): OnnxModel {
+  const limits = resolveLimits(options.limits);
+  checkLimit(limits, 'fileBytes', bytes.length);
+  try {
+    if (bytes.length === 0) throw formatError('the file is empty');
+    const context: TensorContext = {limits, externalData: options.externalData ?? null};
+    return convertModel(readModelProto(bytes, limits), context);
+  } catch (error) {
+    throw explainFailure(error, options.path);
+  }
+}
+
+function readModelProto(
+  bytes: Uint8Array,
+  limits: Limits,
+): ModelProto & {readonly graph: GraphProto} {
+  try {
+    const proto = readMessage<ModelProto>(bytes, MODEL, limits);
+    const {graph} = proto;
+    if (graph === undefined) throw formatError('it has no graph');
+    return {...proto, graph};
+  } catch (error) {
+    const kind = describeText(bytes);
+    if (kind !== null) throw formatError(kind);
+    throw error;
+  }
+}
+
+/** Says what a file that is no protobuf seems to be, or null when it does not look like text. */
+function describeText(bytes: Uint8Array): string | null {
+  const head = bytes.subarray(0, 256);
+  for (const byte of head) {
+    if (byte < 9 || (byte > 13 && byte < 32) || byte === 127) return null;
+  }
+  const text = new TextDecoder().decode(head).trimStart();
+  if (text.startsWith('version https://git-lfs'))
+    return 'it is a Git LFS pointer, not the model; fetch the file with git lfs pull';
+  if (/^<(!doctype|html)/i.test(text))
+    return 'it looks like a web page, not a protobuf; download the raw file';
+  return 'it looks like text, not a protobuf';
+}
+
+function explainFailure(error: unknown, path: string | undefined): unknown {
+  if (error instanceof UntangleError) {
+    const {reason} = error.fields;
+    if (error.code !== 'ERR_ONNX_FORMAT' || path === undefined || typeof reason !== 'string')
+      return error;
+    return new UntangleError('ERR_ONNX_FORMAT', [`${reason} (in ${path})`], {reason, path});
+  }
+  if (error instanceof RangeError && /allocation|array length/i.test(error.message)) {
+    return new UntangleError('ERR_OUT_OF_MEMORY', ['the', 'decoding a tensor']);
+  }
+  return error;
+}
+
+function convertModel(
+  proto: ModelProto & {readonly graph: GraphProto},
+  context: TensorContext,
+): OnnxModel {
+  const opset = findOpset(proto);
+  const {graph} = proto;
+  refuseFunctions(proto, graph);
+  if (graph.sparseInitializer.length > 0)
+    throw formatError('it has sparse initializers, which are not supported');
+
+  const initializers = new Map<string, Tensor>();
+  for (const tensor of graph.initializer) {
+    const name = tensor.name ?? '';
+    if (name === '') throw formatError('an initializer has no name');
+    if (initializers.has(name)) throw formatError(`initializer "${name}" appears twice`);
+    initializers.set(name, decodeTensorProto(tensor, context));
+  }
+
+  const inputs = convertPorts(graph.input, 'input', context.limits).filter(
+    input => !initializers.has(input.name),
+  );
+  const outputs = convertPorts(graph.output, 'output', context.limits);
+  if (outputs.length === 0) throw formatError('its graph has no outputs');
+  return {
+    irVersion: proto.irVersion ?? 0,
+    opset,
+    producer: [proto.producerName, proto.producerVersion]
+      .filter(part => part !== undefined && part !== '')
+      .join(' '),
+    nodes: graph.node.map(node => convertNode(node, context)),
+    inputs,
+    outputs,
+    initializers,
+  };
+}
+
+function findOpset(proto: ModelProto): number {
+  const unsupported = (what: string | number): UntangleError =>
+    new UntangleError('ERR_OPSET_UNSUPPORTED', [what, NEWEST_OPSET], {opset: what});
+  let opset: number | null = null;
+  for (const {domain, version = 0} of proto.opsetImport) {
+    if (canonicalDomain(domain) !== '') continue;
+    if (opset !== null && opset !== version)
+      throw formatError(`it imports two opsets, ${opset} and ${version}`);
+    opset = version;
+  }
+  if (opset === null) throw unsupported('(none declared)');
+  if (opset < OLDEST_OPSET) throw unsupported(opset);
+  return opset;
+}
+
+/** '' and 'ai.onnx' are two spellings of the default domain. */
+function canonicalDomain(domain = ''): string {
+  return domain === 'ai.onnx' ? '' : domain;
+}
+
+/** Functions defined inside the file are refused where a node calls one; unused ones do no harm. */
+function refuseFunctions(proto: ModelProto, graph: GraphProto): void {
+  const key = (domain: string | undefined, name = ''): string =>
+    `${canonicalDomain(domain)}.${name}`;
+  const defined = new Set(proto.functions.map(fn => key(fn.domain, fn.name)));
+  if (defined.size === 0) return;
+  const used = new Set(
+    graph.node.map(node => key(node.domain, node.opType)).filter(name => defined.has(name)),
+  );
+  if (used.size === 0) return;
+  const names = [...used].map(
+    name => `${name.replace(/^\./, '')} (a function defined in the model)`,
+  );
+  throw new UntangleError('ERR_OP_UNSUPPORTED', [used.size, names.join(', ')], {
+    operators: [...used],
+  });
+}
+
+function convertPorts(
+  infos: readonly ValueInfoProto[],
+  role: 'input' | 'output',
+  limits: Limits,
+): ValueInfo[] {
+  const seen = new Set<string>();
+  return infos.map(info => {
+    const name = info.name ?? '';
+    if (name === '') throw formatError(`an ${role} of the graph has no name`);
+    if (seen.has(name)) throw formatError(`${role} "${name}" appears twice`);
+    seen.add(name);
+    return convertPort(info, name, role, limits);
+  });
+}
+
+function convertPort(
+  info: ValueInfoProto,
+  name: string,
+  role: 'input' | 'output',
+  limits: Limits,
+): ValueInfo {
+  const tensorType = info.type?.tensorType;
+  if (tensorType === undefined) {
+    // Some exporters leave the types of outputs to be inferred.
+    if (role === 'output' && info.type === undefined) return {name, dtype: 'float32', dims: null};
+    throw formatError(`${role} "${name}" is not a tensor`);
+  }
+  const type = elementType(tensorType.elemType);
+  if (type === null) {
+    throw formatError(
+      `${role} "${name}" has element type ${elementTypeName(tensorType.elemType)}, which is not supported`,
+    );
+  }
+  if (tensorType.shape === undefined) return {name, dtype: type.dtype, dims: null};
+  const {dim} = tensorType.shape;
+  checkLimit(limits, 'rank', dim.length);
+  const dims = dim.map(({dimValue, dimParam}, axis) => {
+    if (dimValue !== undefined && dimValue >= 0) return dimValue;
+    // Dimensions without a name get one of their own, so that each can be bound.
+    return dimParam !== undefined && dimParam !== '' ? dimParam : `${name}.${axis}`;
+  });
+  if (dims.some(size => typeof size === 'number' && !Number.isSafeInteger(size))) {
+    throw formatError(`${role} "${name}" has a dimension beyond 2^53`);
+  }
+  return {name, dtype: type.dtype, dims};
+}
+
+function convertNode(node: NodeProto, context: TensorContext): OnnxNode {
+  const name = node.name ?? '';
+  const opType = node.opType ?? '';
+  if (opType === '') throw formatError(`node "${name}" names no operator`);
+  const attributes = new Map<string, Attribute>();
+  for (const attribute of node.attribute) {
+    const key = attribute.name ?? '';
+    if (attributes.has(key))
+      throw formatError(`node "${name}" (${opType}) has attribute "${key}" twice`);
+    attributes.set(key, decodeAttribute(attribute, context));
+  }
+  return {
+    name,
+    opType,
+    domain: canonicalDomain(node.domain),
+    inputs: node.input,
+    outputs: node.output,
+    attributes,
+  };
+}

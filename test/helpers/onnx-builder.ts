@@ -1,0 +1,139 @@
+// Builds ONNX files for tests from a short description, through the same tables the decoder reads by.
+
+import type {DataType} from '../../src/onnx/model.js';
+import {
+  type AttributeProto,
+  MODEL,
+  type TensorProto,
+  type ValueInfoProto,
+} from '../../src/onnx/proto.js';
+import {elementTypeNumber} from '../../src/onnx/tensor.js';
+import {tensorProto} from '../../src/onnx/tensor-file.js';
+import {writeMessage} from '../../src/onnx/wire.js';
+
+export interface PortSpec {
+  readonly name: string;
+  /** Left out: unknown rank. A string is a symbolic dimension. */
+  readonly dims?: readonly (number | string)[];
+  readonly dtype?: DataType;
+}
+
+export interface TensorSpec {
+  readonly dims: readonly number[];
+  readonly data: ArrayLike<number>;
+  readonly dtype?: DataType;
+}
+
+/** A float that JavaScript would take for an integer: `float(1)`. */
+export interface FloatSpec {
+  readonly float: number | readonly number[];
+}
+
+/** Numbers that are all integers become INT or INTS, others FLOAT or FLOATS. */
+export type AttributeSpec =
+  | number
+  | string
+  | readonly number[]
+  | readonly string[]
+  | FloatSpec
+  | TensorSpec;
+
+export interface NodeSpec {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly name?: string;
+  readonly domain?: string;
+  readonly attrs?: Readonly<Record<string, AttributeSpec>>;
+}
+
+export interface ModelSpec {
+  /** Default 17; null writes no opset. */
+  readonly opset?: number | null;
+  readonly inputs: readonly PortSpec[];
+  readonly outputs: readonly PortSpec[];
+  readonly nodes: readonly NodeSpec[];
+  readonly initializers?: Readonly<Record<string, TensorSpec>>;
+}
+
+/** Marks an attribute as FLOAT or FLOATS whatever its digits. */
+export function float(value: number | readonly number[]): FloatSpec {
+  return {float: value};
+}
+
+/** The bytes of a .onnx file. */
+export function model(spec: ModelSpec): Uint8Array {
+  return writeMessage(modelMessage(spec), MODEL);
+}
+
+/** The message behind `model`, for tests that bend it before writing it themselves. */
+export function modelMessage(spec: ModelSpec): {
+  irVersion: number;
+  producerName: string;
+  opsetImport: object[];
+  graph: Record<string, unknown>;
+} {
+  const {opset = 17, inputs, outputs, nodes, initializers = {}} = spec;
+  return {
+    irVersion: 8,
+    producerName: 'test',
+    opsetImport: opset === null ? [] : [{version: opset}],
+    graph: {
+      name: 'test',
+      input: inputs.map(port),
+      output: outputs.map(port),
+      node: nodes.map(node => ({
+        opType: node.op,
+        input: node.inputs,
+        output: node.outputs,
+        name: node.name ?? '',
+        domain: node.domain ?? '',
+        attribute: Object.entries(node.attrs ?? {}).map(([name, value]) => attribute(name, value)),
+      })),
+      initializer: Object.entries(initializers).map(([name, tensor]) =>
+        tensorProto({name, ...tensor}),
+      ),
+    },
+  };
+}
+
+function port({name, dims, dtype = 'float32'}: PortSpec): ValueInfoProto {
+  const elemType = elementTypeNumber(dtype);
+  if (dims === undefined) return {name, type: {tensorType: {elemType}}};
+  const dim = dims.map(size => (typeof size === 'number' ? {dimValue: size} : {dimParam: size}));
+  return {name, type: {tensorType: {elemType, shape: {dim}}}};
+}
+
+function attribute(name: string, value: AttributeSpec): Partial<AttributeProto> {
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? {name, type: 2, i: value} : {name, type: 1, f: value};
+  if (typeof value === 'string') return {name, type: 3, s: new TextEncoder().encode(value)};
+  if (isList(value)) return listAttribute(name, value);
+  if ('float' in value) {
+    return typeof value.float === 'number'
+      ? {name, type: 1, f: value.float}
+      : {name, type: 6, floats: value.float};
+  }
+  return {name, type: 4, t: tensorProto(value) as TensorProto};
+}
+
+function isList(value: AttributeSpec): value is readonly number[] | readonly string[] {
+  return Array.isArray(value);
+}
+
+function listAttribute(
+  name: string,
+  value: readonly number[] | readonly string[],
+): Partial<AttributeProto> {
+  if (value.length > 0 && typeof value[0] === 'string') {
+    return {
+      name,
+      type: 8,
+      strings: (value as readonly string[]).map(text => new TextEncoder().encode(text)),
+    };
+  }
+  const numbers = value as readonly number[];
+  return numbers.every(Number.isInteger)
+    ? {name, type: 7, ints: numbers}
+    : {name, type: 6, floats: numbers};
+}
