@@ -1,0 +1,94 @@
+// The second, structural check of a program: can executing it touch foreign memory?
+//
+// Nothing is trusted, not even files this package wrote. Values are not checked (a wrong weight
+// gives a wrong picture), nor is the order of commands; addresses are. Sizes are computed in 64
+// bits.
+
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "native/cpu/execution.h"
+
+namespace untangle {
+
+/// Checks every table of a parsed program; returns a sentence when something is wrong.
+std::optional<std::string> validate_program(const Program& program);
+
+/// The checks of one command, split over validate_*.cc. The first failure is kept.
+///
+/// Every check returns whether it passed and assumes the checks before it did: chain them with &&.
+class Validator {
+ public:
+  explicit Validator(const Program& program) : program_(program) {}
+
+  bool bindings();
+  bool views();
+  bool commands();
+  const std::string& problem() const { return problem_; }
+
+ private:
+  bool command(const std::byte* at);
+
+  // validate_conv.cc
+  bool gemm_taps(const GemmTapsCommand& command);
+  bool depthwise(const DepthwiseCommand& command);
+  struct Sweep;  // sizes shared by the regions of one convolution
+  bool regions(uint32_t first, uint32_t count, const Sweep& sweep);
+  bool region(const RegionRecord& region, const Sweep& sweep);
+  bool region_taps(const RegionRecord& region, const Sweep& sweep);
+  bool tap_reads(const RegionRecord& region, const TapRecord& tap, const Sweep& sweep);
+
+  // validate_ops.cc
+  bool elementwise(const ElementwiseCommand& command);
+  bool copy(const CopyCommand& command);
+  bool fill(const FillCommand& command);
+  bool pool(const PoolCommand& command);
+  bool reduce(const ReduceCommand& command);
+  bool normalize(const NormalizeCommand& command);
+  bool softmax(const SoftmaxCommand& command);
+  bool resize(const ResizeCommand& command);
+  bool resize_axis(uint32_t taps, uint32_t index_first, uint32_t weights, uint32_t in,
+                   uint32_t out);
+  bool matmul(const MatmulCommand& command);
+  bool gather(const GatherCommand& command);
+  bool chain_op(const OpRecord& op, uint32_t operands);
+
+  // validate.cc: pieces for all of them
+  bool require(bool ok, const char* message);
+  bool fail(std::string message);
+  bool view(const ViewRecord& view, uint32_t index);
+  /// The view exists.
+  bool readable(uint32_t index);
+  /// The view exists, is not constant and no two of its elements share an address.
+  bool writable(uint32_t index);
+  bool optional_readable(uint32_t index) { return index == kNone || readable(index); }
+  bool rank(uint32_t index, uint32_t rank);
+  bool same_shape(uint32_t left, uint32_t right);
+  bool unit_stride(uint32_t index, uint32_t dim);
+  /// A contiguous list of exactly `elements`.
+  bool flat(uint32_t index, uint64_t elements);
+  bool optional_flat(uint32_t index, uint64_t elements) {
+    return index == kNone || (readable(index) && flat(index, elements));
+  }
+  /// `count` indices from `first`, each in [0, limit).
+  bool indices(uint32_t first, uint64_t count, uint32_t limit);
+  /// Activation, slope and residual of an epilogue; slopes are `slopes` long.
+  bool epilogue(uint32_t activation, uint32_t residual, uint32_t slope, uint32_t y,
+                uint64_t slopes);
+
+  const uint32_t* dims(uint32_t index) const { return &program_.views[index].dim0; }
+  const int32_t* strides(uint32_t index) const { return &program_.views[index].stride0; }
+  uint64_t slot_bytes(uint32_t slot) const;
+
+  const Program& program_;
+  std::string problem_;
+  uint32_t command_index_ = 0;
+  const char* command_name_ = nullptr;
+};
+
+}  // namespace untangle
