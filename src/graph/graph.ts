@@ -30,7 +30,10 @@ export interface ConvGeometry {
 
 /** Work done on the accumulated result before it is written: act(acc + bias + residual). */
 export interface Epilogue {
-  /** Name of a value with the shape of the output, added before the activation. */
+  /**
+   * Name of a value with the shape of the output, or of a constant that broadcasts to it, added
+   * before the activation. It is also the node's last input.
+   */
   readonly residual?: string;
   readonly activation: Activation;
   /** Per-channel slopes [C] when activation.fn is 'prelu'. */
@@ -44,6 +47,10 @@ export interface ChainOp {
   readonly a: number;
   readonly b: number;
 }
+
+/** A chain has at most this many inputs and steps: one command holds six inputs. */
+export const MAX_CHAIN_INPUTS = 6;
+export const MAX_CHAIN_OPS = 16;
 
 /** Operations after import. `inputs[0]` of the node is the data unless said. */
 export type Operation =

@@ -142,7 +142,11 @@ function placeConstant(tables: Tables, buffer: Buffer): number {
   return start;
 }
 
-function internRecords(tables: Tables, kind: 'view' | 'tap' | 'op', words: readonly number[]): number {
+function internRecords(
+  tables: Tables,
+  kind: 'view' | 'tap' | 'op',
+  words: readonly number[],
+): number {
   return intern(tables.seen, `${kind} ${words}`, () => {
     const first = tables[kind].length / RECORDS[kind].fields.length;
     for (const word of words) tables[kind].push(word);

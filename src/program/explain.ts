@@ -1,7 +1,7 @@
 // The explanation as it lies in the file: JSON in the metadata section, parsed with limits.
 
 import * as z from 'zod';
-import {UntangleError} from '../errors.js';
+import {formatError} from './format-error.js';
 import type {Explanation} from './program.js';
 
 /** More than any real model needs; keeps a hostile file from costing memory. */
@@ -15,8 +15,20 @@ const shape = z.array(size).max(LIMITS.rank);
 const counts = {macs: amount, readBytes: amount, writtenBytes: amount};
 
 const port = z.object({name, dtype: z.literal('float32'), shape});
-const command = z.object({op: name, name, shape, schedule: name, arenaOffset: z.number().int().min(-1), ...counts});
-const totals = z.object({...counts, arenaPeakBytes: amount, weightsBytes: amount, totalBytes: amount});
+const command = z.object({
+  op: name,
+  name,
+  shape,
+  schedule: name,
+  arenaOffset: z.number().int().min(-1),
+  ...counts,
+});
+const totals = z.object({
+  ...counts,
+  arenaPeakBytes: amount,
+  weightsBytes: amount,
+  totalBytes: amount,
+});
 const convolution = z.object({
   command: size,
   weightsBytes: amount,
@@ -47,12 +59,16 @@ export function encodeExplanation(value: Explanation): Uint8Array {
  */
 export function decodeExplanation(bytes: Uint8Array): Explanation {
   if (bytes.length > LIMITS.bytes) {
-    throw metadataError(`at most ${LIMITS.bytes} bytes of metadata are accepted but there are ${bytes.length}`);
+    throw formatError(
+      `at most ${LIMITS.bytes} bytes of metadata are accepted but there are ${bytes.length}`,
+    );
   }
   const result = explanation.safeParse(parseJson(bytes));
   if (!result.success) {
     const issue = result.error.issues[0];
-    throw metadataError(`metadata.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unexpected value'}`);
+    throw formatError(
+      `metadata.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unexpected value'}`,
+    );
   }
   return result.data;
 }
@@ -61,10 +77,6 @@ function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(bytes));
   } catch {
-    throw metadataError('the metadata is not JSON in UTF-8');
+    throw formatError('the metadata is not JSON in UTF-8');
   }
-}
-
-function metadataError(detail: string): UntangleError {
-  return new UntangleError('ERR_PROGRAM_FORMAT', [detail]);
 }

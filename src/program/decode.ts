@@ -1,0 +1,80 @@
+// A program file in, checked tables out.
+//
+// Files come from anywhere: whatever the bytes are, the result is a program that reads and writes only
+// inside its memory, or an error. The executor repeats the same checks in native/program.
+
+import type {RegionTap} from '../schedule/steps.js';
+import {decodeExplanation} from './explain.js';
+import type {SectionName} from './file-layout.js';
+import {formatError} from './format-error.js';
+import type {DecodedProgram} from './program.js';
+import {rangeReader} from './ranges.js';
+import {readHeader} from './read-header.js';
+import {
+  readBindings,
+  readCommands,
+  readOps,
+  readRegions,
+  readTaps,
+  readViews,
+  sectionWords,
+} from './read-tables.js';
+import {checkTables} from './validate.js';
+
+/**
+ * Decodes and validates a program file.
+ *
+ * `constants` and `indices` are views of `bytes` when these lie at a multiple of 4.
+ *
+ * @throws ERR_PROGRAM_FORMAT naming the command and the view at fault; ERR_PROGRAM_VERSION when the
+ * file was written with other format tables.
+ */
+export function decodeProgram(bytes: Uint8Array): DecodedProgram {
+  const program = readProgram(bytes);
+  checkTables(program);
+  return program;
+}
+
+/** Throws what `decodeProgram` throws, for callers that need only the verdict. */
+export function validateProgram(bytes: Uint8Array): void {
+  decodeProgram(bytes);
+}
+
+function readProgram(bytes: Uint8Array): DecodedProgram {
+  const {header, layout} = readHeader(bytes);
+  const words = (name: SectionName) => sectionWords(bytes, layout.sections[name]);
+  const metadata = layout.sections.metadata;
+  const explanation = decodeExplanation(
+    bytes.subarray(metadata.start, metadata.start + metadata.bytes),
+  );
+
+  const bindings = readBindings(words('bindings'));
+  const tapWords = words('taps');
+  const taps = rangeReader<readonly RegionTap[]>('taps', header.tapCount, (first, count) =>
+    readTaps(tapWords, first, count),
+  );
+  return {
+    arenaBytes: header.arenaBytes,
+    constants: asFloats(words('constants')),
+    inputs: bindings.slice(0, header.inputCount),
+    outputs: bindings.slice(header.inputCount).map((binding, index) => {
+      if (binding.offsetBytes !== 0)
+        throw formatError(`output ${index} has values in unused fields`);
+      return {elements: binding.elements};
+    }),
+    views: readViews(words('views')),
+    commands: readCommands(words('commands')),
+    regions: readRegions(words('regions'), taps),
+    ops: readOps(words('ops')),
+    indices: asIntegers(words('indices')),
+    explanation,
+  };
+}
+
+function asFloats(words: Uint32Array): Float32Array {
+  return new Float32Array(words.buffer, words.byteOffset, words.length);
+}
+
+function asIntegers(words: Uint32Array): Int32Array {
+  return new Int32Array(words.buffer, words.byteOffset, words.length);
+}

@@ -1,0 +1,137 @@
+// The sections of a program file as tables, every record well-formed on its own.
+
+import {BINARY, type BinaryFunction, UNARY, type UnaryFunction} from '../graph/functions.js';
+import type {ChainOp} from '../graph/graph.js';
+import type {Region, RegionTap} from '../schedule/steps.js';
+import {
+  BINDING,
+  COMMAND_WORDS,
+  COMMANDS,
+  type Command,
+  type CommandName,
+  RECORDS,
+  REGION_FLAGS,
+} from './commands.js';
+import type {Section} from './file-layout.js';
+import {check, formatError} from './format-error.js';
+import type {ViewRecord} from './program.js';
+import {type RangeReader, readRange} from './ranges.js';
+import {bitsToFloat, readRecord} from './words.js';
+
+export interface Binding {
+  readonly offsetBytes: number;
+  readonly elements: number;
+}
+
+const UNARY_NAMES = new Map<number, UnaryFunction>(
+  Object.entries(UNARY).map(([name, code]) => [code, name as UnaryFunction]),
+);
+const BINARY_NAMES = new Map<number, BinaryFunction>(
+  Object.entries(BINARY).map(([name, code]) => [code, name as BinaryFunction]),
+);
+const COMMAND_NAMES = new Map<number, CommandName>(
+  Object.entries(COMMANDS).map(([name, {opcode}]) => [opcode, name as CommandName]),
+);
+
+/** The words of a section; a copy only when the file does not start at a multiple of 4. */
+export function sectionWords(bytes: Uint8Array, {start, bytes: length}: Section): Uint32Array {
+  const section = bytes.subarray(start, start + length);
+  return section.byteOffset % 4 === 0
+    ? new Uint32Array(section.buffer, section.byteOffset, length / 4)
+    : new Uint32Array(section.slice().buffer);
+}
+
+/** Bindings of inputs, then outputs. */
+export function readBindings(words: Uint32Array): Binding[] {
+  return mapRecords(words, BINDING.fields.length, at => {
+    const {offsetBytes, elements} = readRecord({fields: BINDING.fields, i32: []}, words, at);
+    return {offsetBytes, elements};
+  });
+}
+
+export function readViews(words: Uint32Array): ViewRecord[] {
+  return mapRecords(words, RECORDS.view.fields.length, (at, index) => {
+    const {slot, offsetBytes, rank, reserved, ...axes} = readRecord(RECORDS.view, words, at);
+    check(rank >= 1 && rank <= 6, () => `view ${index} has rank ${rank}; expected 1 to 6`);
+    const {dim0, dim1, dim2, dim3, dim4, dim5} = axes;
+    const {stride0, stride1, stride2, stride3, stride4, stride5} = axes;
+    const dims = [dim0, dim1, dim2, dim3, dim4, dim5];
+    const strides = [stride0, stride1, stride2, stride3, stride4, stride5];
+    const isClean =
+      reserved === 0 &&
+      dims.every((dim, axis) => axis < rank || (dim === 1 && strides[axis] === 0));
+    check(isClean, () => `view ${index} has values in unused fields`);
+    return {slot, offsetBytes, shape: dims.slice(0, rank), strides: strides.slice(0, rank)};
+  });
+}
+
+export function readCommands(words: Uint32Array): Command[] {
+  return mapRecords(words, COMMAND_WORDS, (at, index) => {
+    const opcode = words[at]!;
+    const op = COMMAND_NAMES.get(opcode);
+    if (op === undefined) throw formatError(`command ${index} has the unknown opcode ${opcode}`);
+    const {fields} = COMMANDS[op];
+    for (let word = 1 + fields.length; word < COMMAND_WORDS; word++) {
+      check(words[at + word] === 0, () => `command ${index} (${op}) has values in unused words`);
+    }
+    // The table that gives the fields their names also gives Command its type.
+    return {op, ...readRecord<string>({fields, i32: []}, words, at + 1)} as Command;
+  });
+}
+
+export function readRegions(words: Uint32Array, taps: RangeReader<readonly RegionTap[]>): Region[] {
+  return mapRecords(words, RECORDS.region.fields.length, (at, index) => {
+    const record = readRecord(RECORDS.region, words, at);
+    const {tapFirst, tapCount, flags, reserved0, reserved1, ...numbers} = record;
+    const isClean = flags <= 7 && reserved0 === 0 && reserved1 === 0;
+    check(isClean, () => `region ${index} has values in unused fields`);
+    return {
+      ...numbers,
+      taps: readRange(taps, tapFirst, tapCount, `region ${index}`),
+      padded: (flags & REGION_FLAGS.padded) !== 0,
+      cropped: (flags & REGION_FLAGS.cropped) !== 0,
+      perTap: (flags & REGION_FLAGS.perTap) !== 0,
+    };
+  });
+}
+
+/** `count` taps from `first`. */
+export function readTaps(words: Uint32Array, first: number, count: number): RegionTap[] {
+  return Array.from({length: count}, (_, index) => {
+    const at = (first + index) * RECORDS.tap.fields.length;
+    const {dy, dx, k, reserved} = readRecord(RECORDS.tap, words, at);
+    check(reserved === 0, () => `tap ${first + index} has values in unused fields`);
+    return {dy, dx, k};
+  });
+}
+
+export function readOps(words: Uint32Array): ChainOp[] {
+  return mapRecords(words, RECORDS.op.fields.length, (at, index) => {
+    const {kind, code, a, b, alphaBits, betaBits, reserved0, reserved1} = readRecord(
+      RECORDS.op,
+      words,
+      at,
+    );
+    const owner = `op ${index}`;
+    check(reserved0 === 0 && reserved1 === 0, () => `${owner} has values in unused fields`);
+    if (kind === 1) {
+      const fn = BINARY_NAMES.get(code);
+      if (fn === undefined) throw formatError(`${owner} has the unknown binary function ${code}`);
+      return {fn: {kind: 'binary', fn}, a, b};
+    }
+    const fn = UNARY_NAMES.get(code);
+    if (kind !== 0 || fn === undefined || fn === 'prelu') {
+      throw formatError(`${owner} has the unknown function ${code} of kind ${kind}`);
+    }
+    const activation = {fn, alpha: bitsToFloat(alphaBits), beta: bitsToFloat(betaBits)};
+    return {fn: {kind: 'unary', activation}, a, b};
+  });
+}
+
+function mapRecords<T>(
+  words: Uint32Array,
+  width: number,
+  map: (at: number, index: number) => T,
+): T[] {
+  return Array.from({length: words.length / width}, (_, index) => map(index * width, index));
+}

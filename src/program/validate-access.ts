@@ -1,0 +1,126 @@
+// How the checks of a command look at its views: by name, with the message ready.
+
+import {NONE, SLOT} from './commands.js';
+import {check} from './format-error.js';
+import type {DecodedProgram, ViewRecord} from './program.js';
+import type {RangeReader} from './ranges.js';
+import type {TapBounds} from './validate-regions.js';
+
+/** Smallest and largest entry of a run of indices. */
+export interface IndexBounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Shared by all commands of one program. */
+export interface CheckContext {
+  readonly program: DecodedProgram;
+  readonly tapBounds: ReadonlyMap<object, TapBounds>;
+  readonly indices: RangeReader<IndexBounds>;
+  /** Regions used so far; no two commands share any. */
+  regionTotal: number;
+}
+
+/** One command under check. */
+export interface Checker {
+  readonly context: CheckContext;
+  /** `command 3 (copy)` */
+  readonly owner: string;
+}
+
+/** Refuses the command with `<owner>: <detail>`. */
+export function ensure(checker: Checker, holds: boolean, detail: () => string): void {
+  check(holds, () => `${checker.owner}: ${detail()}`);
+}
+
+/** The view that field `name` names. */
+export function readable(checker: Checker, name: string, index: number): ViewRecord {
+  const view = checker.context.program.views[index];
+  ensure(checker, view !== undefined, () => `${name} names view ${index}, which does not exist`);
+  return view!;
+}
+
+/** The same for a view that is written: not a constant, no element twice. */
+export function writable(checker: Checker, name: string, index: number): ViewRecord {
+  const view = readable(checker, name, index);
+  ensure(checker, view.slot !== SLOT.constants, () => `${name} (view ${index}) writes constants`);
+  const repeats = view.strides.some((stride, axis) => stride === 0 && view.shape[axis]! > 1);
+  ensure(checker, !repeats, () => `${name} (view ${index}) writes the same element twice`);
+  return view;
+}
+
+/** The view that an optional field names, or null for NONE. */
+export function optional(checker: Checker, name: string, index: number): ViewRecord | null {
+  return index === NONE ? null : readable(checker, name, index);
+}
+
+/** A view of exactly `elements` elements, one after the other. */
+export function requireDense(
+  checker: Checker,
+  name: string,
+  view: ViewRecord,
+  elements: number,
+): void {
+  let expected = 1;
+  for (let axis = view.shape.length - 1; axis >= 0; axis--) {
+    const isDense = view.shape[axis] === 1 || view.strides[axis] === expected;
+    ensure(checker, isDense, () => `${name} is not contiguous`);
+    expected *= view.shape[axis]!;
+  }
+  ensure(
+    checker,
+    expected === elements,
+    () => `${name} has ${expected} elements; expected ${elements}`,
+  );
+}
+
+export function requireShape(
+  checker: Checker,
+  name: string,
+  view: ViewRecord,
+  shape: readonly number[],
+): void {
+  const isSame =
+    view.shape.length === shape.length && shape.every((size, axis) => size === view.shape[axis]);
+  ensure(checker, isSame, () => `${name} has shape [${view.shape}]; expected [${shape}]`);
+}
+
+export function requireRank(checker: Checker, name: string, view: ViewRecord, rank: number): void {
+  ensure(
+    checker,
+    view.shape.length === rank,
+    () => `${name} has rank ${view.shape.length}; expected ${rank}`,
+  );
+}
+
+/** A map [N, H, W, C]; with `isDense` its channels lie one after the other. */
+export function requireMap(
+  checker: Checker,
+  name: string,
+  view: ViewRecord,
+  isDense: boolean,
+): readonly [number, number, number, number] {
+  requireRank(checker, name, view, 4);
+  const [n, h, w, c] = view.shape as unknown as [number, number, number, number];
+  const hasDenseChannels = c === 1 || view.strides[3] === 1;
+  ensure(
+    checker,
+    !isDense || hasDenseChannels,
+    () => `${name} has channel stride ${view.strides[3]}; expected 1`,
+  );
+  return [n, h, w, c];
+}
+
+export function requireFlag(checker: Checker, name: string, value: number): void {
+  ensure(checker, value <= 1, () => `${name} is ${value}; expected 0 or 1`);
+}
+
+export function indexBounds(indices: Int32Array, first: number, count: number): IndexBounds {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let at = first; at < first + count; at++) {
+    min = Math.min(min, indices[at]!);
+    max = Math.max(max, indices[at]!);
+  }
+  return {min, max};
+}

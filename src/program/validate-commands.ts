@@ -1,0 +1,204 @@
+// Checks of the commands that are not convolutions.
+
+import {POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {MAX_CHAIN_INPUTS, MAX_CHAIN_OPS} from '../graph/graph.js';
+import {NORMALIZE_CHUNKS} from '../schedule/steps.js';
+import {type Command, type CommandName, NONE} from './commands.js';
+import type {ViewRecord} from './program.js';
+import {readRange} from './ranges.js';
+import {
+  type Checker,
+  ensure,
+  optional,
+  readable,
+  requireDense,
+  requireFlag,
+  requireMap,
+  requireRank,
+  requireShape,
+  writable,
+} from './validate-access.js';
+
+export {writable} from './validate-access.js';
+
+export type CommandOf<Op extends CommandName> = Extract<Command, {op: Op}>;
+
+/** Also softmax: x and y of one shape. */
+export function checkCopy(checker: Checker, command: CommandOf<'copy' | 'softmax'>): void {
+  const y = writable(checker, 'y', command.y);
+  requireShape(checker, 'x', readable(checker, 'x', command.x), y.shape);
+  if (command.op === 'softmax') requireFlag(checker, 'log', command.log);
+}
+
+export function checkElementwise(checker: Checker, command: CommandOf<'elementwise'>): void {
+  const y = writable(checker, 'y', command.y);
+  const {inputCount, in0, in1, in2, in3, in4, in5, opFirst, opCount} = command;
+  ensure(
+    checker,
+    inputCount >= 1 && inputCount <= MAX_CHAIN_INPUTS,
+    () => `inputCount is ${inputCount}; expected 1 to ${MAX_CHAIN_INPUTS}`,
+  );
+  [in0, in1, in2, in3, in4, in5].forEach((index, input) => {
+    if (input < inputCount) {
+      requireShape(checker, `in${input}`, readable(checker, `in${input}`, index), y.shape);
+    } else {
+      ensure(checker, index === NONE, () => `in${input} is set but inputCount is ${inputCount}`);
+    }
+  });
+
+  const {ops} = checker.context.program;
+  ensure(
+    checker,
+    opCount >= 1 && opCount <= MAX_CHAIN_OPS,
+    () => `opCount is ${opCount}; expected 1 to ${MAX_CHAIN_OPS}`,
+  );
+  ensure(
+    checker,
+    opFirst + opCount <= ops.length,
+    () => `ops ${opFirst} to ${opFirst + opCount} of ${ops.length}`,
+  );
+  for (let index = 0; index < opCount; index++) {
+    const {fn, a, b} = ops[opFirst + index]!;
+    const known = inputCount + index;
+    const isKnown = a < known && (fn.kind === 'unary' || b < known);
+    ensure(checker, isKnown, () => `op ${index} uses a value that is not computed yet`);
+  }
+}
+
+export function checkPool(checker: Checker, command: CommandOf<'pool'>): void {
+  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x), true);
+  const y = writable(checker, 'y', command.y);
+  const [, yH, yW] = requireMap(checker, 'y', y, true);
+  requireShape(checker, 'y', y, [xN, yH, yW, xC]);
+  ensure(checker, command.fn <= POOL.average, () => `fn is ${command.fn}`);
+  requireFlag(checker, 'countIncludePad', command.countIncludePad);
+  const {kernelY, kernelX, strideY, strideX, dilationY, dilationX} = command;
+  const {padTop, padLeft, padBottom, padRight} = command;
+  checkWindow(checker, 'Y', [xH, yH, kernelY, strideY, dilationY, padTop, padBottom]);
+  checkWindow(checker, 'X', [xW, yW, kernelX, strideX, dilationX, padLeft, padRight]);
+}
+
+/** Every window begins before the padded input ends, and none is longer than it and a stride. */
+function checkWindow(
+  checker: Checker,
+  axis: string,
+  sizes: readonly [number, number, number, number, number, number, number],
+): void {
+  const [inputSize, outputSize, kernel, stride, dilation, padBegin, padEnd] = sizes;
+  const isPositive = kernel >= 1 && stride >= 1 && dilation >= 1;
+  ensure(checker, isPositive, () => `kernel, stride or dilation ${axis} is 0`);
+  const padded = inputSize + padBegin + padEnd;
+  const reach = (kernel - 1) * dilation + 1;
+  ensure(
+    checker,
+    padded <= 2 ** 31 && reach <= padded + stride && (outputSize - 1) * stride < padded,
+    () => `the windows along ${axis} leave the input of ${inputSize}`,
+  );
+}
+
+export function checkReduce(checker: Checker, command: CommandOf<'reduce'>): void {
+  const x = readable(checker, 'x', command.x);
+  const y = writable(checker, 'y', command.y);
+  requireShape(checker, 'y', y, x.shape.slice(0, y.shape.length));
+  ensure(checker, command.fn <= REDUCE.min, () => `fn is ${command.fn}`);
+}
+
+export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>): void {
+  const y = writable(checker, 'y', command.y);
+  const x = readable(checker, 'x', command.x);
+  requireMap(checker, 'x', x, true);
+  const [n, , , channels] = requireMap(checker, 'y', y, true);
+  requireShape(checker, 'x', x, y.shape);
+  requireDense(checker, 'scale', readable(checker, 'scale', command.scaleView), channels);
+  checkEpilogue(checker, command, y, channels);
+  const scratch = writable(checker, 'scratch', command.scratchView);
+  requireDense(checker, 'scratch', scratch, (NORMALIZE_CHUNKS * 2 + 2) * n * channels);
+}
+
+/** Bias and slope hold `columns` values; the residual has the shape of y. */
+export function checkEpilogue(
+  checker: Checker,
+  command: CommandOf<'gemmTaps' | 'depthwise' | 'normalize'>,
+  y: ViewRecord,
+  columns: number,
+): void {
+  const {biasView, residualView, slopeView, activation} = command;
+  const bias = optional(checker, 'bias', biasView);
+  if (bias !== null) requireDense(checker, 'bias', bias, columns);
+  const residual = optional(checker, 'residual', residualView);
+  if (residual !== null) requireShape(checker, 'residual', residual, y.shape);
+
+  ensure(checker, activation <= UNARY.prelu, () => `activation is ${activation}`);
+  const slope = optional(checker, 'slope', slopeView);
+  ensure(
+    checker,
+    (slope !== null) === (activation === UNARY.prelu),
+    () => 'a slope goes with the activation prelu, and only with it',
+  );
+  if (slope !== null) requireDense(checker, 'slope', slope, columns);
+}
+
+export function checkResize(checker: Checker, command: CommandOf<'resize'>): void {
+  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x), true);
+  const y = writable(checker, 'y', command.y);
+  const [, yH, yW] = requireMap(checker, 'y', y, true);
+  requireShape(checker, 'y', y, [xN, yH, yW, xC]);
+  checkResizeAxis(checker, 'Y', {
+    inputSize: xH,
+    entries: yH * command.tapsY,
+    first: command.indexYFirst,
+    weights: command.weightsYView,
+  });
+  checkResizeAxis(checker, 'X', {
+    inputSize: xW,
+    entries: yW * command.tapsX,
+    first: command.indexXFirst,
+    weights: command.weightsXView,
+  });
+}
+
+function checkResizeAxis(
+  checker: Checker,
+  axis: string,
+  table: {inputSize: number; entries: number; first: number; weights: number},
+): void {
+  const {inputSize, entries, first, weights} = table;
+  ensure(checker, entries >= 1, () => `taps${axis} is 0`);
+  checkIndices(checker, `index${axis}`, [first, entries, inputSize]);
+  const name = `weights${axis}`;
+  requireDense(checker, name, readable(checker, name, weights), entries);
+}
+
+export function checkMatmul(checker: Checker, command: CommandOf<'matmul'>): void {
+  const a = readable(checker, 'a', command.a);
+  const b = readable(checker, 'b', command.b);
+  const y = writable(checker, 'y', command.y);
+  requireRank(checker, 'a', a, 3);
+  requireRank(checker, 'y', y, 3);
+  const [batch, rows, columns] = y.shape as unknown as [number, number, number];
+  const depth = a.shape[2]!;
+  requireShape(checker, 'a', a, [batch, rows, depth]);
+  requireShape(checker, 'b', b, [batch, depth, columns]);
+}
+
+export function checkGather(checker: Checker, command: CommandOf<'gather'>): void {
+  const x = readable(checker, 'x', command.x);
+  const y = writable(checker, 'y', command.y);
+  requireRank(checker, 'x', x, 3);
+  requireShape(checker, 'y', y, [x.shape[0]!, command.indexCount, x.shape[2]!]);
+  checkIndices(checker, 'index', [command.indexFirst, command.indexCount, x.shape[1]!]);
+}
+
+/** `count` indices from `first` are all in [0, size). */
+function checkIndices(
+  checker: Checker,
+  name: string,
+  [first, count, size]: readonly [number, number, number],
+): void {
+  const bounds = readRange(checker.context.indices, first, count, checker.owner);
+  ensure(
+    checker,
+    bounds.min >= 0 && bounds.max < size,
+    () => `${name} reaches from ${bounds.min} to ${bounds.max}; expected 0 to ${size - 1}`,
+  );
+}

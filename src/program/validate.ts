@@ -1,0 +1,152 @@
+// What makes the tables of a program safe to execute: every access stays inside its memory.
+//
+// native/program repeats these checks; both refuse the same files.
+
+import type {Command} from './commands.js';
+import {SLOT} from './commands.js';
+import {check} from './format-error.js';
+import type {DecodedProgram, Port, ViewRecord} from './program.js';
+import {rangeReader} from './ranges.js';
+import {type Checker, indexBounds} from './validate-access.js';
+import {
+  checkCopy,
+  checkElementwise,
+  checkGather,
+  checkMatmul,
+  checkNormalize,
+  checkPool,
+  checkReduce,
+  checkResize,
+  writable,
+} from './validate-commands.js';
+import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
+
+/** Executors count the elements of a view in 31 bits. */
+const MAX_VIEW_ELEMENTS = 2 ** 31 - 1;
+
+/**
+ * Checks tables read by `decode.ts` against each other.
+ *
+ * @throws ERR_PROGRAM_FORMAT with one sentence: which command, which view, what is wrong.
+ */
+export function checkTables(program: DecodedProgram): void {
+  checkBindings(program);
+  program.views.forEach((view, index) => checkView(program, view, index));
+  const context = {
+    program,
+    regionTotal: 0,
+    tapBounds: tapBounds(program.regions),
+    indices: rangeReader('indices', program.indices.length, (first, count) =>
+      indexBounds(program.indices, first, count),
+    ),
+  };
+  program.commands.forEach((command, index) => {
+    checkCommand({context, owner: `command ${index} (${command.op})`}, command);
+  });
+}
+
+function checkCommand(checker: Checker, command: Command): void {
+  switch (command.op) {
+    case 'gemmTaps':
+      return checkGemmTaps(checker, command);
+    case 'depthwise':
+      return checkDepthwise(checker, command);
+    case 'elementwise':
+      return checkElementwise(checker, command);
+    case 'copy':
+    case 'softmax':
+      return checkCopy(checker, command);
+    case 'fill':
+      writable(checker, 'y', command.y);
+      return;
+    case 'pool':
+      return checkPool(checker, command);
+    case 'reduce':
+      return checkReduce(checker, command);
+    case 'normalize':
+      return checkNormalize(checker, command);
+    case 'resize':
+      return checkResize(checker, command);
+    case 'matmul':
+      return checkMatmul(checker, command);
+    case 'gather':
+      return checkGather(checker, command);
+  }
+}
+
+/** Inputs lie in the arena; ports and bindings tell the same sizes. */
+function checkBindings(program: DecodedProgram): void {
+  const {arenaBytes, inputs, outputs, explanation} = program;
+  inputs.forEach(({offsetBytes, elements}, index) => {
+    const isInside = offsetBytes % 4 === 0 && offsetBytes + elements * 4 <= arenaBytes;
+    check(
+      isInside,
+      () =>
+        `input ${index} (${elements} elements at byte ${offsetBytes}) leaves the arena of ${arenaBytes} bytes`,
+    );
+  });
+  checkPorts('input', inputs, explanation.inputs);
+  checkPorts('output', outputs, explanation.outputs);
+  check(
+    explanation.commands.length <= program.commands.length,
+    () =>
+      `the metadata describes ${explanation.commands.length} of ${program.commands.length} commands`,
+  );
+  for (const {command} of explanation.convolutions) {
+    check(
+      command < explanation.commands.length,
+      () => `the metadata describes a convolution at command ${command}, which does not exist`,
+    );
+  }
+}
+
+function checkPorts(
+  kind: string,
+  bindings: readonly {readonly elements: number}[],
+  ports: readonly Port[],
+): void {
+  check(
+    bindings.length === ports.length,
+    () => `there are ${bindings.length} ${kind}s but the metadata names ${ports.length}`,
+  );
+  bindings.forEach(({elements}, index) => {
+    const shape = ports[index]!.shape;
+    check(
+      elements >= 1 && shape.reduce((product, size) => product * size, 1) === elements,
+      () => `${kind} ${index} has ${elements} elements but the metadata says [${shape}]`,
+    );
+  });
+}
+
+/** Every element of the view lies inside its slot, whatever the signs of the strides. */
+function checkView(program: DecodedProgram, view: ViewRecord, index: number): void {
+  const size = slotElements(program, view.slot);
+  check(size !== undefined, () => `view ${index} names slot ${view.slot}, which does not exist`);
+  check(view.offsetBytes % 4 === 0, () => `view ${index} starts at byte ${view.offsetBytes}`);
+
+  let first = view.offsetBytes / 4;
+  let last = first;
+  let elements = 1;
+  view.shape.forEach((dim, axis) => {
+    check(dim >= 1, () => `view ${index} has no elements ([${view.shape}])`);
+    const reach = (dim - 1) * view.strides[axis]!;
+    if (reach < 0) first += reach;
+    else last += reach;
+    elements *= dim;
+  });
+  check(
+    elements <= MAX_VIEW_ELEMENTS,
+    () => `view ${index} has ${elements} elements; at most ${MAX_VIEW_ELEMENTS} are accepted`,
+  );
+  check(
+    first >= 0 && last < size!,
+    () =>
+      `view ${index} covers elements ${first} to ${last} of slot ${view.slot}, which has ${size}`,
+  );
+}
+
+function slotElements(program: DecodedProgram, slot: number): number | undefined {
+  if (slot === SLOT.arena) return Math.floor(program.arenaBytes / 4);
+  if (slot === SLOT.constants) return program.constants.length;
+  return program.outputs[slot - SLOT.firstOutput]?.elements;
+}
