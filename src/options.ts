@@ -1,0 +1,116 @@
+// Options of load, compile and open, checked by name before anything else happens.
+
+import {availableParallelism} from 'node:os';
+import * as z from 'zod';
+import {UntangleError} from './errors.js';
+import type {Limits} from './onnx/limits.js';
+import type {ExternalDataReader} from './onnx/tensor.js';
+
+export const SCHEDULES = ['auto', 'huge2', 'ks', 'uks', 'cks', 'fused-taps', 'fused-phases'] as const;
+
+/** How convolutions run: `auto` takes the cheapest per layer, the others force one method where it applies. */
+export type ScheduleName = (typeof SCHEDULES)[number];
+
+export interface CompileOptions {
+  /** Full shapes of inputs, in ONNX order; binds their symbolic dimensions. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
+  /** Bytes of everything a session holds: arena, weights, workspace and outputs. Without it there is no limit. */
+  readonly memoryBudgetBytes?: number | undefined;
+  readonly schedule?: ScheduleName | undefined;
+  /** What a model file may ask of the decoder; raises or lowers single limits. */
+  readonly limits?: Partial<Limits> | undefined;
+  /** Threads the program will run on, 1 to 256; only the size of the workspace depends on it. */
+  readonly threads?: number | undefined;
+  /** Reads tensors kept in files beside the model; load supplies it for paths. */
+  readonly externalData?: ExternalDataReader | undefined;
+  /** Name of the model in explanations. */
+  readonly name?: string | undefined;
+}
+
+export interface OpenOptions {
+  /** `auto` and `cpu` are the CPU. */
+  readonly device?: 'cpu' | 'auto' | undefined;
+  /** 1 to 256; default: what the operating system offers this process. */
+  readonly threads?: number | undefined;
+  readonly memoryBudgetBytes?: number | undefined;
+}
+
+export interface LoadOptions extends CompileOptions, OpenOptions {}
+
+/** Upper end of `threads`: more cores than any board has, and a bound on what a typo can cost. */
+const MAX_THREADS = 256;
+
+const POSITIVE = 'a positive integer';
+const SHAPES = 'an object of input name to a list of positive integers';
+const positive = z.number(POSITIVE).int(POSITIVE).positive(POSITIVE);
+const threads = `an integer from 1 to ${MAX_THREADS}`;
+const schedules = `one of ${SCHEDULES.join(', ')}`;
+
+const openFields = {
+  device: z.enum(['cpu', 'auto'], "'cpu' or 'auto'").optional(),
+  threads: z.number(threads).int(threads).min(1, threads).max(MAX_THREADS, threads).optional(),
+  memoryBudgetBytes: positive.optional(),
+};
+const compileFields = {
+  threads: openFields.threads,
+  memoryBudgetBytes: openFields.memoryBudgetBytes,
+  shapes: z.record(z.string(), z.array(positive, SHAPES), SHAPES).optional(),
+  schedule: z.enum(SCHEDULES, schedules).optional(),
+  limits: z.record(z.string(), z.number(POSITIVE), 'an object of limit name to number').optional(),
+  externalData: z.custom(value => typeof value === 'function', 'a function').optional(),
+  name: z.string('a string').optional(),
+};
+const compileSchema = z.strictObject(compileFields, 'an object');
+const openSchema = z.strictObject(openFields, 'an object');
+const loadSchema = z.strictObject({...openFields, ...compileFields}, 'an object');
+
+/** @throws ERR_OPTION */
+export function checkCompileOptions(options: CompileOptions): CompileOptions & {readonly threads: number} {
+  check(compileSchema, options);
+  return {...options, threads: options.threads ?? defaultThreads()};
+}
+
+/** @throws ERR_OPTION, ERR_DEVICE_UNSUPPORTED */
+export function checkOpenOptions(options: OpenOptions): OpenOptions & {readonly threads: number} {
+  checkDevice(options);
+  check(openSchema, options);
+  return {...options, threads: options.threads ?? defaultThreads()};
+}
+
+/** @throws ERR_OPTION, ERR_DEVICE_UNSUPPORTED */
+export function checkLoadOptions(options: LoadOptions): LoadOptions & {readonly threads: number} {
+  checkDevice(options);
+  check(loadSchema, options);
+  return {...options, threads: options.threads ?? defaultThreads()};
+}
+
+function defaultThreads(): number {
+  return Math.min(MAX_THREADS, availableParallelism());
+}
+
+function checkDevice(options: OpenOptions): void {
+  const device: unknown = options?.device;
+  if (device === 'cuda') throw new UntangleError('ERR_DEVICE_UNSUPPORTED', ['cuda', 'this build has no CUDA executor']);
+}
+
+/** The first thing wrong with `options`, as ERR_OPTION with the option's name, what is expected and what came. */
+function check(schema: z.ZodType & {readonly shape: object}, options: unknown): void {
+  const issue = schema.safeParse(options).error?.issues[0];
+  if (issue === undefined) return;
+  if (issue.code === 'unrecognized_keys') {
+    const known = `one of the options ${Object.keys(schema.shape).join(', ')}`;
+    throw new UntangleError('ERR_OPTION', [issue.keys[0] ?? '', known, 'an unknown option']);
+  }
+  const received = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], options);
+  throw new UntangleError('ERR_OPTION', [issue.path.join('.') || 'options', issue.message, describeValue(received)]);
+}
+
+/** A value as a message shows it: short, and with its type visible. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'number' || value === undefined || value === null) return String(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (ArrayBuffer.isView(value)) return value.constructor.name;
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

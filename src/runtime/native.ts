@@ -1,0 +1,69 @@
+// Finds, loads and checks the native addon, once per thread.
+
+import {existsSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {UntangleError} from '../errors.js';
+import {formatHashHex} from '../program/format-hash.js';
+import type {Addon, CpuInfo} from './addon.js';
+import {translateNativeError} from './native-error.js';
+
+const ADDON_FILE = path.join('build', 'Release', 'untangle_edge.node');
+
+let loaded: Addon | null = null;
+
+/**
+ * The addon; loaded on the first call.
+ *
+ * @throws ERR_ADDON_MISSING when it was not built, does not load, or was built from other format tables.
+ */
+export function loadAddon(): Addon {
+  loaded ??= requireAddon(path.join(packageRoot(), ADDON_FILE));
+  return loaded;
+}
+
+/** The instruction set in use and those available here. */
+export function cpuInfo(): CpuInfo {
+  return callNative(() => loadAddon().cpuInfo());
+}
+
+/** Measures this machine over `threads` threads: GFLOP/s of the FMA units and GB/s of reads; about 200 ms. */
+export function measure(threads: number): {gflops: number; readGbs: number} {
+  return callNative(() => loadAddon().measure(threads));
+}
+
+/** Calls into the addon; its errors come out as UntangleErrors. */
+export function callNative<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw translateNativeError(error);
+  }
+}
+
+/** Loads the addon in `file`; exported for its test. */
+export function requireAddon(file: string): Addon {
+  if (!existsSync(file)) throw new UntangleError('ERR_ADDON_MISSING', [`${file} does not exist`]);
+  let addon: Addon;
+  try {
+    addon = createRequire(import.meta.url)(file) as Addon;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+    throw Object.assign(new UntangleError('ERR_ADDON_MISSING', [reason]), {cause: error});
+  }
+  const [expected, received] = [formatHashHex(), addon.formatHash()];
+  if (expected !== received) {
+    throw new UntangleError('ERR_ADDON_MISSING', [`it was built for program format ${received}, not ${expected}`]);
+  }
+  return addon;
+}
+
+/** The folder of this package: the nearest one above this file with a package.json. */
+function packageRoot(): string {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, 'package.json')) && folder !== path.dirname(folder)) {
+    folder = path.dirname(folder);
+  }
+  return folder;
+}
