@@ -1,0 +1,136 @@
+// Exact bytes of every step that is not a convolution, from its views (docs/01-architecture.md, Counting).
+
+import type {Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
+import {epilogueViews} from './step-views.js';
+import {collapseByLast, distinctElements, elementCount, elementRange, normalize, sameView} from './view-math.js';
+
+const F32_BYTES = 4;
+
+/** A step other than a convolution, before it is counted. */
+export type UncountedStep = Omit1<Exclude<Step, {op: 'gemmTaps' | 'depthwise'}>>;
+/** `Omit` that keeps a union a union. */
+type Omit1<T> = T extends unknown ? Omit<T, 'counts'> : never;
+
+/** Adds the counts to a step. */
+export function counted(step: UncountedStep): Step {
+  return {...step, counts: countStep(step)} as Step;
+}
+
+/** MACs and bytes of a step, one pass after another. */
+export function countStep(step: UncountedStep): Counts {
+  return {
+    macs: step.op === 'matmul' ? elementCount(step.y.shape) * step.a.shape[2]! : 0,
+    readBytes: readElements(step) * F32_BYTES,
+    writtenBytes: distinctElements(step.y) * F32_BYTES,
+  };
+}
+
+function readElements(step: UncountedStep): number {
+  switch (step.op) {
+    case 'elementwise':
+      return unionElements(step.inputs);
+    case 'copy':
+    case 'reduce':
+    case 'softmax':
+      return distinctElements(step.x);
+    case 'fill':
+      return 0;
+    case 'pool':
+      return touchedElements(step.x, [null, poolRows(step, 0), poolRows(step, 1), null]);
+    case 'normalize':
+      return distinctElements(step.x) + unionElements([step.x, step.scale, ...epilogueViews(step.epilogue)]);
+    case 'resize':
+      return touchedElements(step.x, [null, resizeRows(step, 'Y'), resizeRows(step, 'X'), null])
+        + unionElements([step.weightsY, step.weightsX]);
+    case 'matmul':
+      return unionElements([step.a, step.b]);
+    case 'gather':
+      return touchedElements(step.x, [null, new Set(step.indices).size, null]);
+  }
+}
+
+/** Elements of `x` when only `touched[d]` indices of dimension d are read; null means all. */
+function touchedElements(x: View, touched: readonly (number | null)[]): number {
+  const shape = x.shape.map((size, dim) => touched[dim] ?? size);
+  if (shape.includes(0)) return 0;
+  return distinctElements({...x, shape});
+}
+
+/** Input rows (axis 0) or columns (axis 1) that some window of a pool covers. */
+function poolRows(step: Omit<PoolStep, 'counts'>, axis: 0 | 1): number {
+  const [size, outputSize] = [step.x.shape[1 + axis]!, step.y.shape[1 + axis]!];
+  const rows = new Set<number>();
+  for (let out = 0; out < outputSize; out++) {
+    for (let k = 0; k < step.kernel[axis]; k++) {
+      const row = out * step.strides[axis] - step.padBegin[axis] + k * step.dilations[axis];
+      if (row >= 0 && row < size) rows.add(row);
+    }
+  }
+  return rows.size;
+}
+
+function resizeRows(step: Omit<ResizeStep, 'counts'>, axis: 'Y' | 'X'): number {
+  return new Set(axis === 'Y' ? step.indicesY : step.indicesX).size;
+}
+
+/** Distinct elements that several views name together. */
+export function unionElements(views: readonly View[]): number {
+  const distinct: View[] = [];
+  for (const view of views.map(footprint)) {
+    if (!distinct.some(known => sameView(known, view))) distinct.push(view);
+  }
+  let elements = 0;
+  for (const group of groupByOverlap(distinct)) {
+    elements += group.length === 1 ? distinctElements(group[0]!) : unionByBitmap(group);
+  }
+  return elements;
+}
+
+/** The set of elements a view names, written the same way however its dimensions are ordered, split or repeated. */
+function footprint(view: View): View {
+  const kept = normalize(view).strides.map((stride, dim) => ({stride, size: view.shape[dim]!})).filter(({stride}) => stride !== 0);
+  const offset = elementRange(view).first;
+  const forward: View = {
+    buffer: view.buffer,
+    offset,
+    shape: kept.map(({size}) => size),
+    strides: kept.map(({stride}) => Math.abs(stride)),
+  };
+  return collapseByLast([forward])[0]!;
+}
+
+/** Views that may share elements end up in one group: same buffer, overlapping ranges. */
+function groupByOverlap(views: readonly View[]): View[][] {
+  const sorted = views
+    .map(view => ({view, ...elementRange(view)}))
+    .sort((a, b) => a.view.buffer - b.view.buffer || a.first - b.first);
+  const groups: View[][] = [];
+  let end = {buffer: -1, last: -1};
+  for (const {view, first, last} of sorted) {
+    if (view.buffer === end.buffer && first <= end.last) {
+      groups.at(-1)!.push(view);
+      end = {buffer: view.buffer, last: Math.max(end.last, last)};
+    } else {
+      groups.push([view]);
+      end = {buffer: view.buffer, last};
+    }
+  }
+  return groups;
+}
+
+/** Counts by marking; only for views that interleave, such as two halves of the channels of one map. */
+function unionByBitmap(views: readonly View[]): number {
+  const first = Math.min(...views.map(view => elementRange(view).first));
+  const last = Math.max(...views.map(view => elementRange(view).last));
+  const marks = new Uint8Array(last - first + 1);
+  for (const view of views) markView(marks, view, view.offset - first, 0);
+  return marks.reduce((sum, mark) => sum + mark, 0);
+}
+
+function markView(marks: Uint8Array, view: View, offset: number, dim: number): void {
+  if (dim === view.shape.length) {
+    marks[offset] = 1;
+    return;
+  }
+  for (let i = 0; i < view.shape[dim]!; i++) markView(marks, view, offset + i * view.strides[dim]!, dim + 1);
+}

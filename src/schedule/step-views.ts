@@ -1,0 +1,66 @@
+// Which views a step reads, writes and scratches; the one list of them.
+
+import type {Step, StepEpilogue, View} from './steps.js';
+
+export function stepReads(step: Step): View[] {
+  switch (step.op) {
+    case 'gemmTaps':
+    case 'depthwise':
+      return [step.x, step.weights, ...epilogueViews(step.epilogue)];
+    case 'elementwise':
+      return [...step.inputs];
+    case 'normalize':
+      return [step.x, step.scale, ...epilogueViews(step.epilogue)];
+    case 'resize':
+      return [step.x, step.weightsY, step.weightsX];
+    case 'matmul':
+      return [step.a, step.b];
+    case 'fill':
+      return [];
+    case 'copy':
+    case 'pool':
+    case 'reduce':
+    case 'softmax':
+    case 'gather':
+      return [step.x];
+  }
+}
+
+/** Every view of the step: what it reads, writes and uses as scratch. */
+export function stepViews(step: Step): View[] {
+  return [...stepReads(step), step.y, ...(step.op === 'normalize' ? [step.scratch] : [])];
+}
+
+/** Rewrites every view of a step. */
+export function mapStepViews(step: Step, map: (view: View) => View): Step {
+  switch (step.op) {
+    case 'gemmTaps':
+    case 'depthwise':
+      return {...step, x: map(step.x), y: map(step.y), weights: map(step.weights), epilogue: mapEpilogue(step.epilogue, map)};
+    case 'elementwise':
+      return {...step, inputs: step.inputs.map(map), y: map(step.y)};
+    case 'normalize':
+      return {...step, x: map(step.x), y: map(step.y), scale: map(step.scale), scratch: map(step.scratch), epilogue: mapEpilogue(step.epilogue, map)};
+    case 'resize':
+      return {...step, x: map(step.x), y: map(step.y), weightsY: map(step.weightsY), weightsX: map(step.weightsX)};
+    case 'matmul':
+      return {...step, a: map(step.a), b: map(step.b), y: map(step.y)};
+    case 'fill':
+      return {...step, y: map(step.y)};
+    case 'copy':
+    case 'pool':
+    case 'reduce':
+    case 'softmax':
+    case 'gather':
+      return {...step, x: map(step.x), y: map(step.y)};
+  }
+}
+
+export function epilogueViews(epilogue: StepEpilogue): View[] {
+  return [epilogue.bias, epilogue.residual, epilogue.slope].filter(view => view !== null);
+}
+
+function mapEpilogue(epilogue: StepEpilogue, map: (view: View) => View): StepEpilogue {
+  const optional = (view: View | null) => (view === null ? null : map(view));
+  return {...epilogue, bias: optional(epilogue.bias), residual: optional(epilogue.residual), slope: optional(epilogue.slope)};
+}

@@ -1,0 +1,156 @@
+// Where every computed value is written: its own buffer, or its place inside a larger one.
+//
+// Walked backwards, so that the whole is placed before its parts: an output slot, a concat or the interior of a pad
+// proposes a place to the value it needs; transposes and reshapes hand the proposal on to their input; the producer
+// takes it when its step can write such a view. Whoever proposed copies when the proposal was not taken.
+
+import type {Graph, Node} from '../graph/graph.js';
+import type {BufferList} from './buffers.js';
+import {nodeReads, shapeOf} from './layout.js';
+import type {View} from './steps.js';
+import {inverseOrder, type Order, permuteView, reshapeView, sameOrder, sliceView, viewOrder} from './view-math.js';
+
+/** The windows a concat's inputs fill in its output. */
+export function concatParts(graph: Graph, node: Node, whole: View): {name: string; view: View}[] {
+  if (node.operation.op !== 'concat') return [];
+  const {axis} = node.operation;
+  let start = 0;
+  return node.inputs.map(name => {
+    const shape = shapeOf(graph, name);
+    const view = sliceView(whole, {starts: shape.map((_, dim) => (dim === axis ? start : 0)), shape});
+    start += shape[axis]!;
+    return {name, view};
+  });
+}
+
+/** The window a pad's input fills in its output; negative pads cut the input first. */
+export function padInterior(node: Node, {x, y}: {x: View; y: View}): {x: View; y: View} {
+  if (node.operation.op !== 'pad') return {x, y};
+  const {begin, end} = node.operation;
+  const shape = x.shape.map((size, dim) => size + Math.min(begin[dim]!, 0) + Math.min(end[dim]!, 0));
+  return {
+    x: sliceView(x, {starts: begin.map(pad => Math.max(-pad, 0)), shape}),
+    y: sliceView(y, {starts: begin.map(pad => Math.max(pad, 0)), shape}),
+  };
+}
+
+/** The common difference of indices that form an arithmetic row, or null. */
+export function regularStep(indices: readonly number[]): number | null {
+  const step = indices.length > 1 ? indices[1]! - indices[0]! : 1;
+  return indices.every((index, i) => index === indices[0]! + i * step) ? step : null;
+}
+
+/** Whether a node only looks at its input differently; a reshape may still have to copy. */
+export function isViewNode(node: Node): boolean {
+  const {operation} = node;
+  switch (operation.op) {
+    case 'reshape':
+    case 'transpose':
+    case 'expand':
+    case 'slice':
+      return true;
+    case 'gather':
+      return regularStep(operation.indices) !== null;
+    case 'pad':
+      return [...operation.begin, ...operation.end].every(pad => pad <= 0);
+    default:
+      return false;
+  }
+}
+
+/** Decides the place of every value that a step computes, and proposals for reshapes that must copy. */
+export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, buffers: BufferList): Map<string, View> {
+  const targets = new Map<string, View>();
+  const isComputed = new Set(graph.nodes.map(node => node.output));
+  const propose = (name: string, view: View) => {
+    if (isComputed.has(name) && !targets.has(name)) targets.set(name, view);
+  };
+  const uses = countUses(graph);
+  const producers = new Map(graph.nodes.map(node => [node.output, node]));
+
+  graph.outputs.forEach(({value}, index) => {
+    propose(value, buffers.output(index, shapeOf(graph, value)));
+  });
+  for (const node of [...graph.nodes].reverse()) {
+    const proposed = targets.get(node.output);
+    if (isViewNode(node)) {
+      const source = proposed && sourcePlace(graph, node, proposed);
+      if (source) propose(node.inputs[0]!, source);
+      continue;
+    }
+    const order = orders.get(node.output)!;
+    const accepts = proposed !== undefined && canWrite({graph, producers}, node, proposed)
+      && (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
+    const target = accepts ? proposed : buffers.arena(shapeOf(graph, node.output), order);
+    targets.set(node.output, target);
+    proposeParts(graph, node, target, propose);
+  }
+  return targets;
+}
+
+/** Where the input of a transpose or reshape must lie for the output to lie in `place`; null when nowhere. */
+function sourcePlace(graph: Graph, node: Node, place: View): View | null {
+  switch (node.operation.op) {
+    case 'transpose':
+      return permuteView(place, inverseOrder(node.operation.perm));
+    case 'reshape':
+      return reshapeView(place, shapeOf(graph, node.inputs[0]!));
+    default:
+      return null;
+  }
+}
+
+function proposeParts(graph: Graph, node: Node, target: View, propose: (name: string, view: View) => void): void {
+  for (const part of concatParts(graph, node, target)) propose(part.name, part.view);
+  if (node.operation.op === 'pad' && [...node.operation.begin, ...node.operation.end].every(pad => pad >= 0)) {
+    const starts = node.operation.begin;
+    propose(node.inputs[0]!, sliceView(target, {starts, shape: shapeOf(graph, node.inputs[0]!)}));
+  }
+}
+
+/** Whether the step of `node` can write its output to `place`. */
+function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, node: Node, place: View): boolean {
+  const {shape, strides} = place;
+  const hasUnitStride = (dim: number) => shape[dim] === 1 || strides[dim] === 1;
+
+  switch (node.operation.op) {
+    case 'conv':
+    case 'pool':
+    case 'instanceNorm':
+      return hasUnitStride(1);
+    case 'resize':
+      return hasUnitStride(1) && node.operation.axes.every((axis, dim) => axis.taps === 0 || dim >= 2) && shape.length <= 4;
+    case 'gemm':
+      return hasUnitStride(shape.length - 1) && (shape.length <= 4 || mergesRows(place));
+    case 'matmul':
+      return reshapeView(place, [-1, ...shape.slice(-2)].map(size => (size === -1 ? batchSize(shape) : size))) !== null;
+    case 'gather':
+      return false;
+    case 'concat':
+      // One copy of the whole is better than one of every part.
+      return concatParts(known.graph, node, place).every(part => {
+        const producer = known.producers.get(part.name);
+        return producer === undefined || isViewNode(producer) || canWrite(known, producer, part.view);
+      });
+    default:
+      return true;
+  }
+}
+
+/** Whether all dimensions but the last can be seen as one. */
+function mergesRows(place: View): boolean {
+  const columns = place.shape.at(-1)!;
+  return reshapeView(place, [place.shape.slice(0, -1).reduce((product, size) => product * size, 1), columns]) !== null;
+}
+
+function batchSize(shape: readonly number[]): number {
+  return shape.slice(0, -2).reduce((product, size) => product * size, 1);
+}
+
+/** How often each value is read by nodes or handed out. */
+function countUses(graph: Graph): Map<string, number> {
+  const uses = new Map<string, number>();
+  const names = [...graph.nodes.flatMap(nodeReads), ...graph.outputs.map(output => output.value)];
+  for (const name of names) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return uses;
+}
