@@ -39,7 +39,7 @@ function checkLocation(location: string): void {
 }
 
 function printable(text: string): string {
-  return text.slice(0, 100).replace(/[\0-\x1f\x7f]/g, '?');
+  return text.slice(0, 100).replace(/\p{Cc}/gu, '?');
 }
 
 function openPlainFile(path: string, location: string): number {

@@ -15,7 +15,7 @@ export interface Limits {
   readonly rank: number;
   /** Elements of one tensor. */
   readonly elements: number;
-  /** Messages inside messages; a plain model needs 6, each level of subgraphs 3 more. */
+  /** Messages inside messages; a plain model needs 7, each level of subgraphs 3 more. */
   readonly nestingDepth: number;
   /** UTF-8 bytes of one name. */
   readonly nameBytes: number;

@@ -1,5 +1,6 @@
 // A path → the bytes of a file, or a decoded model.
 
+import {constants} from 'node:fs';
 import {type FileHandle, open} from 'node:fs/promises';
 import {UntangleError} from '../errors.js';
 import {type DecodeOptions, decodeModel} from './decode.js';
@@ -32,7 +33,8 @@ export async function readFileLimited(
   const limits = resolveLimits(overrides);
   let file: FileHandle | null = null;
   try {
-    file = await open(path, 'r');
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
     if (!stats.isFile()) {
       throw new UntangleError('ERR_FILE_READ', [
