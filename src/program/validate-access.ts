@@ -44,9 +44,27 @@ export function readable(checker: Checker, name: string, index: number): ViewRec
 export function writable(checker: Checker, name: string, index: number): ViewRecord {
   const view = readable(checker, name, index);
   ensure(checker, view.slot !== SLOT.constants, () => `${name} (view ${index}) writes constants`);
-  const repeats = view.strides.some((stride, axis) => stride === 0 && view.shape[axis]! > 1);
-  ensure(checker, !repeats, () => `${name} (view ${index}) writes the same element twice`);
+  const isOnce = isInjective(view);
+  ensure(checker, isOnce, () => `${name} (view ${index}) writes the same element twice`);
   return view;
+}
+
+/**
+ * Whether no two elements share an address: each stride passes the reach of all smaller ones.
+ *
+ * Says no to some exotic views that are injective; the scheduler makes none of them.
+ */
+function isInjective(view: ViewRecord): boolean {
+  const axes = view.shape
+    .map((dim, axis) => ({steps: dim - 1, stride: Math.abs(view.strides[axis]!)}))
+    .filter(({steps}) => steps > 0)
+    .sort((left, right) => left.stride - right.stride);
+  let reach = 0;
+  return axes.every(({steps, stride}) => {
+    const isPast = stride > reach;
+    reach += steps * stride;
+    return isPast;
+  });
 }
 
 /** The view that an optional field names, or null for NONE. */
@@ -93,22 +111,21 @@ export function requireRank(checker: Checker, name: string, view: ViewRecord, ra
   );
 }
 
-/** A map [N, H, W, C]; with `isDense` its channels lie one after the other. */
+/** The sizes of a map [N, H, W, C]. */
 export function requireMap(
   checker: Checker,
   name: string,
   view: ViewRecord,
-  isDense: boolean,
 ): readonly [number, number, number, number] {
   requireRank(checker, name, view, 4);
   const [n, h, w, c] = view.shape as unknown as [number, number, number, number];
-  const hasDenseChannels = c === 1 || view.strides[3] === 1;
-  ensure(
-    checker,
-    !isDense || hasDenseChannels,
-    () => `${name} has channel stride ${view.strides[3]}; expected 1`,
-  );
   return [n, h, w, c];
+}
+
+/** The channels of a map lie one after the other. */
+export function requireDenseChannels(checker: Checker, name: string, view: ViewRecord): void {
+  const isDense = view.shape[3] === 1 || view.strides[3] === 1;
+  ensure(checker, isDense, () => `${name} has channel stride ${view.strides[3]}; expected 1`);
 }
 
 export function requireFlag(checker: Checker, name: string, value: number): void {

@@ -1,7 +1,7 @@
 // Checks of the commands that are not convolutions.
 
 import {POOL, REDUCE, UNARY} from '../graph/functions.js';
-import {MAX_CHAIN_INPUTS, MAX_CHAIN_OPS} from '../graph/graph.js';
+import {MAX_CHAIN_INPUTS} from '../graph/graph.js';
 import {NORMALIZE_CHUNKS} from '../schedule/steps.js';
 import {type Command, type CommandName, NONE} from './commands.js';
 import type {ViewRecord} from './program.js';
@@ -19,7 +19,11 @@ import {
   writable,
 } from './validate-access.js';
 
-export {writable} from './validate-access.js';
+/** What executors have room for; fusing stays well below. */
+const MAX_OPS = 32;
+
+/** Pooling windows are a few pixels wide; products of three such numbers are exact. */
+const MAX_WINDOW = 2 ** 20;
 
 export type CommandOf<Op extends CommandName> = Extract<Command, {op: Op}>;
 
@@ -49,8 +53,8 @@ export function checkElementwise(checker: Checker, command: CommandOf<'elementwi
   const {ops} = checker.context.program;
   ensure(
     checker,
-    opCount >= 1 && opCount <= MAX_CHAIN_OPS,
-    () => `opCount is ${opCount}; expected 1 to ${MAX_CHAIN_OPS}`,
+    opCount >= 1 && opCount <= MAX_OPS,
+    () => `opCount is ${opCount}; expected 1 to ${MAX_OPS}`,
   );
   ensure(
     checker,
@@ -66,34 +70,20 @@ export function checkElementwise(checker: Checker, command: CommandOf<'elementwi
 }
 
 export function checkPool(checker: Checker, command: CommandOf<'pool'>): void {
-  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x), true);
+  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x));
   const y = writable(checker, 'y', command.y);
-  const [, yH, yW] = requireMap(checker, 'y', y, true);
+  const [, yH, yW] = requireMap(checker, 'y', y);
   requireShape(checker, 'y', y, [xN, yH, yW, xC]);
   ensure(checker, command.fn <= POOL.average, () => `fn is ${command.fn}`);
   requireFlag(checker, 'countIncludePad', command.countIncludePad);
   const {kernelY, kernelX, strideY, strideX, dilationY, dilationX} = command;
+  for (const value of [kernelY, kernelX, strideY, strideX, dilationY, dilationX]) {
+    ensure(checker, value >= 1 && value <= MAX_WINDOW, () => `a window size is ${value}`);
+  }
   const {padTop, padLeft, padBottom, padRight} = command;
-  checkWindow(checker, 'Y', [xH, yH, kernelY, strideY, dilationY, padTop, padBottom]);
-  checkWindow(checker, 'X', [xW, yW, kernelX, strideX, dilationX, padLeft, padRight]);
-}
-
-/** Every window begins before the padded input ends, and none is longer than it and a stride. */
-function checkWindow(
-  checker: Checker,
-  axis: string,
-  sizes: readonly [number, number, number, number, number, number, number],
-): void {
-  const [inputSize, outputSize, kernel, stride, dilation, padBegin, padEnd] = sizes;
-  const isPositive = kernel >= 1 && stride >= 1 && dilation >= 1;
-  ensure(checker, isPositive, () => `kernel, stride or dilation ${axis} is 0`);
-  const padded = inputSize + padBegin + padEnd;
-  const reach = (kernel - 1) * dilation + 1;
-  ensure(
-    checker,
-    padded <= 2 ** 31 && reach <= padded + stride && (outputSize - 1) * stride < padded,
-    () => `the windows along ${axis} leave the input of ${inputSize}`,
-  );
+  for (const value of [padTop, padLeft, padBottom, padRight]) {
+    ensure(checker, value <= MAX_WINDOW, () => `a pad is ${value}`);
+  }
 }
 
 export function checkReduce(checker: Checker, command: CommandOf<'reduce'>): void {
@@ -106,8 +96,8 @@ export function checkReduce(checker: Checker, command: CommandOf<'reduce'>): voi
 export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>): void {
   const y = writable(checker, 'y', command.y);
   const x = readable(checker, 'x', command.x);
-  requireMap(checker, 'x', x, true);
-  const [n, , , channels] = requireMap(checker, 'y', y, true);
+  requireMap(checker, 'x', x);
+  const [n, , , channels] = requireMap(checker, 'y', y);
   requireShape(checker, 'x', x, y.shape);
   requireDense(checker, 'scale', readable(checker, 'scale', command.scaleView), channels);
   checkEpilogue(checker, command, y, channels);
@@ -139,34 +129,38 @@ export function checkEpilogue(
 }
 
 export function checkResize(checker: Checker, command: CommandOf<'resize'>): void {
-  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x), true);
+  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x));
   const y = writable(checker, 'y', command.y);
-  const [, yH, yW] = requireMap(checker, 'y', y, true);
+  const [, yH, yW] = requireMap(checker, 'y', y);
   requireShape(checker, 'y', y, [xN, yH, yW, xC]);
-  checkResizeAxis(checker, 'Y', {
-    inputSize: xH,
-    entries: yH * command.tapsY,
-    first: command.indexYFirst,
-    weights: command.weightsYView,
-  });
-  checkResizeAxis(checker, 'X', {
-    inputSize: xW,
-    entries: yW * command.tapsX,
-    first: command.indexXFirst,
-    weights: command.weightsXView,
-  });
+  const {tapsY, tapsX, indexYFirst, indexXFirst, weightsYView, weightsXView} = command;
+  const rows = {sizes: [xH, yH], taps: tapsY, first: indexYFirst, weights: weightsYView} as const;
+  const columns = {
+    sizes: [xW, yW],
+    taps: tapsX,
+    first: indexXFirst,
+    weights: weightsXView,
+  } as const;
+  checkResizeAxis(checker, 'Y', rows);
+  checkResizeAxis(checker, 'X', columns);
 }
 
+/** An axis without taps is copied as it is. */
 function checkResizeAxis(
   checker: Checker,
   axis: string,
-  table: {inputSize: number; entries: number; first: number; weights: number},
+  table: {sizes: readonly [number, number]; taps: number; first: number; weights: number},
 ): void {
-  const {inputSize, entries, first, weights} = table;
-  ensure(checker, entries >= 1, () => `taps${axis} is 0`);
-  checkIndices(checker, `index${axis}`, [first, entries, inputSize]);
+  const {sizes, taps, first, weights} = table;
+  const [inputSize, outputSize] = sizes;
+  if (taps === 0) {
+    const isSame = inputSize === outputSize;
+    ensure(checker, isSame, () => `taps${axis} is 0 but ${inputSize} becomes ${outputSize}`);
+    return;
+  }
+  checkIndices(checker, `index${axis}`, [first, outputSize * taps, inputSize]);
   const name = `weights${axis}`;
-  requireDense(checker, name, readable(checker, name, weights), entries);
+  requireDense(checker, name, readable(checker, name, weights), outputSize * taps);
 }
 
 export function checkMatmul(checker: Checker, command: CommandOf<'matmul'>): void {

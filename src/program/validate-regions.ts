@@ -4,13 +4,18 @@ import {PANEL, type Region, type RegionTap} from '../schedule/steps.js';
 import {
   type Checker,
   ensure,
+  optional,
   readable,
   requireDense,
+  requireDenseChannels,
   requireMap,
+  requireRank,
   requireShape,
   writable,
 } from './validate-access.js';
 import {type CommandOf, checkEpilogue} from './validate-commands.js';
+
+const MAX_PIXEL = 2 ** 28;
 
 /** Extremes over a list of taps; 0 when it is empty. */
 export interface TapBounds {
@@ -60,9 +65,10 @@ export function checkGemmTaps(checker: Checker, command: CommandOf<'gemmTaps'>):
   const {groups, fusedY, fusedX, kTotal} = command;
   const x = readable(checker, 'x', command.x);
   const y = writable(checker, 'y', command.y);
-  const [xN, xH, xW, xC] = requireMap(checker, 'x', x, true);
-  const [, yH, yW, yC] = requireMap(checker, 'y', y, true);
+  const [xN, xH, xW, xC] = requireMap(checker, 'x', x);
+  const [, yH, yW, yC] = requireMap(checker, 'y', y);
   requireShape(checker, 'y', y, [xN, yH, yW, yC]);
+  checkChannels(checker, command);
   const isDivided = groups >= 1 && xC % groups === 0 && yC % groups === 0;
   ensure(checker, isDivided, () => `groups = ${groups} does not divide ${xC} and ${yC} channels`);
   ensure(checker, fusedY >= 1 && fusedX >= 1 && kTotal >= 1, () => 'fusedY, fusedX or kTotal is 0');
@@ -89,9 +95,10 @@ export function checkGemmTaps(checker: Checker, command: CommandOf<'gemmTaps'>):
 export function checkDepthwise(checker: Checker, command: CommandOf<'depthwise'>): void {
   const x = readable(checker, 'x', command.x);
   const y = writable(checker, 'y', command.y);
-  const [xN, xH, xW, channels] = requireMap(checker, 'x', x, true);
-  const [, yH, yW] = requireMap(checker, 'y', y, true);
+  const [xN, xH, xW, channels] = requireMap(checker, 'x', x);
+  const [, yH, yW] = requireMap(checker, 'y', y);
   requireShape(checker, 'y', y, [xN, yH, yW, channels]);
+  checkChannels(checker, command);
 
   const weights = readable(checker, 'weights', command.weightsView);
   const kTotal = weights.shape.reduce((product, size) => product * size, 1) / channels;
@@ -106,6 +113,17 @@ export function checkDepthwise(checker: Checker, command: CommandOf<'depthwise'>
     isRowDense: false,
     kTotal,
   });
+}
+
+/** Micro-kernels load and store whole vectors of channels. */
+function checkChannels(checker: Checker, command: CommandOf<'gemmTaps' | 'depthwise'>): void {
+  const {x, y, residualView} = command;
+  requireDenseChannels(checker, 'x', readable(checker, 'x', x));
+  requireDenseChannels(checker, 'y', readable(checker, 'y', y));
+  const residual = optional(checker, 'residual', residualView);
+  if (residual === null) return;
+  requireRank(checker, 'residual', residual, 4);
+  requireDenseChannels(checker, 'residual', residual);
 }
 
 function checkRegions(
@@ -133,28 +151,32 @@ function checkRegions(
   }
 }
 
-/** Steps are positive and, unless cropped, every output pixel lies inside y. */
+/** Counts and steps are positive and, unless cropped, every output pixel lies inside y. */
 function checkOutputs(checker: Checker, region: Region, maps: Maps): void {
-  const {outStepY, outStepX, inStepY, inStepX, countY, countX} = region;
-  const isPositive = [outStepY, outStepX, inStepY, inStepX, countY, countX].every(
-    value => value >= 1,
-  );
+  const {outY, outX, outStepY, outStepX, countY, countX, inY, inX, inStepY, inStepX} = region;
+  const isPositive = [outStepY, outStepX, countY, countX].every(value => value >= 1);
   ensure(checker, isPositive, () => 'a count or a step is 0');
-  if (region.cropped) return;
   const [fusedY, fusedX] = maps.fused;
-  const lastY = region.outY + (countY - 1) * outStepY + fusedY - 1;
-  const lastX = region.outX + (countX - 1) * outStepX + fusedX - 1;
-  const isInside =
-    region.outY >= 0 && region.outX >= 0 && lastY < maps.output[0] && lastX < maps.output[1];
+  const lastY = outY + (countY - 1) * outStepY + fusedY - 1;
+  const lastX = outX + (countX - 1) * outStepX + fusedX - 1;
+  requireSmall(checker, [outStepY, outStepX, countY, countX, inStepY, inStepX]);
+  requireSmall(checker, [outY, outX, inY, inX, lastY, lastX]);
+  const isInside = outY >= 0 && outX >= 0 && lastY < maps.output[0] && lastX < maps.output[1];
   ensure(
     checker,
-    isInside,
-    () =>
-      `writes y at (${region.outY}, ${region.outX}) to (${lastY}, ${lastX}), outside [${maps.output}]`,
+    region.cropped || isInside,
+    () => `writes y at (${outY}, ${outX}) to (${lastY}, ${lastX}), outside [${maps.output}]`,
   );
 }
 
-/** Weight rows exist and, unless padded, every input pixel lies inside x. */
+/** Executors compute pixels in 32 bits. */
+function requireSmall(checker: Checker, values: readonly number[]): void {
+  for (const value of values) {
+    ensure(checker, Math.abs(value) <= MAX_PIXEL, () => `${value} is out of range for a pixel`);
+  }
+}
+
+/** Weight rows exist and, unless reads are clipped, every input pixel lies inside x. */
 function checkInputs(checker: Checker, region: Region, maps: Maps): void {
   const {kc} = region;
   const bounds = checker.context.tapBounds.get(region.taps)!;
@@ -176,10 +198,12 @@ function checkInputs(checker: Checker, region: Region, maps: Maps): void {
   const lastY = region.inY + (region.countY - 1) * region.inStepY + bounds.maxDy;
   const firstX = region.inX + bounds.minDx;
   const lastX = region.inX + (region.countX - 1) * region.inStepX + bounds.maxDx + merged - 1;
+  requireSmall(checker, [bounds.minDy, bounds.minDx, firstY, firstX, lastY, lastX]);
   const isInsideY = firstY >= 0 && lastY < maps.input[0];
   const isInsideX = firstX >= 0 && lastX < maps.input[1];
-  // A run is read whole, so padding cannot cut it: along x it stays inside even when padded.
-  const isInside = region.padded ? merged === 1 || isInsideX : isInsideY && isInsideX;
+  // A run is read whole, so clipping cannot cut it: along x it stays inside even then.
+  const isClipped = region.padded || region.perTap;
+  const isInside = isClipped ? merged === 1 || isInsideX : isInsideY && isInsideX;
   ensure(
     checker,
     isInside,

@@ -1,13 +1,13 @@
 // What makes the tables of a program safe to execute: every access stays inside its memory.
 //
-// native/program repeats these checks; both refuse the same files.
+// native/program checks the same before it executes, so that neither has to trust the other.
 
 import type {Command} from './commands.js';
 import {SLOT} from './commands.js';
 import {check} from './format-error.js';
 import type {DecodedProgram, Port, ViewRecord} from './program.js';
 import {rangeReader} from './ranges.js';
-import {type Checker, indexBounds} from './validate-access.js';
+import {type Checker, indexBounds, writable} from './validate-access.js';
 import {
   checkCopy,
   checkElementwise,
@@ -17,12 +17,11 @@ import {
   checkPool,
   checkReduce,
   checkResize,
-  writable,
 } from './validate-commands.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
 
-/** Executors count the elements of a view in 31 bits. */
-const MAX_VIEW_ELEMENTS = 2 ** 31 - 1;
+/** Broadcast dims cost no memory, so only this bounds the loops of an executor. */
+const MAX_VIEW_ELEMENTS = 2 ** 40;
 
 /**
  * Checks tables read by `decode.ts` against each other.
@@ -31,7 +30,9 @@ const MAX_VIEW_ELEMENTS = 2 ** 31 - 1;
  */
 export function checkTables(program: DecodedProgram): void {
   checkBindings(program);
-  program.views.forEach((view, index) => checkView(program, view, index));
+  program.views.forEach((view, index) => {
+    checkView(program, view, index);
+  });
   const context = {
     program,
     regionTotal: 0,
@@ -48,29 +49,39 @@ export function checkTables(program: DecodedProgram): void {
 function checkCommand(checker: Checker, command: Command): void {
   switch (command.op) {
     case 'gemmTaps':
-      return checkGemmTaps(checker, command);
+      checkGemmTaps(checker, command);
+      break;
     case 'depthwise':
-      return checkDepthwise(checker, command);
+      checkDepthwise(checker, command);
+      break;
     case 'elementwise':
-      return checkElementwise(checker, command);
+      checkElementwise(checker, command);
+      break;
+    case 'pool':
+      checkPool(checker, command);
+      break;
+    case 'reduce':
+      checkReduce(checker, command);
+      break;
+    case 'normalize':
+      checkNormalize(checker, command);
+      break;
+    case 'resize':
+      checkResize(checker, command);
+      break;
+    case 'matmul':
+      checkMatmul(checker, command);
+      break;
+    case 'gather':
+      checkGather(checker, command);
+      break;
     case 'copy':
     case 'softmax':
-      return checkCopy(checker, command);
+      checkCopy(checker, command);
+      break;
     case 'fill':
       writable(checker, 'y', command.y);
-      return;
-    case 'pool':
-      return checkPool(checker, command);
-    case 'reduce':
-      return checkReduce(checker, command);
-    case 'normalize':
-      return checkNormalize(checker, command);
-    case 'resize':
-      return checkResize(checker, command);
-    case 'matmul':
-      return checkMatmul(checker, command);
-    case 'gather':
-      return checkGather(checker, command);
+      break;
   }
 }
 
