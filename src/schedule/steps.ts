@@ -213,8 +213,7 @@ export type Step =
   | GemmTapsStep | DepthwiseStep | ElementwiseStep | CopyStep | FillStep | PoolStep | ReduceStep
   | NormalizeStep | SoftmaxStep | ResizeStep | MatmulStep | GatherStep;
 
-/** Columns of one weight panel: 16 f32 = one AVX-512 register, two AVX2, four NEON. */
-export const PANEL = 16;
+export {PANEL} from '../untangle/pack.js';
 
 /** Fixed split of a map for normalisation, so that sums do not depend on the thread count. */
 export const NORMALIZE_CHUNKS = 16;

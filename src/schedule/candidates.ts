@@ -1,0 +1,45 @@
+// Choosing how to run a convolution: the candidates that apply, and the cheapest or the one asked for.
+
+import {type Candidate, type ScheduleName} from './candidates/candidate.js';
+import {cks, fusedPhases, fusedTaps, huge2, ks, uks} from './candidates/methods.js';
+import type {ConvProblem} from './candidates/problem.js';
+
+export {type Candidate, type CandidateStep, SCHEDULES, type ScheduleName} from './candidates/candidate.js';
+export {type ConvProblem, convProblem} from './candidates/problem.js';
+
+/**
+ * The candidate of a schedule, or the cheapest one for 'auto'.
+ *
+ * A schedule that does not apply to this convolution gives way to the cheapest. Depthwise convolutions have no GEMM
+ * whose phases could be fused or swept: they differ in padding only.
+ */
+export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {
+  if (problem.isDepthwise) return depthwiseCandidate(problem, schedule);
+  switch (schedule) {
+    case 'auto':
+      return cheapestCandidate(problem);
+    case 'fused-taps':
+      return fusedTaps(problem);
+    case 'fused-phases':
+      return fusedPhases(problem) ?? cheapestCandidate(problem);
+    case 'huge2':
+      return huge2(problem);
+    case 'ks':
+      return ks(problem);
+    case 'uks':
+      return uks(problem);
+    case 'cks':
+      return cks(problem);
+  }
+}
+
+/** 'fused-taps' already holds the best of 'uks' and 'cks', and 'ks' never beats 'uks'. */
+function cheapestCandidate(problem: ConvProblem): Candidate {
+  const candidates = [fusedTaps(problem), fusedPhases(problem), huge2(problem)].filter(one => one !== null);
+  return candidates.reduce((best, one) => (one.cost < best.cost ? one : best));
+}
+
+function depthwiseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {
+  if (schedule === 'cks') return cks(problem);
+  return schedule === 'uks' || schedule === 'ks' ? uks(problem) : fusedTaps(problem);
+}

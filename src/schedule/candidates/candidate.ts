@@ -1,0 +1,57 @@
+// A candidate: one way to run a convolution, as data; priced, counted, and ready to be packed.
+
+import type {PackedTaps} from '../../untangle/pack.js';
+import {addCounts, countConv, type ConvWork} from '../counts.js';
+import type {Counts, Region} from '../steps.js';
+import {type ConvProblem, rowsPerTap, stepCost} from './problem.js';
+
+/** The published methods and the project's own; 'auto' lets the cost model choose for each layer. */
+export const SCHEDULES = ['auto', 'fused-taps', 'fused-phases', 'huge2', 'ks', 'uks', 'cks'] as const;
+
+export type ScheduleName = (typeof SCHEDULES)[number];
+
+/** One step of a candidate; its weights are packed from `packedTaps`. */
+export interface CandidateStep extends ConvWork {
+  readonly packedTaps: PackedTaps;
+  readonly kTotal: number;
+  readonly counts: Counts;
+}
+
+export interface Candidate {
+  readonly name: ScheduleName;
+  readonly steps: readonly CandidateStep[];
+  readonly counts: Counts;
+  /** In the units of `cost.ts`; comparable between candidates of one convolution. */
+  readonly cost: number;
+}
+
+/** Regions over weights packed in the order of `packedTaps`. */
+export interface StepPlan {
+  readonly regions: readonly Region[];
+  readonly packedTaps: PackedTaps;
+  /** 1 and 1 unless phases are fused. */
+  readonly fusedY: number;
+  readonly fusedX: number;
+}
+
+/** Prices and counts the steps of a candidate. */
+export function candidate(name: ScheduleName, problem: ConvProblem, plans: readonly StepPlan[]): Candidate {
+  const steps = plans.map((plan): CandidateStep => {
+    const work: ConvWork = {
+      op: problem.isDepthwise ? 'depthwise' : 'gemmTaps',
+      regions: plan.regions,
+      groups: problem.groups,
+      fusedY: plan.fusedY,
+      fusedX: plan.fusedX,
+    };
+    const kTotal = plan.packedTaps.length * rowsPerTap(problem);
+    return {...work, packedTaps: plan.packedTaps, kTotal, counts: countConv(work, problem.operands)};
+  });
+
+  return {
+    name,
+    steps,
+    counts: addCounts(steps.map(step => step.counts)),
+    cost: plans.reduce((sum, plan) => sum + stepCost(problem, plan.regions, plan.fusedY * plan.fusedX), 0),
+  };
+}

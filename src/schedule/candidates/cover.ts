@@ -1,0 +1,115 @@
+// Covering a phase with regions: the product of the pieces of its axes.
+
+import {borderClasses, type Piece, wholePhase} from '../../untangle/borders.js';
+import type {PlanePhase} from '../../untangle/conv.js';
+import type {Phase} from '../../untangle/phases.js';
+import type {Region, RegionTap} from '../steps.js';
+import {type ConvProblem, rowsPerTap} from './problem.js';
+
+/** How an axis of a phase is cut: whole, with reads outside the input; or into border classes without any. */
+export type AxisCut = 'padded' | 'exact';
+
+export interface Cut {
+  readonly y: AxisCut;
+  readonly x: AxisCut;
+}
+
+/** All ways to cut a plane. */
+export const CUTS: readonly Cut[] = [
+  {y: 'padded', x: 'padded'},
+  {y: 'exact', x: 'padded'},
+  {y: 'padded', x: 'exact'},
+  {y: 'exact', x: 'exact'},
+];
+
+/** What covering a phase needs besides the phase. */
+export interface CoverOptions {
+  readonly cut: Cut;
+  /** First row of the phase's taps in the packed weights. */
+  readonly firstRow: number;
+  /** Outputs per point of the phase and axis: more than 1 when phases are fused. */
+  readonly fusedY: number;
+  readonly fusedX: number;
+}
+
+/** Runs shorter than this many rows make the k loop's start and end show; measured with 12-row tiles. */
+const SHORT_RUN_ROWS = 64;
+
+/** Covers one phase with regions that partition its outputs. */
+export function coverPhase(problem: ConvProblem, phase: PlanePhase, options: CoverOptions): Region[] {
+  const {plane} = problem;
+  const hasTaps = phase.taps.length > 0;
+  const piecesY = cutAxis(phase.y, plane.y.inputSize, hasTaps ? options.cut.y : 'padded');
+  const piecesX = cutAxis(phase.x, plane.x.inputSize, hasTaps ? options.cut.x : 'padded');
+  return piecesY.flatMap(y => piecesX.map(x => region(problem, phase, {y, x}, options)));
+}
+
+function cutAxis(phase: Phase, inputSize: number, cut: AxisCut): Piece[] {
+  return cut === 'exact' ? borderClasses(phase, inputSize) : wholePhase(phase, inputSize);
+}
+
+function region(problem: ConvProblem, phase: PlanePhase, pieces: {y: Piece; x: Piece}, options: CoverOptions): Region {
+  const {y, x} = pieces;
+  const rows = rowsPerTap(problem);
+  const taps = productTaps(phase, pieces, {firstRow: options.firstRow, rows});
+  const padded = taps.length > 0 && !(y.isInside && x.isInside);
+  const run = padded ? 1 : mergeableRun(problem, taps);
+
+  const outY = phase.y.outStart + y.first * phase.y.outStep;
+  const outX = phase.x.outStart + x.first * phase.x.outStep;
+  const cropped = isCropped({first: outY, step: phase.y.outStep, count: y.count, fused: options.fusedY}, problem.plane.y.outputSize)
+    || isCropped({first: outX, step: phase.x.outStep, count: x.count, fused: options.fusedX}, problem.plane.x.outputSize);
+
+  return {
+    outY,
+    outX,
+    outStepY: phase.y.outStep,
+    outStepX: phase.x.outStep,
+    countY: y.count,
+    countX: x.count,
+    inY: y.first * phase.y.inStep,
+    inX: x.first * phase.x.inStep,
+    inStepY: phase.y.inStep,
+    inStepX: phase.x.inStep,
+    taps: taps.filter((_, i) => i % run === 0),
+    kc: rows * run,
+    padded,
+    cropped,
+    perTap: false,
+  };
+}
+
+function productTaps(phase: PlanePhase, {y, x}: {y: Piece; x: Piece}, packed: {firstRow: number; rows: number}): RegionTap[] {
+  const taps: RegionTap[] = [];
+  const width = phase.x.taps.length;
+  for (let ty = y.tapFirst; ty < y.tapFirst + y.tapCount; ty++) {
+    for (let tx = x.tapFirst; tx < x.tapFirst + x.tapCount; tx++) {
+      const {dy, dx} = phase.taps[ty * width + tx]!;
+      taps.push({dy, dx, k: packed.firstRow + (ty * width + tx) * packed.rows});
+    }
+  }
+  return taps;
+}
+
+function isCropped(axis: {first: number; step: number; count: number; fused: number}, outputSize: number): boolean {
+  return axis.first < 0 || axis.first + (axis.count - 1) * axis.step + axis.fused > outputSize;
+}
+
+/**
+ * How many taps in a row can be read as one: adjacent in x and in the packed weights, in equal full runs.
+ *
+ * Then a run of pixels is one stretch of memory, and one k loop replaces several short ones.
+ */
+function mergeableRun(problem: ConvProblem, taps: readonly RegionTap[]): number {
+  const {groups, inChannels, operands} = problem;
+  const isContiguous = groups === 1 && operands.x.strides[2] === inChannels;
+  if (!isContiguous || inChannels >= SHORT_RUN_ROWS || taps.length < 2) return 1;
+
+  const starts = taps.flatMap((tap, i) => {
+    const before = taps[i - 1];
+    const continues = before?.dy === tap.dy && before.dx + 1 === tap.dx && before.k + inChannels === tap.k;
+    return continues ? [] : [i];
+  });
+  const run = taps.length / starts.length;
+  return starts.every((start, i) => start === i * run) ? run : 1;
+}

@@ -1,0 +1,100 @@
+// The methods, each as a way to turn phases into regions. See docs/01-architecture.md for the table.
+
+import {type PlanePhase, planePhase} from '../../untangle/conv.js';
+import {fuseAxis, fusedKernelIndexes, type WindowAxis} from '../../untangle/window.js';
+import type {Region} from '../steps.js';
+import {type Candidate, candidate, type ScheduleName, type StepPlan} from './candidate.js';
+import {coverPhase, type Cut, CUTS} from './cover.js';
+import {type ConvProblem, regionsCost, rowsPerTap} from './problem.js';
+
+type Cover = (phase: PlanePhase, firstRow: number) => Region[];
+
+/** HUGE2 (arXiv:1907.11210, section 3): one GEMM per tap, accumulating in the output. */
+export function huge2(problem: ConvProblem): Candidate {
+  return singleStep('huge2', problem, (phase, firstRow) =>
+    cover(problem, phase, firstRow, CUTS[0]!).map(region => ({...region, perTap: region.taps.length > 0})),
+  );
+}
+
+/** KS (arXiv:2209.03704): a launch per phase, all of the size of the largest; surplus outputs are dropped. */
+export function ks(problem: ConvProblem): Candidate {
+  const {plane, phases} = problem;
+  const steps = phases.map((phase): StepPlan => {
+    const y = {...phase.y, outCount: Math.ceil(plane.y.outputSize / phase.y.outStep)};
+    const x = {...phase.x, outCount: Math.ceil(plane.x.outputSize / phase.x.outStep)};
+    const regions = cover(problem, {...phase, y, x}, 0, CUTS[0]!);
+    return {regions, packedTaps: packedTaps([phase]), fusedY: 1, fusedX: 1};
+  });
+  return candidate('ks', problem, steps);
+}
+
+/** UKS (arXiv:2502.20493): one launch, phases of their exact sizes, padding multiplied. */
+export function uks(problem: ConvProblem): Candidate {
+  return singleStep('uks', problem, (phase, firstRow) => cover(problem, phase, firstRow, CUTS[0]!));
+}
+
+/** C-K-S (arXiv:2306.15951), ConvV2: taps trimmed at the border, no padding multiplied. */
+export function cks(problem: ConvProblem): Candidate {
+  return singleStep('cks', problem, (phase, firstRow) => cover(problem, phase, firstRow, {y: 'exact', x: 'exact'}));
+}
+
+/** Registers accumulate over all taps; each phase is cut the way that costs least. */
+export function fusedTaps(problem: ConvProblem): Candidate {
+  return singleStep('fused-taps', problem, (phase, firstRow) =>
+    cheapest(problem, 1, cut => cover(problem, phase, firstRow, cut)),
+  );
+}
+
+/** Columns beyond this many no longer gain from fusing, and their window's zero weights only cost. */
+const MOST_FUSED_COLUMNS = 512;
+
+/** All phases side by side in one GEMM over a window; null when there is one phase or N becomes too large. */
+export function fusedPhases(problem: ConvProblem): Candidate | null {
+  const {plane, groups, isDepthwise} = problem;
+  const fused = plane.y.stride * plane.x.stride;
+  const isTooWide = fused * problem.outChannels * groups > MOST_FUSED_COLUMNS;
+  if (!plane.transposed || isDepthwise || fused === 1 || isTooWide) return null;
+
+  const axes = {y: fuseAxis(plane.y), x: fuseAxis(plane.x)};
+  const phase = windowPhase(axes);
+  const fusedY = plane.y.stride;
+  const fusedX = plane.x.stride;
+  const regions = cheapest(problem, fused, cut => coverPhase(problem, phase, {cut, firstRow: 0, fusedY, fusedX}));
+  const taps = phase.taps.map(({kernelIndex}) => {
+    const width = axes.x.kernelIndexes.length;
+    const y = axes.y.kernelIndexes[Math.floor(kernelIndex / width)]!;
+    return fusedKernelIndexes({y, x: axes.x.kernelIndexes[kernelIndex % width]!}, plane.x.kernelSize);
+  });
+  return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
+}
+
+/** The window as a phase whose kernel indices number the window's taps. */
+function windowPhase(axes: {y: WindowAxis; x: WindowAxis}): PlanePhase {
+  return planePhase(axes.y.window, axes.x.window, axes.x.kernelIndexes.length);
+}
+
+function cover(problem: ConvProblem, phase: PlanePhase, firstRow: number, cut: Cut): Region[] {
+  return coverPhase(problem, phase, {cut, firstRow, fusedY: 1, fusedX: 1});
+}
+
+/** One step with the regions of all phases, over weights in phase-major order. */
+function singleStep(name: ScheduleName, problem: ConvProblem, coverOf: Cover): Candidate {
+  const regions: Region[] = [];
+  let firstRow = 0;
+  for (const phase of problem.phases) {
+    regions.push(...coverOf(phase, firstRow));
+    firstRow += phase.taps.length * rowsPerTap(problem);
+  }
+  return candidate(name, problem, [{regions, packedTaps: packedTaps(problem.phases), fusedY: 1, fusedX: 1}]);
+}
+
+function packedTaps(phases: readonly PlanePhase[]): number[][] {
+  return phases.flatMap(phase => phase.taps.map(tap => [tap.kernelIndex]));
+}
+
+/** The cut with the cheapest regions; the first wins a tie. */
+function cheapest(problem: ConvProblem, fused: number, regionsOf: (cut: Cut) => Region[]): Region[] {
+  const options = CUTS.map(cut => regionsOf(cut));
+  const costs = options.map(regions => regionsCost(problem, regions, fused));
+  return options[costs.indexOf(Math.min(...costs))]!;
+}

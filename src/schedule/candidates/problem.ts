@@ -1,0 +1,67 @@
+// A convolution as the scheduler sees it: phases over views, without weights.
+
+import type {ConvGeometry} from '../../graph/graph.js';
+import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
+import {type CostShape, COST, regionCost} from '../cost.js';
+import type {ConvOperands} from '../counts.js';
+import {PANEL, type Region, type View} from '../steps.js';
+
+export interface ConvProblem {
+  readonly plane: PlaneConv;
+  readonly phases: readonly PlanePhase[];
+  readonly groups: number;
+  /** Channels per group. */
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** One input and one output channel per group: lowered to depthwise steps. */
+  readonly isDepthwise: boolean;
+  readonly operands: ConvOperands;
+}
+
+/** The geometry of a matrix product x [1, 1, M, K] * w [K, N]. */
+export const POINTWISE: ConvGeometry = {
+  transposed: true,
+  groups: 1,
+  kernel: [1],
+  strides: [1],
+  dilations: [1],
+  padBegin: [0],
+};
+
+/** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]. */
+export function convProblem(geometry: ConvGeometry, operands: ConvOperands): ConvProblem {
+  const {groups} = geometry;
+  const rank = geometry.kernel.length;
+  const plane = planeConv(geometry, spatial(operands.x, rank), spatial(operands.y, rank));
+  const inChannels = operands.x.shape[3]! / groups;
+  const outChannels = operands.y.shape[3]! / groups;
+  const isDepthwise = groups > 1 && inChannels === 1 && outChannels === 1;
+  return {plane, phases: untangleConv(plane), groups, inChannels, outChannels, isDepthwise, operands};
+}
+
+function spatial(map: View, rank: number): number[] {
+  return map.shape.slice(3 - rank, 3);
+}
+
+/** Rows of packed weights per tap. */
+export function rowsPerTap(problem: ConvProblem): number {
+  return problem.isDepthwise ? 1 : problem.inChannels;
+}
+
+/** The cost of a step that runs `regions` with `fused` phases side by side. */
+export function stepCost(problem: ConvProblem, regions: readonly Region[], fused: number): number {
+  return COST.stepOverhead + regionsCost(problem, regions, fused);
+}
+
+/** The cost of regions inside a step. */
+export function regionsCost(problem: ConvProblem, regions: readonly Region[], fused: number): number {
+  const {plane, groups, outChannels, isDepthwise, operands} = problem;
+  const panels = isDepthwise ? Math.ceil(groups / PANEL) : groups * Math.ceil((fused * outChannels) / PANEL);
+  const shape: CostShape = {
+    batch: operands.y.shape[0]!,
+    inputHeight: plane.y.inputSize,
+    inputWidth: plane.x.inputSize,
+    panels,
+  };
+  return regions.reduce((sum, region) => sum + regionCost(region, shape), 0);
+}

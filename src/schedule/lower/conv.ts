@@ -1,0 +1,84 @@
+// Convolutions and matrix products with constant weights: nodes to gemmTaps and depthwise steps.
+
+import {UntangleError} from '../../errors.js';
+import type {Node, Operation} from '../../graph/graph.js';
+import {packBias, packDepthwise, packWeights} from '../../untangle/pack.js';
+import {type CandidateStep, chooseCandidate, type ConvProblem, convProblem, type ScheduleName} from '../candidates.js';
+import {POINTWISE} from '../candidates/problem.js';
+import {PANEL, type Step, type StepEpilogue, type View} from '../steps.js';
+
+/** x [N, H, W, Cin] and y [N, OH, OW, Cout] with channel stride 1; [1, 1, M, K] and [1, 1, M, N] for a gemm. */
+export interface ConvIo {
+  readonly x: View;
+  readonly y: View;
+  readonly residual: View | null;
+}
+
+/** Makes the buffers a lowering needs. */
+export interface ConvBuilder {
+  /** A flat view of new constant data. */
+  constant(data: Float32Array): View;
+  /** A flat view of arena memory that lives as long as the node's steps. */
+  scratch(elements: number): View;
+}
+
+type ConvOperation = Extract<Operation, {op: 'conv' | 'gemm'}>;
+
+/**
+ * Lowers a convolution or gemm to the steps of the chosen candidate, packing its weights.
+ *
+ * @throws ERR_INTERNAL when the operation is neither.
+ */
+export function lowerConv(
+  node: Node,
+  operation: Operation,
+  io: ConvIo,
+  builder: ConvBuilder,
+  options: {readonly schedule: ScheduleName},
+): Step[] {
+  if (operation.op !== 'conv' && operation.op !== 'gemm') {
+    throw new UntangleError('ERR_INTERNAL', [`node "${node.name}": ${operation.op} is not a convolution`]);
+  }
+
+  const {epilogue, bias} = operation;
+  const problem = convProblem(operation.op === 'conv' ? operation.geometry : POINTWISE, {
+    ...io,
+    hasBias: bias !== null,
+    hasSlope: epilogue.slope !== undefined,
+    hasActivation: epilogue.activation.fn !== 'identity',
+  });
+  const candidate = chooseCandidate(problem, options.schedule);
+
+  const fused = candidate.steps[0] ? candidate.steps[0].fusedY * candidate.steps[0].fusedX : 1;
+  const perColumn = (data: Float32Array | undefined | null): View | null => {
+    if (!data) return null;
+    return builder.constant(problem.isDepthwise ? data : packBias(data, problem.groups, fused));
+  };
+  const stepEpilogue: StepEpilogue = {
+    bias: perColumn(bias),
+    residual: io.residual,
+    activation: epilogue.activation,
+    slope: perColumn(epilogue.slope),
+  };
+
+  return candidate.steps.map((step): Step => {
+    const weights = builder.constant(packStep(operation, problem, step));
+    const {counts, regions, kTotal, groups, fusedY, fusedX} = step;
+    const common = {name: node.name, schedule: candidate.name, counts, x: io.x, y: io.y, weights, regions, epilogue: stepEpilogue};
+    return step.op === 'depthwise'
+      ? {op: 'depthwise', ...common}
+      : {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
+  });
+}
+
+/** The weights of one step in the executor's order; a gemm's [K, N] are those of a transposed 1x1 convolution. */
+function packStep(operation: ConvOperation, problem: ConvProblem, step: CandidateStep): Float32Array {
+  const {weights} = operation;
+  const {plane, groups, inChannels, outChannels} = problem;
+  const kernelElements = plane.y.kernelSize * plane.x.kernelSize;
+  if (step.kTotal === 0) return new Float32Array(PANEL); // Every tap lies in padding; a buffer is never empty.
+  if (step.op === 'depthwise') return packDepthwise(weights, step.packedTaps, kernelElements);
+
+  const source = {weights, transposed: plane.transposed, groups, inChannels, outChannels, kernelElements};
+  return packWeights(source, step.packedTaps, step.fusedY * step.fusedX);
+}
