@@ -1,0 +1,104 @@
+// The micro-kernels of one instruction set, as a struct of function pointers.
+//
+// Every kernels_<isa>.cc compiles the same bodies with its own flags. Sizes are elements. Kernels do not
+// allocate, start no threads and read and write nothing outside the blocks named here; any alignment will do.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "native/cpu/kernels/op_kernels.h"
+#include "native/program/format.h"
+
+namespace untangle {
+
+inline constexpr size_t kMaxTileRows = 12;
+inline constexpr size_t kMaxTilePanels = 2;
+inline constexpr size_t kMaxTileColumns = kMaxTilePanels * kPanel;
+inline constexpr size_t kMaxTilePixels = 4;
+
+/// C[mr x columns] = (accumulate ? C : bias) + sum over taps of A_tap[mr x kc] . W_tap[kc x columns]
+struct GemmTile {
+  const float* const* rows;  // [taps][mr]: kc floats each
+  const uint32_t* tap_k;     // [taps]: first k row of the tap in a panel
+  size_t taps;               // may be 0
+  size_t kc;                 // >= 1 unless taps is 0
+  const float* weights;      // [k][16] of the first panel
+  size_t panel_stride;       // from a panel to its right neighbour
+  const float* bias;         // whole panels; null starts from zero
+  float* const* c;           // [mr]: `columns` floats each, never aliasing rows or weights
+  size_t columns;            // 1 .. panels * 16; weights and bias are zero-padded to whole panels
+  bool accumulate;
+};
+using GemmF32 = void (*)(const GemmTile& tile);
+
+/// y[pixels x channels] = bias + sum over taps of x_tap[pixels x channels] * w_tap[channels]
+struct DepthwiseTile {
+  const float* const* rows;  // [taps][pixels]: `channels` floats each
+  const uint32_t* tap_k;     // [taps]: row of the tap in weights
+  size_t taps;               // may be 0
+  const float* weights;      // [k][channels]
+  const float* bias;         // [channels]; null starts from zero
+  float* const* y;           // [pixels]: `channels` floats each, never aliasing rows or weights
+  size_t channels;
+};
+using DepthwiseF32 = void (*)(const DepthwiseTile& tile);
+
+/// target[i][j] = act(source[i][j] + residual[i][j]); a target may be its source or its residual.
+struct EpilogueRows {
+  size_t rows;
+  size_t columns;
+  const float* const* source;
+  float* const* target;
+  const float* const* residual;  // null: none
+  const float* slope;            // [columns]: PRelu's
+  Unary activation;
+  float alpha;
+  float beta;
+};
+using EpilogueF32 = void (*)(const EpilogueRows& rows);
+
+struct Kernels {
+  const char* isa;
+  size_t mr;
+  size_t panels;
+  size_t pixels;
+  GemmF32 gemm[kMaxTilePanels][kMaxTileRows];   // [panels - 1][rows - 1]; null past mr and panels
+  DepthwiseF32 depthwise[kMaxTilePixels];       // [pixels - 1]
+  EpilogueF32 epilogue;
+  OpKernels ops;
+  /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations done.
+  double (*fma_rounds)(size_t steps);
+  /// Sums `count` floats, reading each once.
+  float (*read_all)(const float* data, size_t count);
+};
+
+// kShape_<isa> and kernels_<isa> for every instruction set of this architecture.
+struct TileShape {
+  size_t mr;
+  size_t panels;
+  size_t pixels;
+};
+#define ISA(name, mr, panels, pixels)                      \
+  inline constexpr TileShape kShape_##name{mr, panels, pixels}; \
+  extern const Kernels kernels_##name;
+#include "native/cpu/kernels/kernels.def"
+#undef ISA
+
+/// The kernels of `isa`, or the best this machine runs when null; null when it is unknown or not available here.
+const Kernels* select_kernels(const char* isa);
+
+/// Name of the best instruction set of this machine.
+const char* best_isa();
+
+/// Writes up to `capacity` kernel sets this machine runs, best first; returns how many there are.
+size_t available_kernels(const Kernels** list, size_t capacity);
+
+/// Peak of the calling thread's FMA units, GFLOP/s, measured for about `seconds`.
+double measure_gflops(const Kernels& kernels, double seconds);
+
+/// Rate at which the calling thread streams `data`, GB/s, measured for about `seconds`.
+double measure_read_gbs(const Kernels& kernels, const float* data, size_t count, double seconds);
+
+}  // namespace untangle

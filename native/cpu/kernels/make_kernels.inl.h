@@ -1,0 +1,41 @@
+// Puts the bodies together into one Kernels. Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
+
+// Own index lists: nothing of <utility> may be instantiated under this file's flags.
+template <size_t... I>
+struct Indices {};
+template <size_t N, size_t... I>
+struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
+template <size_t... I>
+struct MakeIndices<0, I...> {
+  using Type = Indices<I...>;
+};
+
+#include "native/cpu/kernels/gemm_f32.inl.h"
+#include "native/cpu/kernels/depthwise_f32.inl.h"
+#include "native/cpu/kernels/math.inl.h"
+#include "native/cpu/kernels/epilogue.inl.h"
+#include "native/cpu/kernels/measure.inl.h"
+#if __has_include("native/cpu/kernels/op_kernels.inl.h")
+#include "native/cpu/kernels/op_kernels.inl.h"  // defines make_op_kernels()
+#else
+constexpr OpKernels make_op_kernels() { return {}; }
+#endif
+
+template <TileShape SHAPE>
+constexpr Kernels make_kernels(const char* isa) {
+  constexpr size_t MR = SHAPE.mr;
+  static_assert(MR <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels && SHAPE.pixels <= kMaxTilePixels);
+  Kernels kernels{};
+  kernels.isa = isa;
+  kernels.mr = MR;
+  kernels.panels = SHAPE.panels;
+  kernels.pixels = SHAPE.pixels;
+  fill_gemm_row<1>(kernels.gemm[0], typename MakeIndices<MR>::Type{});
+  if constexpr (SHAPE.panels == 2) fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
+  fill_depthwise(kernels.depthwise, typename MakeIndices<SHAPE.pixels>::Type{});
+  kernels.epilogue = epilogue_f32;
+  kernels.ops = make_op_kernels();
+  kernels.fma_rounds = fma_rounds;
+  kernels.read_all = read_all;
+  return kernels;
+}

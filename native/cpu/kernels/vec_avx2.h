@@ -1,0 +1,19 @@
+// Vec for AVX2 with FMA: 8 lanes, masked tails. Included inside an anonymous namespace.
+
+alignas(64) constexpr int kLaneMask[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+struct Vec {
+  using Reg = __m256;
+  static constexpr size_t kLanes = 8;
+  static __m256i first(size_t n) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLaneMask + kLanes - n));
+  }
+  static Reg zero() { return _mm256_setzero_ps(); }
+  static Reg load(const float* p) { return _mm256_loadu_ps(p); }
+  static void store(float* p, Reg v) { _mm256_storeu_ps(p, v); }
+  /// The first n of a register, 1 <= n < kLanes.
+  static Reg load_first(const float* p, size_t n) { return _mm256_maskload_ps(p, first(n)); }
+  static void store_first(float* p, Reg v, size_t n) { _mm256_maskstore_ps(p, first(n), v); }
+  static Reg splat(float x) { return _mm256_set1_ps(x); }
+  static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+};

@@ -1,0 +1,15 @@
+// Vec for AVX-512: 16 lanes, masked tails. Included inside an anonymous namespace.
+
+struct Vec {
+  using Reg = __m512;
+  static constexpr size_t kLanes = 16;
+  static __mmask16 first(size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+  static Reg zero() { return _mm512_setzero_ps(); }
+  static Reg load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, Reg v) { _mm512_storeu_ps(p, v); }
+  /// The first n of a register, 1 <= n < kLanes.
+  static Reg load_first(const float* p, size_t n) { return _mm512_maskz_loadu_ps(first(n), p); }
+  static void store_first(float* p, Reg v, size_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
+  static Reg splat(float x) { return _mm512_set1_ps(x); }
+  static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+};

@@ -1,0 +1,22 @@
+// Vec for 64-bit ARM: 4 lanes. Included inside an anonymous namespace.
+
+struct Vec {
+  using Reg = float32x4_t;
+  static constexpr size_t kLanes = 4;
+  static Reg zero() { return vdupq_n_f32(0.0f); }
+  static Reg load(const float* p) { return vld1q_f32(p); }
+  static void store(float* p, Reg v) { vst1q_f32(p, v); }
+  /// The first n of a register, 1 <= n < kLanes.
+  static Reg load_first(const float* p, size_t n) {
+    float lanes[kLanes] = {};
+    for (size_t i = 0; i < n; i++) lanes[i] = p[i];
+    return vld1q_f32(lanes);
+  }
+  static void store_first(float* p, Reg v, size_t n) {
+    float lanes[kLanes];
+    vst1q_f32(lanes, v);
+    for (size_t i = 0; i < n; i++) p[i] = lanes[i];
+  }
+  static Reg splat(float x) { return vdupq_n_f32(x); }
+  static Reg fma(Reg a, Reg b, Reg c) { return vfmaq_f32(c, a, b); }
+};

@@ -1,0 +1,25 @@
+// Vec for any machine: 4 lanes of plain C++, which compilers map on whatever the base
+// architecture has (SSE2 on x86-64). Included inside an anonymous namespace.
+
+struct Vec {
+  typedef float Reg __attribute__((vector_size(16)));
+  static constexpr size_t kLanes = 4;
+  static Reg zero() { return Reg{0, 0, 0, 0}; }
+  static Reg load(const float* p) {
+    Reg v;
+    __builtin_memcpy(&v, p, sizeof(v));
+    return v;
+  }
+  static void store(float* p, Reg v) { __builtin_memcpy(p, &v, sizeof(v)); }
+  /// The first n of a register, 1 <= n < kLanes.
+  static Reg load_first(const float* p, size_t n) {
+    Reg v = zero();
+    for (size_t i = 0; i < n; i++) v[i] = p[i];
+    return v;
+  }
+  static void store_first(float* p, Reg v, size_t n) {
+    for (size_t i = 0; i < n; i++) p[i] = v[i];
+  }
+  static Reg splat(float x) { return Reg{x, x, x, x}; }
+  static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+};

@@ -1,0 +1,159 @@
+// The fork-join pool: a job is three words and a ticket that hands out its items.
+
+#include "native/cpu/thread_pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace untangle {
+
+namespace {
+
+// The ticket holds the job's epoch above the next item's index. Even epochs are open: items may be
+// claimed. Odd ones are closed: the job's fields are being replaced.
+constexpr uint64_t kEpoch = uint64_t{1} << 32;
+constexpr uint64_t kIndexMask = kEpoch - 1;
+bool is_open(uint64_t ticket) { return (ticket / kEpoch) % 2 == 0; }
+
+// Long enough to bridge the gap between two commands (some 20 us), short enough not to take a core
+// from others for long.
+constexpr int kSpins = 4000;
+constexpr int kSpinsBetweenYields = 256;
+
+void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield" ::: "memory");
+#endif
+}
+
+/// Spins until done() holds; false when it gave up.
+template <typename F>
+bool spin_until(F&& done) {
+  for (int spin = 1; spin <= kSpins; spin++) {
+    if (done()) return true;
+    if (spin % kSpinsBetweenYields == 0) {
+      std::this_thread::yield();
+    } else {
+      pause_cpu();
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+struct ThreadPool::State {
+  using Body = void (*)(void* context, size_t item, size_t thread);
+
+  std::atomic<uint64_t> ticket{0};
+  std::atomic<Body> body{nullptr};
+  std::atomic<void*> context{nullptr};
+  std::atomic<size_t> items{0};
+  std::atomic<size_t> done{0};
+
+  std::mutex mutex;
+  std::condition_variable work;      // workers wait for an open ticket
+  std::condition_variable finished;  // the caller waits for the last item
+  std::atomic<int> sleepers{0};
+  std::atomic<bool> caller_sleeps{false};
+  std::atomic<bool> stopping{false};
+  std::vector<std::thread> workers;
+
+  bool has_work() const {
+    const uint64_t now = ticket.load();
+    return is_open(now) && (now & kIndexMask) < items.load();
+  }
+
+  /// Claims and runs items until there are none. A claim that succeeds proves that the fields read
+  /// before it belong to the same open epoch: they only change while the ticket is closed.
+  void take_items(size_t thread) {
+    size_t taken = 0;
+    for (;;) {
+      uint64_t now = ticket.load();
+      if (!is_open(now)) break;
+      const Body run = body.load();
+      void* const argument = context.load();
+      const size_t index = static_cast<size_t>(now & kIndexMask);
+      if (index >= items.load()) break;
+      if (!ticket.compare_exchange_weak(now, now + 1)) continue;
+      run(argument, index, thread);
+      taken++;
+    }
+    if (taken == 0) return;
+    // The caller cannot leave, nor the job change, before this addition.
+    const size_t total = items.load();
+    if (done.fetch_add(taken) + taken == total && caller_sleeps.load()) {
+      std::lock_guard lock(mutex);
+      finished.notify_one();
+    }
+  }
+
+  void work_until_stopped(size_t thread) {
+    while (!stopping.load()) {
+      if (!spin_until([this] { return has_work() || stopping.load(); })) {
+        std::unique_lock lock(mutex);
+        sleepers.fetch_add(1);
+        work.wait(lock, [this] { return has_work() || stopping.load(); });
+        sleepers.fetch_sub(1);
+      }
+      take_items(thread);
+    }
+  }
+
+  void open_job(size_t count, Body run, void* argument) {
+    const uint64_t epoch = ticket.load() / kEpoch;
+    ticket.store((epoch + 1) * kEpoch);
+    body.store(run);
+    context.store(argument);
+    items.store(count);
+    done.store(0);
+    ticket.store((epoch + 2) * kEpoch);
+    if (sleepers.load() > 0) {
+      std::lock_guard lock(mutex);
+      work.notify_all();
+    }
+  }
+
+  void wait_for_all(size_t count) {
+    if (spin_until([&] { return done.load() == count; })) return;
+    std::unique_lock lock(mutex);
+    caller_sleeps.store(true);
+    finished.wait(lock, [&] { return done.load() == count; });
+    caller_sleeps.store(false);
+  }
+};
+
+ThreadPool::ThreadPool(size_t threads) : state_(std::make_unique<State>()) {
+  for (size_t thread = 1; thread < threads; thread++) {
+    state_->workers.emplace_back([state = state_.get(), thread] { state->work_until_stopped(thread); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stopping.store(true);
+  }
+  state_->work.notify_all();
+  for (std::thread& worker : state_->workers) worker.join();
+}
+
+size_t ThreadPool::threads() const { return state_->workers.size() + 1; }
+
+void ThreadPool::parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread), void* context) {
+  if (items <= 1 || state_->workers.empty()) {
+    for (size_t item = 0; item < items; item++) body(context, item, 0);
+    return;
+  }
+  state_->open_job(items, body, context);
+  state_->take_items(0);
+  state_->wait_for_all(items);
+}
+
+}  // namespace untangle
