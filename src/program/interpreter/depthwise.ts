@@ -4,7 +4,7 @@ import type {Region, RegionTap} from '../../schedule/steps.js';
 import type {Command} from '../commands.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
-import {forEachPixel, isInside, outputPixels} from './regions.js';
+import {forEachPixel, isInside, outputPixels, tapIsInside, touchesInput} from './regions.js';
 
 interface Depthwise {
   readonly machine: Machine;
@@ -90,9 +90,9 @@ function sweepTap(depthwise: Depthwise, region: Region, tap: RegionTap, isFirst:
   const {machine, x, y, channels} = depthwise;
   const sums = new Float64Array(channels);
   machine.counter.beginPass();
-  countWeights(depthwise, tap);
+  if (touchesInput(region, tap, x)) countWeights(depthwise, tap);
   forEachPixel(region, x.shape[0]!, (n, qy, qx) => {
-    if (!isInside(x, region.inY + qy * region.inStepY + tap.dy, region.inX + qx * region.inStepX + tap.dx)) return;
+    if (!tapIsInside(region, tap, x, qy, qx)) return;
     forEachOutput(depthwise, region, {n, qy, qx}, base => {
       sums.fill(0);
       accumulateTap(depthwise, region, tap, {n, qy, qx}, sums);

@@ -8,7 +8,7 @@ import type {Command} from '../commands.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
 import {accumulatePanel} from './panel.js';
-import {forEachPixel, isInside, outputPixels} from './regions.js';
+import {forEachPixel, isInside, outputPixels, tapIsInside, touchesInput} from './regions.js';
 
 /** The command with its views resolved; sizes per group. */
 interface GemmTaps {
@@ -117,17 +117,15 @@ function sweepTap(gemm: GemmTaps, region: Region, tap: RegionTap, isFirst: boole
   const row = new Float64Array(region.kc);
   const sums = new Float64Array(gemm.panels * PANEL);
   machine.counter.beginPass();
-  countWeights(gemm, taps, region.kc);
+  if (touchesInput(region, tap, x)) countWeights(gemm, taps, region.kc);
   for (let group = 0; group < gemm.groups; group++) {
     forEachPixel(region, x.shape[0]!, (n, qy, qx) => {
-      if (!tapIsInside(x, region, tap, qy, qx)) return;
-      let outputs = 0;
+      if (!tapIsInside(region, tap, x, qy, qx)) return;
       sums.fill(0);
-      forEachOutput(gemm, {region, group, n, qy, qx}, () => outputs++);
-      if (outputs === 0) return;
       gatherRow(gemm, {region, taps, group, n, qy, qx, row});
       multiply(gemm, {taps, kc: region.kc, group, row, sums});
       machine.counter.addMacs(row.length * gemm.columns);
+      // The first tap adds to the bias, which the executor still holds: nothing is read.
       forEachOutput(gemm, {region, group, n, qy, qx}, (base, column, count) => {
         if (!isFirst) machine.counter.read(y.slot, base, count);
         machine.counter.write(y.slot, base, count);
@@ -167,10 +165,6 @@ function sweepOutputs(
       forEachOutput(gemm, {region, group, n, qy, qx}, (base, column, count, residual) => visit(base, column, count, group, residual));
     });
   }
-}
-
-function tapIsInside(x: Operand, region: Region, tap: RegionTap, qy: number, qx: number): boolean {
-  return isInside(x, region.inY + qy * region.inStepY + tap.dy, region.inX + qx * region.inStepX + tap.dx);
 }
 
 /** Copies what the taps read at one output pixel into `row`; reads outside x are zeros. */

@@ -1,6 +1,6 @@
 // Walking a region: which pixels it has, and which outputs each of them writes.
 
-import type {Region} from '../../schedule/steps.js';
+import type {Region, RegionTap} from '../../schedule/steps.js';
 import type {Operand} from './machine.js';
 
 /** Calls `visit` for every image and every pixel (qy, qx) of the region. */
@@ -47,4 +47,18 @@ export function forEachOutputPixel(map: Operand, visit: (n: number, y: number, x
       for (let x = 0; x < width; x++) visit(n, y, x);
     }
   }
+}
+
+/** Whether `tap` reads inside x at pixel (qy, qx). */
+export function tapIsInside(region: Region, tap: RegionTap, x: Operand, qy: number, qx: number): boolean {
+  return isInside(x, region.inY + qy * region.inStepY + tap.dy, region.inX + qx * region.inStepX + tap.dx);
+}
+
+/** Whether `tap` reads inside x at any pixel. */
+export function touchesInput(region: Region, tap: RegionTap, x: Operand): boolean {
+  let isTouched = false;
+  forEachPixel(region, 1, (_, qy, qx) => {
+    isTouched ||= tapIsInside(region, tap, x, qy, qx);
+  });
+  return isTouched;
 }
