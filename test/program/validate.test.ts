@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import test from 'ava';
+import fc from 'fast-check';
+import {UntangleError} from '../../src/errors.js';
+import {checksum} from '../../src/program/checksum.js';
+import {HEADER} from '../../src/program/commands.js';
+import {decodeProgram, validateProgram} from '../../src/program/decode.js';
+import {encodeProgram} from '../../src/program/encode.js';
+import type {GemmTapsStep, Region, Step, View} from '../../src/schedule/steps.js';
+import {dense, GEMM, STEPS, sampleParts} from './encode-sample.js';
+
+const COUNTS = {macs: 0, readBytes: 0, writtenBytes: 0};
+const SAMPLE = encodeProgram(sampleParts());
+const CHECKSUM_AT = HEADER.fields.indexOf('checksum') * 4;
+
+/** The message and code with which a program of `steps` is refused. */
+function refusal(steps: readonly Step[]): string {
+  const bytes = encodeProgram(sampleParts(steps));
+  try {
+    validateProgram(bytes);
+  } catch (error) {
+    if (error instanceof UntangleError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+  return 'accepted';
+}
+
+function copy(x: View, y: View): Step {
+  return {op: 'copy', name: '', schedule: '', counts: COUNTS, x, y};
+}
+
+function gemm(region: Partial<Region>, step: Partial<GemmTapsStep> = {}): Step {
+  return {...GEMM, ...step, regions: [{...GEMM.regions[0]!, ...region}]};
+}
+
+function stepOf<Op extends Step['op']>(op: Op): Extract<Step, {op: Op}> {
+  return STEPS.find(step => step.op === op) as Extract<Step, {op: Op}>;
+}
+
+test('views that leave their memory are refused, strides of either sign', t => {
+  const y = dense(1, [8]);
+  t.is(refusal([copy(dense(0, [8]), y)]), 'accepted');
+  t.regex(refusal([copy(dense(0, [8], 217), y)]), /view 0 covers elements 217 to 224 of slot 0/);
+  const reversed = {buffer: 0, offset: 6, shape: [8], strides: [-1]};
+  t.regex(refusal([copy(reversed, y)]), /view 0 covers elements -1 to 6 of slot 0/);
+  t.regex(refusal([copy(dense(3, [65]), dense(2, [65]))]), /slot 2, which has 64/);
+});
+
+test('views of no elements and of absurdly many are refused', t => {
+  t.regex(refusal([copy(dense(0, [0]), dense(1, [0]))]), /view 0 has no elements/);
+  const endless = {buffer: 0, offset: 0, shape: [2 ** 21, 2 ** 21], strides: [0, 0]};
+  t.regex(refusal([copy(endless, endless)]), /at most/);
+});
+
+test('writes to constants and repeated writes are refused', t => {
+  t.regex(
+    refusal([copy(dense(0, [8]), dense(7, [8]))]),
+    /command 0 \(copy\): y \(view 1\) writes constants/,
+  );
+  const repeated = {buffer: 1, offset: 0, shape: [8], strides: [0]};
+  t.regex(refusal([copy(dense(0, [8]), repeated)]), /writes the same element twice/);
+  const overlapping = {buffer: 1, offset: 0, shape: [2, 4], strides: [2, 1]};
+  t.regex(refusal([copy(dense(0, [2, 4]), overlapping)]), /writes the same element twice/);
+});
+
+test('shapes that do not fit are refused', t => {
+  t.regex(
+    refusal([copy(dense(0, [8]), dense(1, [2, 4]))]),
+    /command 0 \(copy\): x has shape \[8\]; expected \[2,4\]/,
+  );
+  t.regex(refusal([{...stepOf('matmul'), b: dense(0, [2, 2, 4])}]), /b has shape/);
+  t.regex(refusal([{...stepOf('reduce'), y: dense(1, [3])}]), /y has shape/);
+  t.regex(refusal([{...stepOf('softmax'), x: dense(0, [32])}]), /x has shape/);
+  t.regex(refusal([{...stepOf('gather'), x: dense(0, [32])}]), /x has rank 1; expected 3/);
+  t.regex(
+    refusal([{...stepOf('normalize'), scratch: dense(2, [34])}]),
+    /scratch has 34 elements; expected 68/,
+  );
+});
+
+test('regions that leave the maps are refused unless their flags allow it', t => {
+  t.is(refusal([gemm({})]), 'accepted');
+  t.regex(
+    refusal([gemm({padded: false})]),
+    /region 0: reads x at \(-1, 0\) to \(4, 4\), outside \[4,4\]/,
+  );
+  t.is(refusal([gemm({padded: false, perTap: true})]), 'accepted');
+  t.regex(refusal([gemm({outX: 1})]), /writes y at \(0, 1\) to \(3, 4\)/);
+  t.is(refusal([gemm({outX: 1, cropped: true})]), 'accepted');
+  t.regex(refusal([gemm({countX: 0})]), /a count or a step is 0/);
+  t.regex(refusal([gemm({inY: 2 ** 30})]), /out of range/);
+});
+
+test('taps stay inside the packed weights', t => {
+  t.is(refusal([gemm({taps: [{dy: 0, dx: 0, k: 16}]})]), 'accepted');
+  t.regex(refusal([gemm({taps: [{dy: 0, dx: 0, k: 17}]})]), /a tap reads weights past row 18/);
+  t.regex(refusal([gemm({}, {kTotal: 9})]), /weights has 288 elements; expected 144/);
+});
+
+test('merged taps need one group, a contiguous row and room to its end', t => {
+  const merged = {taps: [{dy: 0, dx: 0, k: 0}], kc: 4, countX: 3};
+  t.is(refusal([gemm(merged)]), 'accepted');
+  t.regex(refusal([gemm({...merged, countX: 4})]), /reads x at/);
+  t.regex(refusal([gemm({...merged, kc: 3})]), /kc = 3/);
+  const gap = {...dense(0, [1, 2, 4, 2]), strides: [32, 16, 4, 1]};
+  const y = dense(3, [1, 2, 4, 4]);
+  const epilogue = {...GEMM.epilogue, residual: null};
+  t.regex(refusal([gemm({...merged, countY: 2}, {x: gap, y, epilogue})]), /contiguous row/);
+});
+
+test('channels of convolutions are contiguous', t => {
+  const x = {...dense(0, [1, 4, 4, 2]), strides: [32, 4, 1, 16]};
+  t.regex(refusal([gemm({}, {x})]), /x has channel stride 16; expected 1/);
+});
+
+test('chains use only what has been computed', t => {
+  const step = stepOf('elementwise');
+  const ops = [{...step.ops[1]!, b: 2}];
+  t.regex(refusal([{...step, ops}]), /op 0 uses a value that is not computed yet/);
+});
+
+test('indices stay inside the axis', t => {
+  const step = stepOf('gather');
+  t.regex(
+    refusal([{...step, indices: Int32Array.from([0, 4, 1])}]),
+    /index reaches from 0 to 4; expected 0 to 3/,
+  );
+  t.regex(refusal([{...step, indices: Int32Array.from([0, -1, 1])}]), /index reaches from -1 to 1/);
+});
+
+test('a slope goes with prelu only', t => {
+  const epilogue = {...GEMM.epilogue, slope: null};
+  t.regex(refusal([gemm({}, {epilogue})]), /a slope goes with the activation prelu/);
+});
+
+test('every truncation is refused', t => {
+  for (let length = 0; length < SAMPLE.length; length++) {
+    assertTyped(SAMPLE.slice(0, length), 'refused');
+  }
+  t.pass();
+});
+
+test('a program of other tables is a version error', t => {
+  const bytes = SAMPLE.slice();
+  bytes[4]! ^= 1;
+  t.throws(() => decodeProgram(bytes), {code: 'ERR_PROGRAM_VERSION'});
+});
+
+test('metadata that is not an explanation is refused', t => {
+  const parts = sampleParts();
+  const explanation = {...parts.explanation, model: 3 as unknown as string};
+  const bytes = encodeProgram({...parts, explanation});
+  const error = t.throws(() => decodeProgram(bytes), {code: 'ERR_PROGRAM_FORMAT'});
+  t.regex(error.message, /metadata.model/);
+});
+
+test('random bytes are refused', t => {
+  property(t, fc.uint8Array({maxLength: 2000}), bytes => assertTyped(bytes, 'refused'));
+});
+
+test('flipped bits after the header are noticed', t => {
+  property(t, fc.integer({min: 64 * 8, max: SAMPLE.length * 8 - 1}), bit => {
+    assertTyped(flipped(bit), 'refused');
+  });
+});
+
+test('flipped bits of the header are typed errors at worst', t => {
+  for (let bit = 0; bit < 64 * 8; bit++) assertTyped(flipped(bit), 'either');
+  t.pass();
+});
+
+test('changed words with a matching checksum decode or are refused, never crash', t => {
+  const word = fc.oneof(
+    fc.constantFrom(0, 1, 2, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff),
+    fc.nat(64),
+    fc.integer({min: 0, max: 0xffffffff}),
+  );
+  const changes = fc.array(fc.tuple(fc.nat(SAMPLE.length / 4 - 1), word), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  property(t, changes, list => {
+    const bytes = SAMPLE.slice();
+    const words = new Uint32Array(bytes.buffer);
+    for (const [at, value] of list) words[at] = value;
+    assertTyped(reseal(bytes), 'either');
+  });
+});
+
+test('changed bytes with a matching checksum decode or are refused, never crash', t => {
+  const changes = fc.array(fc.tuple(fc.nat(SAMPLE.length - 1), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  property(t, changes, list => {
+    const bytes = SAMPLE.slice();
+    for (const [at, value] of list) bytes[at] = value;
+    assertTyped(reseal(bytes), 'either');
+  });
+});
+
+function flipped(bit: number): Uint8Array {
+  const bytes = SAMPLE.slice();
+  bytes[bit >> 3]! ^= 1 << (bit & 7);
+  return bytes;
+}
+
+/** Makes the checksum match, so that the checks behind it are reached. */
+function reseal(bytes: Uint8Array): Uint8Array {
+  new DataView(bytes.buffer).setUint32(CHECKSUM_AT, checksum(bytes.subarray(64)), true);
+  return bytes;
+}
+
+function assertTyped(bytes: Uint8Array, expected: 'refused' | 'either'): void {
+  try {
+    decodeProgram(bytes);
+  } catch (error) {
+    assert(error instanceof UntangleError, String(error));
+    assert.match(error.code, /^ERR_PROGRAM_/);
+    return;
+  }
+  assert.equal(expected, 'either');
+}
+
+function property<T>(
+  t: {notThrows: (run: () => void) => unknown},
+  arbitrary: fc.Arbitrary<T>,
+  predicate: (value: T) => void,
+): void {
+  t.notThrows(() => fc.assert(fc.property(arbitrary, predicate), {numRuns: 2000}));
+}
