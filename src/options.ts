@@ -5,17 +5,14 @@ import * as z from 'zod';
 import {UntangleError} from './errors.js';
 import type {Limits} from './onnx/limits.js';
 import type {ExternalDataReader} from './onnx/tensor.js';
-
-export const SCHEDULES = ['auto', 'huge2', 'ks', 'uks', 'cks', 'fused-taps', 'fused-phases'] as const;
-
-/** How convolutions run: `auto` takes the cheapest per layer, the others force one method where it applies. */
-export type ScheduleName = (typeof SCHEDULES)[number];
+import {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
 
 export interface CompileOptions {
   /** Full shapes of inputs, in ONNX order; binds their symbolic dimensions. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
   /** Bytes of everything a session holds: arena, weights, workspace and outputs. Without it there is no limit. */
   readonly memoryBudgetBytes?: number | undefined;
+  /** How convolutions run: `auto` (default) takes the cheapest per layer, the others force one method where it applies. */
   readonly schedule?: ScheduleName | undefined;
   /** What a model file may ask of the decoder; raises or lowers single limits. */
   readonly limits?: Partial<Limits> | undefined;
@@ -23,6 +20,8 @@ export interface CompileOptions {
   readonly threads?: number | undefined;
   /** Reads tensors kept in files beside the model; load supplies it for paths. */
   readonly externalData?: ExternalDataReader | undefined;
+  /** Bytes the executor needs besides arena, weights and outputs; default: 256 KiB per thread. load asks the addon. */
+  readonly workspaceBytes?: number | undefined;
   /** Name of the model in explanations. */
   readonly name?: string | undefined;
 }
@@ -58,6 +57,7 @@ const compileFields = {
   schedule: z.enum(SCHEDULES, schedules).optional(),
   limits: z.record(z.string(), z.number(POSITIVE), 'an object of limit name to number').optional(),
   externalData: z.custom(value => typeof value === 'function', 'a function').optional(),
+  workspaceBytes: positive.optional(),
   name: z.string('a string').optional(),
 };
 const compileSchema = z.strictObject(compileFields, 'an object');
