@@ -8,7 +8,7 @@ import type {Graph, Node} from '../graph/graph.js';
 import type {BufferList} from './buffers.js';
 import {nodeReads, shapeOf} from './layout.js';
 import type {View} from './steps.js';
-import {inverseOrder, type Order, permuteView, reshapeView, sameOrder, sliceView, viewOrder} from './view-math.js';
+import {elementCount, inverseOrder, type Order, permuteView, reshapeView, sameOrder, sliceView, viewOrder} from './view-math.js';
 
 /** The windows a concat's inputs fill in its output. */
 export function concatParts(graph: Graph, node: Node, whole: View): {name: string; view: View}[] {
@@ -58,8 +58,16 @@ export function isViewNode(node: Node): boolean {
   }
 }
 
-/** Decides the place of every value that a step computes, and proposals for reshapes that must copy. */
-export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, buffers: BufferList): Map<string, View> {
+/** Where values are to be written. */
+export interface Targets {
+  /** For every value that a step computes, and proposals for values that are views. */
+  readonly places: ReadonlyMap<string, View>;
+  /** The memory of each graph output. */
+  readonly slots: readonly View[];
+}
+
+/** Decides the place of every value that a step computes. */
+export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, buffers: BufferList): Targets {
   const targets = new Map<string, View>();
   const isComputed = new Set(graph.nodes.map(node => node.output));
   const propose = (name: string, view: View) => {
@@ -68,8 +76,9 @@ export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, bu
   const uses = countUses(graph);
   const producers = new Map(graph.nodes.map(node => [node.output, node]));
 
+  const slots = graph.outputs.map(({value}, index) => buffers.output(index, shapeOf(graph, value)));
   graph.outputs.forEach(({value}, index) => {
-    propose(value, buffers.output(index, shapeOf(graph, value)));
+    propose(value, slots[index]!);
   });
   for (const node of [...graph.nodes].reverse()) {
     const proposed = targets.get(node.output);
@@ -85,7 +94,7 @@ export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, bu
     targets.set(node.output, target);
     proposeParts(graph, node, target, propose);
   }
-  return targets;
+  return {places: targets, slots};
 }
 
 /** Where the input of a transpose or reshape must lie for the output to lie in `place`; null when nowhere. */
@@ -123,7 +132,7 @@ function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, n
     case 'gemm':
       return hasUnitStride(shape.length - 1) && (shape.length <= 4 || mergesRows(place));
     case 'matmul':
-      return reshapeView(place, [-1, ...shape.slice(-2)].map(size => (size === -1 ? batchSize(shape) : size))) !== null;
+      return mergesBatch(place, node.inputs.every(name => shapeOf(known.graph, name).length >= 2));
     case 'gather':
       return false;
     case 'concat':
@@ -140,11 +149,13 @@ function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, n
 /** Whether all dimensions but the last can be seen as one. */
 function mergesRows(place: View): boolean {
   const columns = place.shape.at(-1)!;
-  return reshapeView(place, [place.shape.slice(0, -1).reduce((product, size) => product * size, 1), columns]) !== null;
+  return reshapeView(place, [elementCount(place.shape) / columns, columns]) !== null;
 }
 
-function batchSize(shape: readonly number[]): number {
-  return shape.slice(0, -2).reduce((product, size) => product * size, 1);
+/** Whether the batch of a matrix product can be seen as one dimension; the product of vectors must be contiguous. */
+function mergesBatch(place: View, hasMatrices: boolean): boolean {
+  const matrix = hasMatrices ? place.shape.slice(-2) : [];
+  return reshapeView(place, [elementCount(place.shape) / elementCount(matrix), ...matrix]) !== null;
 }
 
 /** How often each value is read by nodes or handed out. */

@@ -1,0 +1,82 @@
+// Steps that may write over an input that dies with them: one buffer instead of two.
+
+import type {Buffer, Step, View} from './steps.js';
+import {mapStepViews, stepReads, stepViews} from './step-views.js';
+import {elementCount, isDense, normalize, sameStrides, sameNumbers} from './view-math.js';
+
+/** First and last step that touches each buffer, inclusive; inputs are there at -1. */
+export interface Uses {
+  readonly first: Map<number, number>;
+  readonly last: Map<number, number>;
+}
+
+export function bufferUses(steps: readonly Step[], inputs: readonly number[]): Uses {
+  const first = new Map(inputs.map(buffer => [buffer, -1]));
+  const last = new Map(inputs.map(buffer => [buffer, -1]));
+  steps.forEach((step, index) => {
+    for (const {buffer} of stepViews(step)) {
+      if (!first.has(buffer)) first.set(buffer, index);
+      last.set(buffer, index);
+    }
+  });
+  return {first, last};
+}
+
+/**
+ * Lets elementwise steps, normalisations and residual additions write over the input that dies there.
+ *
+ * Both views must be the whole of their buffers and step alike, so that every element is read before it is
+ * overwritten, by the thread that overwrites it.
+ */
+export function shareInPlace(steps: readonly Step[], buffers: readonly Buffer[], inputs: readonly number[]): Step[] {
+  const {first, last} = bufferUses(steps, inputs);
+  const merged = new Map<number, number>();
+  const rename = (view: View): View => ({...view, buffer: merged.get(view.buffer) ?? view.buffer});
+
+  return steps.map((original, index) => {
+    const step = mapStepViews(original, rename);
+    const {y} = step;
+    if (first.get(y.buffer) !== index || !isWholeArena(buffers, y)) return step;
+
+    const reusable = overwritable(step).find(x => last.get(x.buffer) === index && isWholeArena(buffers, x) && isSafe(step, x));
+    if (reusable === undefined) return step;
+
+    merged.set(y.buffer, reusable.buffer);
+    last.set(reusable.buffer, last.get(y.buffer)!);
+    return mapStepViews(step, rename);
+  });
+}
+
+/** Inputs that the step reads element by element just before it writes the same element of y. */
+function overwritable(step: Step): View[] {
+  switch (step.op) {
+    case 'elementwise':
+      return [...step.inputs];
+    case 'normalize':
+      return step.epilogue.residual === null ? [step.x] : [step.x, step.epilogue.residual];
+    case 'gemmTaps':
+    case 'depthwise':
+      // A sweep tap by tap writes y before it adds the residual.
+      return step.epilogue.residual === null || step.regions.some(region => region.perTap) ? [] : [step.epilogue.residual];
+    default:
+      return [];
+  }
+}
+
+/** Whether everything the step reads from the buffer of `x` is read in step with y. */
+function isSafe(step: Step, x: View): boolean {
+  const allowed = overwritable(step);
+  return stepReads(step)
+    .filter(view => view.buffer === x.buffer)
+    .every(view => allowed.includes(view) && isSamePlace(view, step.y));
+}
+
+/** Equal but for the buffer. */
+function isSamePlace(a: View, b: View): boolean {
+  return a.offset === b.offset && sameNumbers(a.shape, b.shape) && sameStrides(normalize(a), normalize(b));
+}
+
+function isWholeArena(buffers: readonly Buffer[], view: View): boolean {
+  const buffer = buffers[view.buffer]!;
+  return buffer.storage.kind === 'arena' && isDense(view) && elementCount(view.shape) === buffer.elements;
+}

@@ -1,0 +1,137 @@
+// A graph in, a schedule out: steps over placed buffers.
+
+import {UntangleError} from '../errors.js';
+import type {Graph} from '../graph/graph.js';
+import {type Placement, placeBuffers} from './arena.js';
+import {type BufferList, createBuffers} from './buffers.js';
+import {bufferUses, shareInPlace} from './in-place.js';
+import {planOrders, shapeOf} from './layout.js';
+import {emitCopy, type Lowering} from './lower/lowering.js';
+import type {ConvOptions} from './lower/maps.js';
+import {lowerNode} from './lower/node.js';
+import type {Buffer, Step, View} from './steps.js';
+import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
+import {planTargets} from './views.js';
+
+export type ScheduleOptions = ConvOptions;
+
+export interface Schedule {
+  readonly steps: readonly Step[];
+  /** The buffers in use, by id. */
+  readonly buffers: readonly Buffer[];
+  /** The arena buffer that holds each input, dense in logical order, when the program starts. */
+  readonly inputs: readonly {readonly name: string; readonly buffer: number}[];
+  /** Output `slot` holds `value`, dense in logical order, when the program ends. */
+  readonly outputs: readonly {readonly name: string; readonly value: string; readonly slot: number}[];
+  /** Byte offset of every arena buffer. */
+  readonly offsetsBytes: ReadonlyMap<number, number>;
+  readonly arenaPeakBytes: number;
+  readonly arenaLowerBoundBytes: number;
+  /** The step in which most arena bytes are alive. */
+  readonly busiestStep: number;
+}
+
+/**
+ * Lowers every node to steps, lets steps work in place, and places all buffers in the arena.
+ *
+ * Equal graphs give equal schedules.
+ */
+export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
+  const buffers = createBuffers();
+  const {steps: lowered, inputs} = lowerGraph(graph, buffers, options);
+  const inputBuffers = inputs.map(input => input.buffer);
+  const steps = shareInPlace(lowered, buffers.all, inputBuffers);
+  const uses = bufferUses(steps, inputBuffers);
+  const used = buffers.all.filter(buffer => uses.first.has(buffer.id));
+  const arena = used.filter(buffer => buffer.storage.kind === 'arena');
+  const placement: Placement = placeBuffers(arena.map(({id, elements}) => ({
+    bytes: elements * 4,
+    firstUse: uses.first.get(id)!,
+    lastUse: uses.last.get(id)!,
+  })));
+
+  return {
+    steps,
+    buffers: used,
+    inputs,
+    outputs: graph.outputs.map(({name, value}, slot) => ({name, value, slot})),
+    offsetsBytes: new Map(arena.map(({id}, index) => [id, placement.offsetsBytes[index]!])),
+    arenaPeakBytes: placement.peakBytes,
+    arenaLowerBoundBytes: placement.lowerBoundBytes,
+    busiestStep: placement.busiestStep,
+  };
+}
+
+/** Steps of all nodes in order, each output handed over as soon as its value is there. */
+function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions) {
+  const steps: Step[] = [];
+  const orders = planOrders(graph);
+  const {places, slots} = planTargets(graph, orders, buffers);
+  const inputs = graph.inputs.map(name => ({name, view: buffers.arena(shapeOf(graph, name))}));
+  const lowering = createLowering({graph, buffers, orders, targets: places, steps});
+  const handOver = (value: string, name: string) => {
+    graph.outputs.forEach((output, slot) => {
+      if (output.value === value) emitCopy(lowering, name, {x: lowering.view(value), y: slots[slot]!});
+    });
+  };
+
+  for (const {name, view} of inputs) lowering.setView(name, view);
+  for (const name of new Set([...graph.inputs, ...graph.constants.keys()])) handOver(name, name);
+  for (const node of graph.nodes) {
+    lowerNode(node, lowering, options);
+    handOver(node.output, node.name);
+  }
+  return {steps, inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer}))};
+}
+
+interface LoweringParts {
+  readonly graph: Graph;
+  readonly buffers: BufferList;
+  readonly orders: ReadonlyMap<string, Order>;
+  readonly targets: ReadonlyMap<string, View>;
+  readonly steps: Step[];
+}
+
+function createLowering({graph, buffers, orders, targets, steps}: LoweringParts): Lowering {
+  const views = new Map<string, View>();
+  const find = (name: string, view: View | undefined): View => {
+    if (view === undefined) throw new UntangleError('ERR_INTERNAL', [`value "${name}" is used before it is computed`]);
+    return view;
+  };
+  return {
+    graph,
+    buffers,
+    orders,
+    copies: new Map(),
+    view: (name, order) => (graph.constants.has(name) ? constantView(graph, buffers, {name, order}) : find(name, views.get(name))),
+    target: name => find(name, targets.get(name)),
+    proposed: name => targets.get(name),
+    setView: (name, view) => views.set(name, view),
+    emit: step => steps.push(step),
+  };
+}
+
+/** A constant, its contents rearranged so that it lies in `order`. */
+function constantView(graph: Graph, buffers: BufferList, {name, order}: {name: string; order: Order | undefined}): View {
+  const {dims, data} = graph.constants.get(name)!;
+  const logical = denseView(0, dims);
+  const sorted = permuteView(logical, order ?? dims.map((_, dim) => dim));
+  const contents = new Float32Array(elementCount(dims));
+  gatherElements(sorted, data, contents);
+  const flat = buffers.constant(contents);
+  const stored = denseView(flat.buffer, sorted.shape);
+  return order === undefined ? stored : permuteView(stored, inverseOrder(order));
+}
+
+/** Writes the elements of `source` to `target` in the order of the view's dimensions. */
+function gatherElements(source: View, data: ArrayLike<number>, target: Float32Array): void {
+  let next = 0;
+  const walk = (dim: number, offset: number): void => {
+    if (dim === source.shape.length) {
+      target[next++] = data[offset]!;
+      return;
+    }
+    for (let i = 0; i < source.shape[dim]!; i++) walk(dim + 1, offset + i * source.strides[dim]!);
+  };
+  walk(0, source.offset);
+}
