@@ -24,17 +24,18 @@ inline void store_row(float* row, size_t columns, const Vec::Reg (&v)[NV]) {
 template <size_t P, size_t NV>
 inline void depthwise_columns(const DepthwiseTile& tile, size_t first, size_t columns) {
   Vec::Reg acc[P][NV];
-  if (tile.bias != nullptr) {
-    load_row<NV>(tile.bias + first, columns, acc[0]);
+  if (tile.accumulate) {
+    UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) load_row<NV>(tile.y[i] + first, columns, acc[i]);
   } else {
     UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[0][j] = Vec::zero();
-  }
-  UNTANGLE_UNROLL for (size_t i = 1; i < P; i++) {
-    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = acc[0][j];
+    if (tile.bias != nullptr) load_row<NV>(tile.bias + first, columns, acc[0]);
+    UNTANGLE_UNROLL for (size_t i = 1; i < P; i++) {
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = acc[0][j];
+    }
   }
   for (size_t tap = 0; tap < tile.taps; tap++) {
     Vec::Reg w[NV];
-    load_row<NV>(tile.weights + tile.tap_k[tap] * tile.channels + first, columns, w);
+    load_row<NV>(tile.weights + tile.tap_k[tap] * tile.weight_stride + first, columns, w);
     UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
       Vec::Reg x[NV];
       load_row<NV>(tile.rows[tap * P + i] + first, columns, x);

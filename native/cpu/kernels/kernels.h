@@ -33,15 +33,17 @@ struct GemmTile {
 };
 using GemmF32 = void (*)(const GemmTile& tile);
 
-/// y[pixels x channels] = bias + sum over taps of x_tap[pixels x channels] * w_tap[channels]
+/// y[pixels x channels] = (accumulate ? y : bias) + sum over taps of x_tap[pixels x channels] * w_tap[channels]
 struct DepthwiseTile {
   const float* const* rows;  // [taps][pixels]: `channels` floats each
   const uint32_t* tap_k;     // [taps]: row of the tap in weights
   size_t taps;               // may be 0
-  const float* weights;      // [k][channels]
-  const float* bias;         // [channels]; null starts from zero
-  float* const* y;           // [pixels]: `channels` floats each, never aliasing rows or weights
+  const float* weights;      // row k is weight_stride floats after row k - 1
+  size_t weight_stride;
+  const float* bias;  // [channels]; null starts from zero
+  float* const* y;    // [pixels]: `channels` floats each, never aliasing rows or weights
   size_t channels;
+  bool accumulate;
 };
 using DepthwiseF32 = void (*)(const DepthwiseTile& tile);
 

@@ -1,0 +1,320 @@
+// Runs one item of a gemmTaps command: pointer tables once, then column tiles over chunks of taps over row tiles.
+//
+// A chunk's weights (one column tile wide) stay in L2 while every row tile uses them, so weights come from DRAM
+// once per item; partial sums wait in y, or in scratch when columns have to be scattered.
+
+#include "native/cpu/gemm_block.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace untangle {
+
+namespace {
+
+// Weights of a chunk: half of a small core's 256 KB L2.
+constexpr size_t kChunkFloats = 32768;
+
+alignas(64) const float kZeros[kMaxSlice] = {};
+
+/// A thread's scratch while it runs an item.
+struct GemmWorkspace {
+  alignas(64) float sums[kMaxBlockPixels * kMaxTileColumns];  // fused: C of the block, one column tile wide
+  alignas(64) float dropped[kMaxTileColumns];                 // C of pixels outside y
+  RegionPixel pixels[kMaxBlockPixels];
+  const float* rows[kMaxRowPointers];  // per tile: [entry][mr]
+  uint32_t tap_k[kMaxRowPointers];     // per tile: [entry]
+  uint16_t chunk_end[kMaxRowPointers];  // per tile: [chunk], entries before its end
+};
+static_assert(sizeof(GemmWorkspace) <= kWorkspaceBytes);
+
+/// A run of entries whose rows have the same length. An entry is a tap, or a slice of one with many channels.
+struct Chunk {
+  size_t first;
+  size_t last;
+  size_t channel;  // where in the tap's channels
+  size_t kc;
+};
+
+class GemmBlock {
+ public:
+  GemmBlock(const GemmJob& job, const GemmItem& item, std::byte* workspace)
+      : job_(job),
+        item_(item),
+        region_(item.region),
+        work_(*reinterpret_cast<GemmWorkspace*>(workspace)),
+        pixels_total_(count_pixels(region_, job.y)),
+        pixel_first_(split_at(pixels_total_, item.tiles, item.tile_first)),
+        pixel_count_(split_at(pixels_total_, item.tiles, item.tile_last) - pixel_first_),
+        tile_count_(item.tile_last - item.tile_first),
+        slices_(std::max<size_t>(1, divide_up(region_.kc, kMaxSlice))),
+        slice_(divide_up(region_.kc, slices_)),
+        entries_(region_.tap_count * slices_),
+        part_(std::max<size_t>(1, std::min(entries_, kMaxRowPointers / pixel_count_))),
+        chunk_(chunk_entries()) {
+    list_pixels(region_, pixel_first_, pixel_count_, work_.pixels);
+  }
+
+  void run() {
+    if (region_.flags & kRegionPerTap) return run_per_tap();
+    size_t first = 0;
+    do {  // once, unless there are more entries than pointers; regions without taps still write their bias
+      const size_t last = std::min(entries_, first + part_);
+      list_rows(first, last);
+      for (size_t column = item_.column_first; column < item_.column_last; column++) {
+        if (!run_column(column, first, last)) return;
+      }
+      first = last;
+    } while (first < entries_);
+  }
+
+ private:
+  // --- tiles
+
+  size_t tile_start(size_t tile) const {
+    return split_at(pixels_total_, item_.tiles, item_.tile_first + tile) - pixel_first_;
+  }
+  size_t tile_rows(size_t tile) const { return tile_start(tile + 1) - tile_start(tile); }
+  size_t columns_of(size_t column) const {
+    return std::min(job_.tile_columns(), job_.columns - column * job_.tile_columns());
+  }
+  bool aborted() const { return job_.run.aborted.load(std::memory_order_relaxed); }
+
+  /// Entries of a chunk: few enough for their weights to stay in L2 between row tiles; slices go one by one.
+  size_t chunk_entries() const {
+    if (slices_ > 1) return 1;
+    if (tile_count_ == 1) return std::max<size_t>(1, part_);
+    return std::max<size_t>(1, kChunkFloats / (job_.tile_columns() * std::max<size_t>(1, slice_)));
+  }
+  Chunk chunk_at(size_t first, size_t last) const {
+    const size_t channel = first % slices_ * slice_;
+    return {first, std::min(last, first + chunk_), channel, std::min<size_t>(slice_, region_.kc - channel)};
+  }
+  const TapRecord& tap_of(size_t entry) const { return job_.taps[region_.tap_first + entry / slices_]; }
+
+  /// Where a row of C goes: y, the sums of the block, or nowhere.
+  float* target(size_t pixel, size_t column) {
+    if (job_.fused()) return work_.sums + pixel * kMaxTileColumns;
+    const RegionPixel& at = work_.pixels[pixel];
+    if ((region_.flags & kRegionCropped) && !job_.y.contains(at.out_y, at.out_x)) return work_.dropped;
+    return job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs +
+           column * job_.tile_columns();
+  }
+
+  GemmTile make_tile(size_t column, float* const* c) const {
+    const size_t panel = item_.group * job_.panels + column * job_.kernels.panels;
+    return {.rows = nullptr,
+            .tap_k = nullptr,
+            .taps = 0,
+            .kc = 0,
+            .weights = job_.weights + panel * job_.k_total * kPanel,
+            .panel_stride = job_.k_total * kPanel,
+            .bias = job_.bias != nullptr ? job_.bias + panel * kPanel : nullptr,
+            .c = c,
+            .columns = columns_of(column),
+            .accumulate = false};
+  }
+  void call(const GemmTile& tile, size_t rows) const {
+    job_.kernels.gemm[(tile.columns - 1) / kPanel][rows - 1](tile);
+  }
+
+  // --- registers accumulate over all taps
+
+  /// Fills the pointer tables of every tile for entries [first, last). Taps that miss the input for a whole tile are left out.
+  void list_rows(size_t first, size_t last) {
+    const size_t channel0 = item_.group * job_.group_inputs;
+    const size_t chunks = divide_up(last - first, chunk_);
+    for (size_t tile = 0; tile < tile_count_; tile++) {
+      const RegionPixel* pixels = work_.pixels + tile_start(tile);
+      const size_t mr = tile_rows(tile);
+      const float** rows = work_.rows + tile_start(tile) * part_;
+      uint32_t* tap_k = work_.tap_k + tile * part_;
+      size_t count = 0;
+      for (size_t index = 0; index < chunks; index++) {
+        const Chunk chunk = chunk_at(first + index * chunk_, last);
+        for (size_t entry = chunk.first; entry < chunk.last; entry++) {
+          const TapRecord& tap = tap_of(entry);
+          if (!list_tap(tap, channel0 + chunk.channel, pixels, mr, rows + count * mr)) continue;
+          tap_k[count++] = tap.k + static_cast<uint32_t>(chunk.channel);
+        }
+        work_.chunk_end[tile * part_ + index] = static_cast<uint16_t>(count);
+      }
+    }
+  }
+
+  /// Points `rows` at what a tap reads; false when all of it lies outside x.
+  bool list_tap(const TapRecord& tap, size_t channel, const RegionPixel* pixels, size_t mr, const float** rows) const {
+    if (!(region_.flags & kRegionPadded)) {
+      for (size_t i = 0; i < mr; i++) {
+        rows[i] = job_.x.at(pixels[i].image, pixels[i].in_y + tap.dy, pixels[i].in_x + tap.dx) + channel;
+      }
+      return true;
+    }
+    bool any = false;
+    for (size_t i = 0; i < mr; i++) {
+      const float* source = tap_source(job_.x, pixels[i], tap, channel);
+      rows[i] = source != nullptr ? source : kZeros;
+      any |= source != nullptr;
+    }
+    return any;
+  }
+
+  /// One column tile over entries [first, last); false when aborted.
+  bool run_column(size_t column, size_t first, size_t last) {
+    const size_t chunks = std::max<size_t>(1, divide_up(last - first, chunk_));
+    for (size_t index = 0; index < chunks; index++) {
+      const Chunk chunk = chunk_at(first + index * chunk_, last);
+      for (size_t tile = 0; tile < tile_count_; tile++) {
+        if (aborted()) return false;
+        run_tile(tile, column, index, chunk);
+        if (chunk.last == entries_) finish_tile(tile_start(tile), tile_rows(tile), column);
+      }
+    }
+    return true;
+  }
+
+  void run_tile(size_t tile, size_t column, size_t index, const Chunk& chunk) {
+    const size_t mr = tile_rows(tile);
+    const uint16_t* ends = work_.chunk_end + tile * part_;
+    const size_t begin = index > 0 ? ends[index - 1] : 0;
+    const size_t end = chunk.first < chunk.last ? ends[index] : 0;
+    const bool accumulate = chunk.first > 0;
+    if (begin == end && accumulate) return;
+
+    float* c[kMaxTileRows];
+    for (size_t i = 0; i < mr; i++) c[i] = target(tile_start(tile) + i, column);
+    GemmTile args = make_tile(column, c);
+    args.rows = work_.rows + tile_start(tile) * part_ + begin * mr;
+    args.tap_k = work_.tap_k + tile * part_ + begin;
+    args.taps = end - begin;
+    args.kc = chunk.kc;
+    args.accumulate = accumulate;
+    call(args, mr);
+  }
+
+  // --- tap by tap, accumulating in y (HUGE2)
+
+  void run_per_tap() {
+    const size_t mr = job_.kernels.mr;
+    for (size_t column = item_.column_first; column < item_.column_last; column++) {
+      for (size_t start = 0; start < pixel_count_; start += mr) {
+        float* c[kMaxTileRows];
+        const size_t rows = std::min(mr, pixel_count_ - start);
+        for (size_t i = 0; i < rows; i++) c[i] = target(start + i, column);
+        call(make_tile(column, c), rows);
+      }
+    }
+    for (size_t entry = 0; entry < entries_; entry++) {
+      const Chunk chunk = chunk_at(entry, entry + 1);
+      const size_t count = list_valid(tap_of(entry), item_.group * job_.group_inputs + chunk.channel);
+      for (size_t column = item_.column_first; column < item_.column_last; column++) {
+        if (!run_tap(entry, chunk, count, column)) return;
+      }
+    }
+    for (size_t column = item_.column_first; column < item_.column_last; column++) {
+      for (size_t start = 0; start < pixel_count_; start += mr) {
+        finish_tile(start, std::min(mr, pixel_count_ - start), column);
+      }
+    }
+  }
+
+  /// Lists the pixels for which a tap reads inside x, and what it reads; returns how many there are.
+  size_t list_valid(const TapRecord& tap, size_t channel) {
+    size_t count = 0;
+    for (size_t pixel = 0; pixel < pixel_count_; pixel++) {
+      const float* source = tap_source(job_.x, work_.pixels[pixel], tap, channel);
+      if (source == nullptr) continue;
+      work_.rows[count] = source;
+      work_.chunk_end[count] = static_cast<uint16_t>(pixel);
+      count++;
+    }
+    return count;
+  }
+
+  bool run_tap(size_t entry, const Chunk& chunk, size_t count, size_t column) {
+    const uint32_t tap_k = tap_of(entry).k + static_cast<uint32_t>(chunk.channel);
+    const size_t tiles = divide_up(count, job_.kernels.mr);
+    for (size_t tile = 0; tile < tiles; tile++) {
+      if (aborted()) return false;
+      const size_t start = split_at(count, tiles, tile);
+      const size_t mr = split_at(count, tiles, tile + 1) - start;
+      float* c[kMaxTileRows];
+      for (size_t i = 0; i < mr; i++) c[i] = target(work_.chunk_end[start + i], column);
+      GemmTile args = make_tile(column, c);
+      args.rows = work_.rows + start;
+      args.tap_k = &tap_k;
+      args.taps = 1;
+      args.kc = chunk.kc;
+      args.accumulate = true;
+      call(args, mr);
+    }
+    return true;
+  }
+
+  // --- epilogue
+
+  /// Residual and activation for `count` rows from `start` on; scatters fused columns.
+  void finish_tile(size_t start, size_t count, size_t column) {
+    if (!job_.fused() && !job_.has_epilogue()) return;
+    const size_t last = column * job_.tile_columns() + columns_of(column);
+    size_t at = column * job_.tile_columns();
+    while (at < last) {  // one run of channels of one phase after the other
+      const size_t run = std::min(last - at, job_.group_outputs - at % job_.group_outputs);
+      finish_columns(start, count, column, at, run);
+      at += run;
+    }
+  }
+
+  void finish_columns(size_t start, size_t count, size_t column, size_t at, size_t run) {
+    const size_t phase = at / job_.group_outputs;
+    const size_t channel = item_.group * job_.group_outputs + at % job_.group_outputs;
+    const int64_t phase_y = static_cast<int64_t>(phase / job_.fused_x);
+    const int64_t phase_x = static_cast<int64_t>(phase % job_.fused_x);
+    const float* source[kMaxTileRows];
+    float* rows[kMaxTileRows];
+    const float* residual[kMaxTileRows];
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+      const RegionPixel& pixel = work_.pixels[start + i];
+      const int64_t out_y = pixel.out_y + phase_y;
+      const int64_t out_x = pixel.out_x + phase_x;
+      if (!job_.y.contains(out_y, out_x)) continue;
+      rows[kept] = job_.y.at(pixel.image, out_y, out_x) + channel;
+      source[kept] = job_.fused() ? work_.sums + (start + i) * kMaxTileColumns + (at - column * job_.tile_columns())
+                                  : rows[kept];
+      if (job_.residual.data) residual[kept] = job_.residual.at(pixel.image, out_y, out_x) + channel;
+      kept++;
+    }
+    job_.kernels.epilogue({.rows = kept,
+                           .columns = run,
+                           .source = source,
+                           .target = rows,
+                           .residual = job_.residual.data ? residual : nullptr,
+                           .slope = job_.slope ? job_.slope + item_.group * job_.panels * kPanel + at : nullptr,
+                           .activation = job_.activation,
+                           .alpha = job_.alpha,
+                           .beta = job_.beta});
+  }
+
+  const GemmJob& job_;
+  const GemmItem& item_;
+  const RegionRecord& region_;
+  GemmWorkspace& work_;
+  const size_t pixels_total_;
+  const size_t pixel_first_;
+  const size_t pixel_count_;
+  const size_t tile_count_;
+  const size_t slices_;
+  const size_t slice_;
+  const size_t entries_;
+  const size_t part_;   // entries whose pointers fit at a time
+  const size_t chunk_;  // entries whose weights fit in L2 at a time
+};
+
+}  // namespace
+
+void run_gemm_item(const GemmJob& job, const GemmItem& item, std::byte* workspace) {
+  GemmBlock(job, item, workspace).run();
+}
+
+}  // namespace untangle

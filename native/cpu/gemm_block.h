@@ -1,0 +1,64 @@
+// One item of a gemmTaps command: a block of output pixels times a run of column tiles.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "native/cpu/execution.h"
+#include "native/cpu/kernels/kernels.h"
+#include "native/cpu/region_pixels.h"
+
+namespace untangle {
+
+/// A gemmTaps command with everything resolved that its items share.
+struct GemmJob {
+  const Execution& run;
+  const Kernels& kernels;
+  const TapRecord* taps;  // the program's
+  MapView x;
+  MapView y;
+  MapView residual;
+  const float* weights;  // [groups][panels][k_total][kPanel]
+  const float* bias;     // [groups][panels][kPanel], or null
+  const float* slope;    // as bias
+  size_t k_total;
+  size_t groups;
+  size_t fused_y;
+  size_t fused_x;
+  size_t group_inputs;   // channels of x per group
+  size_t group_outputs;  // channels of y per group
+  size_t columns;        // of a group: group_outputs * fused_y * fused_x
+  size_t panels;         // of a group
+  Unary activation;
+  float alpha;
+  float beta;
+
+  bool fused() const { return fused_y * fused_x > 1; }
+  bool has_epilogue() const { return activation != Unary::kIdentity || residual.data != nullptr; }
+  size_t tile_columns() const { return kernels.panels * kPanel; }
+  size_t column_tiles() const { return divide_up(columns, tile_columns()); }
+};
+
+/// Row tiles [tile_first, tile_last) of a region cut into `tiles`, times column tiles [column_first, column_last).
+struct GemmItem {
+  const RegionRecord& region;
+  size_t group;
+  size_t tiles;
+  size_t tile_first;
+  size_t tile_last;
+  size_t column_first;
+  size_t column_last;
+};
+
+/// Most output pixels of one item, and most (pixel, tap) pairs it keeps pointers for.
+inline constexpr size_t kMaxBlockPixels = 192;
+inline constexpr size_t kMaxRowPointers = 12288;
+
+/// Longest run of input channels of one kernel call: what the block of zeros for padded reads can hold.
+inline constexpr size_t kMaxSlice = 2048;
+
+/// Computes the item; returns early when the run is aborted.
+void run_gemm_item(const GemmJob& job, const GemmItem& item, std::byte* workspace);
+
+}  // namespace untangle
