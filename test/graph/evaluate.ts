@@ -1,0 +1,328 @@
+// What a graph means: one loop per operation, in double precision, sharing no code with src/.
+
+import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
+import type {ConvGeometry, Epilogue, Graph, Node, Operation} from '../../src/graph/graph.js';
+import {evaluateRearranging} from './evaluate-rearrange.js';
+
+/** A value while it is evaluated; row-major. */
+export interface Evaluated {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+type Op<Name extends Operation['op']> = Extract<Operation, {op: Name}>;
+
+/** The outputs of `graph` by name, for inputs by name (row-major, shapes as in `graph.values`). */
+export function evaluateGraph(
+  graph: Graph,
+  inputs: ReadonlyMap<string, ArrayLike<number>>,
+): Map<string, Evaluated> {
+  const values = new Map<string, Evaluated>();
+  for (const [name, {dims, data}] of graph.constants) {
+    values.set(name, {shape: dims, data: Float64Array.from(data)});
+  }
+  for (const name of graph.inputs) {
+    const data = inputs.get(name);
+    if (data === undefined) throw new Error(`no input ${name}`);
+    values.set(name, {shape: graph.values.get(name)!.shape, data: Float64Array.from(data)});
+  }
+  for (const node of graph.nodes) {
+    values.set(node.output, evaluateNode(graph, node, values));
+  }
+  return new Map(graph.outputs.map(({name, value}) => [name, values.get(value)!]));
+}
+
+function evaluateNode(graph: Graph, node: Node, values: Map<string, Evaluated>): Evaluated {
+  const inputs = node.inputs.map(name => {
+    const value = values.get(name);
+    if (value === undefined) throw new Error(`${node.name} uses ${name} before it is computed`);
+    return value;
+  });
+  const {shape} = graph.values.get(node.output)!;
+  const y = {shape, data: new Float64Array(count(shape))};
+  evaluateOperation(node.operation, inputs, y);
+  if ('epilogue' in node.operation) {
+    const {residual} = node.operation.epilogue;
+    const axis = node.operation.op === 'gemm' ? shape.length - 1 : 1;
+    applyEpilogue(node.operation.epilogue, residual ? values.get(residual)! : null, y, axis);
+  }
+  return y;
+}
+
+function evaluateOperation(operation: Operation, inputs: Evaluated[], y: Evaluated): void {
+  const x = inputs[0]!;
+  switch (operation.op) {
+    case 'conv':
+      return convolve(operation, x, y);
+    case 'gemm':
+      return multiplyConstant(operation, x, y);
+    case 'matmul':
+      return multiply(x, inputs[1]!, y);
+    case 'chain':
+      return chain(operation, inputs, y);
+    case 'instanceNorm':
+      return normalize(operation, x, y);
+    case 'softmax':
+      return softmax(operation, x, y);
+    case 'pool':
+      return pool(operation, x, y);
+    case 'reduce':
+      return reduce(operation, x, y);
+    default:
+      evaluateRearranging(operation, inputs, y);
+  }
+}
+
+export function count(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Calls `visit` with every index of `shape`, in row-major order. */
+export function forEachIndex(
+  shape: readonly number[],
+  visit: (index: readonly number[], at: number) => void,
+): void {
+  const index = shape.map(() => 0);
+  const total = count(shape);
+  for (let at = 0; at < total; at++) {
+    visit(index, at);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis]!++;
+      if (index[axis]! < shape[axis]!) break;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** Element of `value` at `index`; sizes of 1 and missing leading axes repeat. */
+export function broadcastAt(value: Evaluated, index: readonly number[]): number {
+  let at = 0;
+  const skip = index.length - value.shape.length;
+  value.shape.forEach((size, axis) => {
+    at = at * size + (size === 1 ? 0 : index[axis + skip]!);
+  });
+  return value.data[at]!;
+}
+
+function applyEpilogue(epilogue: Epilogue, residual: Evaluated | null, y: Evaluated, axis: number): void {
+  forEachIndex(y.shape, (index, at) => {
+    const sum = y.data[at]! + (residual === null ? 0 : broadcastAt(residual, index));
+    const slope = epilogue.slope?.[index[axis]!] ?? 0;
+    y.data[at] = epilogue.activation.fn === 'prelu' && sum < 0 ? sum * slope : unary(epilogue.activation, sum);
+  });
+}
+
+function erf(x: number): number {
+  // Series below 3, where it converges fast; 1 minus a continued fraction above.
+  if (Math.abs(x) > 3) {
+    let fraction = 0;
+    for (let k = 60; k >= 1; k--) fraction = k / 2 / (Math.abs(x) + fraction);
+    return Math.sign(x) * (1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + fraction));
+  }
+  let sum = x;
+  let term = x;
+  for (let k = 1; k < 80; k++) {
+    term *= (-x * x) / k;
+    sum += term / (2 * k + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+function clamp(x: number, low: number, high: number): number {
+  return Math.min(Math.max(x, low), high);
+}
+
+export function unary({fn, alpha, beta}: Activation, x: number): number {
+  switch (fn) {
+    case 'identity': return x;
+    case 'relu': return Math.max(x, 0);
+    case 'leakyRelu': return x < 0 ? alpha * x : x;
+    case 'clip': return clamp(x, alpha, beta);
+    case 'tanh': return Math.tanh(x);
+    case 'sigmoid': return 1 / (1 + Math.exp(-x));
+    case 'hardSigmoid': return clamp(alpha * x + beta, 0, 1);
+    case 'hardSwish': return x * clamp(x / 6 + 0.5, 0, 1);
+    case 'elu': return x < 0 ? alpha * Math.expm1(x) : x;
+    case 'exp': return Math.exp(x);
+    case 'log': return Math.log(x);
+    case 'sqrt': return Math.sqrt(x);
+    case 'abs': return Math.abs(x);
+    case 'neg': return -x;
+    case 'reciprocal': return 1 / x;
+    case 'floor': return Math.floor(x);
+    case 'ceil': return Math.ceil(x);
+    case 'erf': return erf(x);
+    case 'softplus': return Math.log1p(Math.exp(x));
+    case 'affine': return alpha * x + beta;
+    case 'prelu': return x;
+  }
+}
+
+function binary(fn: BinaryFunction, a: number, b: number): number {
+  switch (fn) {
+    case 'add': return a + b;
+    case 'sub': return a - b;
+    case 'mul': return a * b;
+    case 'div': return a / b;
+    case 'min': return Math.min(a, b);
+    case 'max': return Math.max(a, b);
+    case 'pow': return a ** b;
+    case 'prelu': return a < 0 ? a * b : a;
+  }
+}
+
+function chain({ops}: Op<'chain'>, inputs: Evaluated[], y: Evaluated): void {
+  forEachIndex(y.shape, (index, at) => {
+    const results = inputs.map(input => broadcastAt(input, index));
+    for (const {fn, a, b} of ops) {
+      const left = results[a]!;
+      results.push(fn.kind === 'unary' ? unary(fn.activation, left) : binary(fn.fn, left, results[b]!));
+    }
+    y.data[at] = results.at(-1)!;
+  });
+}
+
+/** Sizes as [rows, columns]; one spatial axis counts as columns. */
+function plane(sizes: readonly number[], missing: number): [number, number] {
+  return sizes.length === 1 ? [missing, sizes[0]!] : [sizes[0]!, sizes[1]!];
+}
+
+function convolve({geometry, weights, bias}: Op<'conv'>, x: Evaluated, y: Evaluated): void {
+  const [batch, inChannels] = [x.shape[0]!, x.shape[1]!];
+  const outChannels = y.shape[1]!;
+  const input = plane(x.shape.slice(2), 1);
+  const output = plane(y.shape.slice(2), 1);
+  if (bias !== null) {
+    const pixels = output[0] * output[1];
+    y.data.forEach((_, at) => {
+      y.data[at] = bias[Math.floor(at / pixels) % outChannels]!;
+    });
+  }
+  const perGroup = {in: inChannels / geometry.groups, out: outChannels / geometry.groups};
+  for (let n = 0; n < batch; n++) {
+    for (let ci = 0; ci < inChannels; ci++) {
+      const group = Math.floor(ci / perGroup.in);
+      for (let m = 0; m < perGroup.out; m++) {
+        const co = group * perGroup.out + m;
+        const kernel = geometry.transposed ? ci * perGroup.out + m : co * perGroup.in + (ci % perGroup.in);
+        const from = {data: x.data, start: (n * inChannels + ci) * input[0] * input[1], size: input};
+        const to = {data: y.data, start: (n * outChannels + co) * output[0] * output[1], size: output};
+        convolvePlane(geometry, weights, kernel, from, to);
+      }
+    }
+  }
+}
+
+interface Plane {
+  readonly data: Float64Array;
+  readonly start: number;
+  readonly size: readonly [number, number];
+}
+
+/** Adds one input channel's part of one output channel. */
+function convolvePlane(geometry: ConvGeometry, weights: Float32Array, kernelIndex: number, x: Plane, y: Plane): void {
+  const [kernelY, kernelX] = plane(geometry.kernel, 1);
+  const [strideY, strideX] = plane(geometry.strides, 1);
+  const [dilationY, dilationX] = plane(geometry.dilations, 1);
+  const [padY, padX] = plane(geometry.padBegin, 0);
+  // A transposed convolution is the adjoint: input and output change places.
+  const [small, large] = geometry.transposed ? [x, y] : [y, x];
+  for (let ky = 0; ky < kernelY; ky++) {
+    for (let kx = 0; kx < kernelX; kx++) {
+      const weight = weights[(kernelIndex * kernelY + ky) * kernelX + kx]!;
+      for (let sy = 0; sy < small.size[0]; sy++) {
+        const ly = sy * strideY + ky * dilationY - padY;
+        if (ly < 0 || ly >= large.size[0]) continue;
+        for (let sx = 0; sx < small.size[1]; sx++) {
+          const lx = sx * strideX + kx * dilationX - padX;
+          if (lx < 0 || lx >= large.size[1]) continue;
+          const smallAt = small.start + sy * small.size[1] + sx;
+          const largeAt = large.start + ly * large.size[1] + lx;
+          const [from, to] = geometry.transposed ? [smallAt, largeAt] : [largeAt, smallAt];
+          y.data[to] = y.data[to]! + weight * x.data[from]!;
+        }
+      }
+    }
+  }
+}
+
+function multiplyConstant({weights, bias}: Op<'gemm'>, x: Evaluated, y: Evaluated): void {
+  const depth = x.shape.at(-1)!;
+  const columns = y.shape.at(-1)!;
+  y.data.forEach((_, at) => {
+    const row = Math.floor(at / columns);
+    const column = at % columns;
+    let sum = bias?.[column] ?? 0;
+    for (let k = 0; k < depth; k++) sum += x.data[row * depth + k]! * weights[k * columns + column]!;
+    y.data[at] = sum;
+  });
+}
+
+function multiply(a: Evaluated, b: Evaluated, y: Evaluated): void {
+  const depth = a.shape.at(-1)!;
+  forEachIndex(y.shape, (index, at) => {
+    const batch = index.slice(0, -2);
+    const [row, column] = index.slice(-2) as [number, number];
+    let sum = 0;
+    for (let k = 0; k < depth; k++) {
+      sum += broadcastAt(a, [...batch, row, k]) * broadcastAt(b, [...batch, k, column]);
+    }
+    y.data[at] = sum;
+  });
+}
+
+function normalize({epsilon, scale, bias}: Op<'instanceNorm'>, x: Evaluated, y: Evaluated): void {
+  const pixels = count(x.shape.slice(2));
+  for (let start = 0; start < x.data.length; start += pixels) {
+    const map = x.data.subarray(start, start + pixels);
+    const mean = map.reduce((sum, value) => sum + value, 0) / pixels;
+    const variance = map.reduce((sum, value) => sum + (value - mean) ** 2, 0) / pixels;
+    const channel = (start / pixels) % x.shape[1]!;
+    map.forEach((value, at) => {
+      const normal = (value - mean) / Math.sqrt(variance + epsilon);
+      y.data[start + at] = normal * scale[channel]! + bias[channel]!;
+    });
+  }
+}
+
+function softmax({axis, log}: Op<'softmax'>, x: Evaluated, y: Evaluated): void {
+  forEachIndex(x.shape, (index, at) => {
+    const along = Array.from({length: x.shape[axis]!}, (_, i) => broadcastAt(x, index.with(axis, i)));
+    const max = Math.max(...along);
+    const sum = along.reduce((total, value) => total + Math.exp(value - max), 0);
+    const shifted = x.data[at]! - max;
+    y.data[at] = log ? shifted - Math.log(sum) : Math.exp(shifted) / sum;
+  });
+}
+
+function pool(operation: Op<'pool'>, x: Evaluated, y: Evaluated): void {
+  const {fn, kernel, strides, dilations, padBegin, padEnd, countIncludePad} = operation;
+  forEachIndex(y.shape, (index, at) => {
+    let [sum, max, inside, counted] = [0, Number.NEGATIVE_INFINITY, 0, 0];
+    forEachIndex(kernel, offset => {
+      const pixel = offset.map((k, axis) => index[axis + 2]! * strides[axis]! + k * dilations[axis]! - padBegin[axis]!);
+      if (pixel.every((p, axis) => p < x.shape[axis + 2]! + padEnd[axis]!)) counted++;
+      if (!pixel.every((p, axis) => p >= 0 && p < x.shape[axis + 2]!)) return;
+      const value = broadcastAt(x, [index[0]!, index[1]!, ...pixel]);
+      sum += value;
+      max = Math.max(max, value);
+      inside++;
+    });
+    y.data[at] = fn === 'max' ? max : sum / (countIncludePad ? counted : inside);
+  });
+}
+
+function reduce({fn, axes}: Op<'reduce'>, x: Evaluated, y: Evaluated): void {
+  const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  const start = {mean: 0, sum: 0, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY}[fn];
+  y.data.fill(start);
+  forEachIndex(x.shape, (index, at) => {
+    const to = kept.reduce((sum, size, axis) => sum * size + (size === 1 ? 0 : index[axis]!), 0);
+    const [left, right] = [y.data[to]!, x.data[at]!];
+    y.data[to] = fn === 'max' ? Math.max(left, right) : fn === 'min' ? Math.min(left, right) : left + right;
+  });
+  const divisor = fn === 'mean' ? x.data.length / y.data.length : 1;
+  y.data.forEach((value, at) => {
+    y.data[at] = value / divisor;
+  });
+}
