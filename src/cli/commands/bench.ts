@@ -1,0 +1,130 @@
+// untangle bench: repeated runs on random inputs.
+
+import type {Command} from 'commander';
+import {cpuInfo} from '../../index.js';
+import type {Session} from '../../runtime/session.js';
+import {openModelFile, openSession} from '../model-file.js';
+import {addOptions, type CliOptions} from '../options.js';
+import {gaussian} from '../random.js';
+import {print, printJson, startProgress} from '../report.js';
+import {formatBytes, formatCount, formatMs, formatNumber} from '../sizes.js';
+import {formatTable} from '../table.js';
+import {elementCount} from '../tensor.js';
+import {percentile} from '../timing.js';
+
+const WARM_UP_RUNS = 3;
+
+interface CommandResult {
+  readonly op: string;
+  readonly name: string;
+  readonly schedule: string;
+  readonly ms: number;
+  readonly gflops: number;
+}
+
+export function addBenchCommand(program: Command): void {
+  const command = program
+    .command('bench')
+    .description('time a model on random inputs')
+    .argument('<model>', 'an ONNX model or a compiled program')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  untangle bench generator.onnx --threads 1 --runs 50
+  untangle bench generator.onnx --per-op --schedule huge2`,
+    )
+    .action(benchCommand);
+  addOptions(command, 'threads', 'runs', 'perOp', 'shape', 'memory', 'schedule', 'json');
+}
+
+async function benchCommand(path: string, options: CliOptions): Promise<void> {
+  await using session = await openSession(await openModelFile(path, options));
+  const times = await timeRuns(session, options.runs);
+  const commands = options.perOp ? await timeCommands(session, options.runs) : null;
+
+  const {totals} = session.explain();
+  const medianMs = percentile(times, 0.5);
+  const p90Ms = percentile(times, 0.9);
+  const gflops = (2 * totals.macs) / medianMs / 1e6;
+  const {isa} = cpuInfo();
+  if (options.json) {
+    printJson({
+      runs: options.runs,
+      threads: session.threads,
+      isa,
+      medianMs,
+      p90Ms,
+      gflops,
+      arenaPeakBytes: totals.arenaPeakBytes,
+      commands,
+    });
+    return;
+  }
+  print(
+    `median ${formatMs(medianMs)}, p90 ${formatMs(p90Ms)} over ${options.runs} runs on ${session.threads} thread(s), ${isa}`,
+  );
+  print(
+    `${formatNumber(gflops)} GFLOP/s (${formatCount(2 * totals.macs)}FLOP), arena peak ${formatBytes(totals.arenaPeakBytes)}`,
+  );
+  if (commands !== null) print(`\n${commandTable(commands)}`);
+}
+
+function randomInputs(session: Session): Record<string, Float32Array> {
+  return Object.fromEntries(
+    session.inputs.map(({name, shape}, index) => [name, gaussian(elementCount(shape), index)]),
+  );
+}
+
+async function timeRuns(session: Session, runs: number): Promise<number[]> {
+  const inputs = randomInputs(session);
+  for (let i = 0; i < WARM_UP_RUNS; i++) await session.run(inputs);
+  const progress = startProgress('timing', runs);
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const started = performance.now();
+    await session.run(inputs);
+    times.push(performance.now() - started);
+    progress.step();
+  }
+  progress.stop();
+  return times;
+}
+
+/** Runs again with the profile on, so that timing commands does not disturb the times above. */
+async function timeCommands(session: Session, runs: number): Promise<CommandResult[]> {
+  const inputs = randomInputs(session);
+  const {commands} = session.explain();
+  const times: number[][] = commands.map(() => []);
+  for (let i = 0; i < runs; i++) {
+    await session.run(inputs, {profile: true});
+    for (const [index, {ms}] of (session.profile ?? []).entries()) times[index]?.push(ms);
+  }
+  return commands.map(({op, name, schedule, macs}, index) => {
+    const ms = percentile(times[index]!, 0.5);
+    return {op, name, schedule, ms, gflops: ms > 0 ? (2 * macs) / ms / 1e6 : 0};
+  });
+}
+
+function commandTable(commands: readonly CommandResult[]): string {
+  const totalMs = commands.reduce((sum, {ms}) => sum + ms, 0);
+  const columns = [
+    {title: '#', align: 'right'},
+    {title: 'op'},
+    {title: 'name'},
+    {title: 'schedule'},
+    {title: 'ms', align: 'right'},
+    {title: '%', align: 'right'},
+    {title: 'GFLOP/s', align: 'right'},
+  ] as const;
+  const rows = commands.map(({op, name, schedule, ms, gflops}, index) => [
+    String(index),
+    op,
+    name.slice(-40),
+    schedule,
+    ms.toFixed(3),
+    ((100 * ms) / totalMs).toFixed(1),
+    gflops > 0 ? gflops.toFixed(1) : '-',
+  ]);
+  return formatTable(columns, rows);
+}

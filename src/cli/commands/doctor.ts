@@ -1,0 +1,87 @@
+// untangle doctor: what this machine offers and what of it is used; made to be pasted into a bug report.
+
+import type {Command} from 'commander';
+import {UntangleError} from '../../errors.js';
+import {cpuInfo, measure} from '../../index.js';
+import type {CpuInfo} from '../../runtime/addon.js';
+import {describeGpu, describeMachine, type GpuReport, type Machine} from '../machine.js';
+import {addOptions, type CliOptions} from '../options.js';
+import {print, printJson} from '../report.js';
+import {formatBytes, formatNumber} from '../sizes.js';
+
+interface Peak {
+  readonly threads: number;
+  readonly gflops: number;
+  readonly readGbs: number;
+}
+
+interface Native {
+  readonly cpu: CpuInfo;
+  readonly peaks: readonly Peak[];
+}
+
+export function addDoctorCommand(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description('show what this machine offers and measure its peaks')
+    .addHelpText('after', '\nExamples:\n  untangle doctor\n  untangle doctor --json')
+    .action(doctorCommand);
+  addOptions(command, 'json');
+}
+
+function doctorCommand(options: CliOptions): void {
+  const machine = describeMachine();
+  const gpu = describeGpu();
+  const native = inspectAddon(machine.cores);
+  if (native instanceof UntangleError) {
+    // The rest is worth seeing all the more when the addon is at fault.
+    if (!options.json) print(machineLines(machine, gpu).join('\n'));
+    throw native;
+  }
+  if (options.json) {
+    printJson({
+      ...machine,
+      isa: native.cpu.isa,
+      isasAvailable: native.cpu.available,
+      peaks: native.peaks,
+      gpu,
+    });
+    return;
+  }
+  print([...machineLines(machine, gpu), ...nativeLines(native)].join('\n'));
+}
+
+function inspectAddon(cores: number): Native | UntangleError {
+  try {
+    const counts = cores > 1 ? [1, cores] : [1];
+    return {cpu: cpuInfo(), peaks: counts.map(threads => ({threads, ...measure(threads)}))};
+  } catch (error) {
+    if (error instanceof UntangleError) return error;
+    throw error;
+  }
+}
+
+function machineLines(machine: Machine, gpu: GpuReport): string[] {
+  const caches = machine.caches.map(
+    ({level, type, size, sharedBy}) =>
+      `L${level} ${type.toLowerCase()} ${size}${sharedBy > 1 ? ` (for ${sharedBy})` : ''}`,
+  );
+  return [
+    `platform          ${machine.platform}, node ${machine.node}`,
+    `processor         ${machine.processor}`,
+    `cores             ${machine.cores}`,
+    `caches            ${caches.join(', ') || 'unknown'}`,
+    `memory            ${formatBytes(machine.memoryBytes)}, ${formatBytes(machine.freeBytes)} available`,
+    `gpu               ${gpu.sentence}`,
+  ];
+}
+
+function nativeLines({cpu, peaks}: Native): string[] {
+  return [
+    `instruction set   ${cpu.isa} (available: ${cpu.available.join(', ')})`,
+    ...peaks.map(
+      ({threads, gflops, readGbs}) =>
+        `measured          ${formatNumber(gflops)} GFLOP/s, ${formatNumber(readGbs)} GB/s read on ${threads} thread(s)`,
+    ),
+  ];
+}

@@ -1,0 +1,120 @@
+// untangle explain: what a model is compiled to, where it lies and what was counted.
+
+import type {Command} from 'commander';
+import type {Explanation, Totals} from '../../program/program.js';
+import {explainFile, openModelFile} from '../model-file.js';
+import {addOptions, type CliOptions} from '../options.js';
+import {print, printJson} from '../report.js';
+import {formatBytes, formatCount, formatShape} from '../sizes.js';
+import {formatTable} from '../table.js';
+
+export function addExplainCommand(program: Command): void {
+  const command = program
+    .command('explain')
+    .description(
+      'show the commands a model is compiled to, with counted operations and memory traffic',
+    )
+    .argument('<model>', 'an ONNX model or a compiled program')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  untangle explain generator.onnx
+  untangle explain generator.onnx --schedule huge2 --json`,
+    )
+    .action(explainCommand);
+  addOptions(command, 'shape', 'threads', 'memory', 'schedule', 'json');
+}
+
+async function explainCommand(path: string, options: CliOptions): Promise<void> {
+  const explanation = await explainFile(await openModelFile(path, options));
+  if (options.json) {
+    printJson(explanation);
+    return;
+  }
+  for (const [role, ports] of [
+    ['input', explanation.inputs],
+    ['output', explanation.outputs],
+  ] as const) {
+    for (const {name, shape} of ports) print(`${role} ${name}  ${formatShape(shape)}`);
+  }
+  print('');
+  print(commandTable(explanation));
+  print('');
+  print(totalLines(explanation).join('\n'));
+}
+
+function commandTable({commands}: Explanation): string {
+  const columns = [
+    {title: '#', align: 'right'},
+    {title: 'op'},
+    {title: 'name'},
+    {title: 'shape'},
+    {title: 'schedule'},
+    {title: 'macs', align: 'right'},
+    {title: 'read', align: 'right'},
+    {title: 'written', align: 'right'},
+    {title: 'arena offset', align: 'right'},
+  ] as const;
+  const rows = commands.map((command, index) => [
+    String(index),
+    command.op,
+    shorten(command.name),
+    formatShape(command.shape),
+    command.schedule,
+    formatCount(command.macs),
+    formatBytes(command.readBytes),
+    formatBytes(command.writtenBytes),
+    command.arenaOffset < 0 ? 'output' : String(command.arenaOffset),
+  ]);
+  return formatTable(columns, rows);
+}
+
+function shorten(name: string): string {
+  return name.length > 40 ? `...${name.slice(-37)}` : name;
+}
+
+function totalLines({totals, baselines}: Explanation): string[] {
+  const traffic = trafficBytes(totals);
+  const lines = [
+    `macs           ${formatCount(totals.macs)}`,
+    `traffic        ${formatBytes(traffic)} (${formatBytes(totals.readBytes)} read, ${formatBytes(totals.writtenBytes)} written)`,
+    `arena peak     ${formatBytes(totals.arenaPeakBytes)}`,
+    `weights        ${formatBytes(totals.weightsBytes)}`,
+    `memory in all  ${formatBytes(totals.totalBytes)}`,
+    '',
+    'the same model done in other ways, counted by the same rules:',
+  ];
+  const rows = [
+    ['zero insertion + im2col', baselines.zeroInsertIm2col],
+    ['zero insertion, direct', baselines.zeroInsertDirect],
+    ['GEMM + col2im', baselines.gemmCol2im],
+  ] as const;
+  const columns = [
+    {title: 'method'},
+    {title: 'macs', align: 'right'},
+    {title: 'traffic', align: 'right'},
+    {title: 'here'},
+  ] as const;
+  const cells = rows.map(([title, baseline]) => [
+    title,
+    formatCount(baseline.macs),
+    formatBytes(trafficBytes(baseline)),
+    describeLess(traffic, trafficBytes(baseline)),
+  ]);
+  return [...lines, formatTable(columns, cells)];
+}
+
+export function trafficBytes({
+  readBytes,
+  writtenBytes,
+}: Pick<Totals, 'readBytes' | 'writtenBytes'>): number {
+  return readBytes + writtenBytes;
+}
+
+/** How `bytes` compares with `baseline`, in words. */
+export function describeLess(bytes: number, baseline: number): string {
+  if (baseline <= 0) return 'nothing to compare';
+  const part = Math.round((1 - bytes / baseline) * 1000) / 10;
+  return part >= 0 ? `${part} % less traffic` : `${-part} % more traffic`;
+}

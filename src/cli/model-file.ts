@@ -1,0 +1,101 @@
+// A path on the command line → a session or an explanation; the file is an ONNX model or a compiled program.
+
+import {basename} from 'node:path';
+import {UntangleError} from '../errors.js';
+import {compile, load} from '../index.js';
+import {decodeModel} from '../onnx/decode.js';
+import {externalDataBeside} from '../onnx/external-data.js';
+import {readFileLimited, readModelFile} from '../onnx/read-model.js';
+import type {CompileOptions} from '../options.js';
+import {decodeProgram} from '../program/decode.js';
+import type {Explanation, Program} from '../program/program.js';
+import type {Session} from '../runtime/session.js';
+import type {Feed} from './feeds.js';
+import type {CliOptions} from './options.js';
+import {note} from './report.js';
+import {bindShapes} from './shapes.js';
+
+type Options = Partial<Pick<CliOptions, 'threads' | 'memory' | 'schedule' | 'shape'>>;
+
+/** A file that was read, with its shapes bound. */
+export interface ModelFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly isProgram: boolean;
+  readonly options: CompileOptions;
+}
+
+const PROGRAM_MAGIC = 'UNTP';
+
+/**
+ * Reads `path` and binds its symbolic dimensions from the options and `feeds`.
+ *
+ * @throws ERR_FILE_*, ERR_ONNX_*, ERR_INPUT_NAME, ERR_INPUT_SHAPE; ERR_OPTION for options a program has no use for
+ */
+export async function openModelFile(
+  path: string,
+  options: Options,
+  feeds: ReadonlyMap<string, Feed> = new Map(),
+  {isQuiet = false} = {},
+): Promise<ModelFile> {
+  const bytes = await readFileLimited(path);
+  const common = {threads: options.threads, memoryBudgetBytes: options.memory};
+  if (new TextDecoder('latin1').decode(bytes.subarray(0, 4)) === PROGRAM_MAGIC) {
+    if (options.schedule !== undefined) throw compiledError('--schedule');
+    if (options.shape !== undefined && options.shape.length > 0) throw compiledError('--shape');
+    return {path, bytes, isProgram: true, options: common};
+  }
+  const externalData = externalDataBeside(path);
+  const {inputs} = decodeModel(bytes, {path, externalData});
+  const {shapes, notes} = bindShapes(inputs, options.shape ?? [], feeds);
+  if (!isQuiet) for (const text of notes) note(text);
+  return {
+    path,
+    bytes,
+    isProgram: false,
+    options: {...common, shapes, schedule: options.schedule, externalData, name: basename(path)},
+  };
+}
+
+function compiledError(option: string): UntangleError {
+  return new UntangleError('ERR_OPTION', [
+    option,
+    'an ONNX model',
+    'a compiled program, whose shapes and schedule are fixed',
+  ]);
+}
+
+/** Loads the file; it is not read again. */
+export function openSession(file: ModelFile): Promise<Session> {
+  return load(file.bytes, file.options);
+}
+
+/**
+ * Compiles the file.
+ *
+ * @throws ERR_OPTION when it is compiled already
+ */
+export async function compileFile(file: ModelFile): Promise<Program> {
+  if (file.isProgram)
+    throw new UntangleError('ERR_OPTION', [
+      'MODEL',
+      'an ONNX model',
+      `${file.path}, which is compiled already`,
+    ]);
+  return await compile(file.bytes, file.options);
+}
+
+/** What explain shows; needs no addon for a program file. */
+export async function explainFile(file: ModelFile): Promise<Explanation> {
+  return file.isProgram
+    ? decodeProgram(file.bytes).explanation
+    : (await compileFile(file)).explanation;
+}
+
+/** Names of the inputs and outputs of an ONNX file, in order. */
+export async function modelPorts(
+  path: string,
+): Promise<{readonly inputs: readonly string[]; readonly outputs: readonly string[]}> {
+  const {inputs, outputs} = await readModelFile(path);
+  return {inputs: inputs.map(({name}) => name), outputs: outputs.map(({name}) => name)};
+}
