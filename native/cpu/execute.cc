@@ -1,0 +1,62 @@
+// The loop over a program's commands: nothing is decided here.
+
+#include <chrono>
+#include <cstring>
+
+#include "native/cpu/execution.h"
+
+namespace untangle {
+namespace {
+
+template <typename T>
+const T& as(const std::byte* command) {
+  return *reinterpret_cast<const T*>(command);
+}
+
+void run_command(const std::byte* command, const Execution& run) {
+  switch (as<Opcode>(command)) {  // no default: -Wswitch keeps this list complete
+    case Opcode::kGemmTaps:
+      return run_gemm_taps(as<GemmTapsCommand>(command), run);
+    case Opcode::kDepthwise:
+      return run_depthwise(as<DepthwiseCommand>(command), run);
+    case Opcode::kElementwise:
+      return run_elementwise(as<ElementwiseCommand>(command), run);
+    case Opcode::kCopy:
+      return run_copy(as<CopyCommand>(command), run);
+    case Opcode::kFill:
+      return run_fill(as<FillCommand>(command), run);
+    case Opcode::kPool:
+      return run_pool(as<PoolCommand>(command), run);
+    case Opcode::kReduce:
+      return run_reduce(as<ReduceCommand>(command), run);
+    case Opcode::kNormalize:
+      return run_normalize(as<NormalizeCommand>(command), run);
+    case Opcode::kSoftmax:
+      return run_softmax(as<SoftmaxCommand>(command), run);
+    case Opcode::kResize:
+      return run_resize(as<ResizeCommand>(command), run);
+    case Opcode::kMatmul:
+      return run_matmul(as<MatmulCommand>(command), run);
+    case Opcode::kGather:
+      return run_gather(as<GatherCommand>(command), run);
+  }
+}
+
+}  // namespace
+
+bool execute(const Execution& run, double* command_ms) {
+  using Clock = std::chrono::steady_clock;
+  const std::span<const std::byte> commands = run.program.commands;
+  for (size_t at = 0; at < commands.size(); at += kCommandBytes) {
+    if (run.aborted.load(std::memory_order_relaxed)) return false;
+    const Clock::time_point start = command_ms != nullptr ? Clock::now() : Clock::time_point();
+    run_command(commands.data() + at, run);
+    if (command_ms != nullptr) {
+      command_ms[at / kCommandBytes] =
+          std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    }
+  }
+  return !run.aborted.load(std::memory_order_relaxed);
+}
+
+}  // namespace untangle

@@ -1,0 +1,27 @@
+// Builds OpKernels for one instruction set. Included by kernels_<isa>.cc inside its anonymous
+// namespace, after math.inl.h; everything here has internal linkage.
+
+#include "native/cpu/kernels/op_elementwise.inl.h"
+// After elementwise, whose loops they reuse.
+#include "native/cpu/kernels/op_blend.inl.h"
+#include "native/cpu/kernels/op_copy.inl.h"
+#include "native/cpu/kernels/op_reduce.inl.h"
+
+constexpr OpKernels make_op_kernels() {
+  return {
+      .unary = unary,
+      .binary = binary,
+      .copy_block = copy_block,
+      .fill = fill,
+      .pool_step = pool_step,
+      .divide = divide,
+      .reduce_row = reduce_row,
+      .reduce_rows = reduce_rows,
+      .exp_sum = exp_sum,
+      .moments = moments,
+      .merge_moments = merge_moments,
+      .normalize = normalize,
+      .blend = blend,
+      .matmul = matmul,
+  };
+}
