@@ -1,1 +1,14 @@
-export {UntangleError} from './errors.js';
+// The public API. Everything else is internal and may change between versions.
+
+export {compile} from './compile.js';
+export {ERRORS, type ErrorCode, type ErrorFields, UntangleError} from './errors.js';
+export type {Limits} from './onnx/limits.js';
+export type {CompileOptions, LoadOptions, OpenOptions} from './options.js';
+export type {Baselines, CommandInfo, Explanation, Port, Program, Totals} from './program/program.js';
+export type {CpuInfo} from './runtime/addon.js';
+export {load, open} from './runtime/load.js';
+export {cpuInfo, measure} from './runtime/native.js';
+export type {CommandTime, RunOptions, Session} from './runtime/session.js';
+export type {Feeds, TensorInput, TensorOutput} from './runtime/tensors.js';
+export {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
+export type {Counts} from './schedule/steps.js';

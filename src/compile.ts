@@ -1,0 +1,50 @@
+// The line itself: an ONNX file in, a program out.
+
+import {UntangleError} from './errors.js';
+import {buildGraph} from './graph/build.js';
+import {fuseGraph} from './graph/fuse.js';
+import type {Graph} from './graph/graph.js';
+import {decodeModel} from './onnx/decode.js';
+import {type CompileOptions, checkCompileOptions} from './options.js';
+import {encodeProgram} from './program/encode.js';
+import {explainSchedule} from './program/explain-schedule.js';
+import type {Program} from './program/program.js';
+import {checkBudget} from './schedule/budget.js';
+import {schedule} from './schedule/schedule.js';
+
+/** What one thread of the executor needs for itself (kWorkspaceBytes in native/cpu/execution.h). */
+const WORKSPACE_BYTES_PER_THREAD = 256 * 1024;
+
+/**
+ * Compiles an ONNX model to a program: decode, build, fuse, untangle and schedule, place, explain, encode.
+ *
+ * Needs no addon and no particular machine; equal bytes and options give equal programs.
+ *
+ * @param bytes a .onnx file; weights in files beside it come through `options.externalData`
+ * @throws ERR_OPTION, ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA, ERR_OPSET_UNSUPPORTED, ERR_OP_UNSUPPORTED,
+ *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_BUDGET_EXCEEDED
+ */
+export function compile(bytes: Uint8Array, options: CompileOptions = {}): Program {
+  const {shapes = {}, schedule: scheduleName = 'auto', limits = {}, threads, ...rest} = checkCompileOptions(options);
+  const {memoryBudgetBytes, externalData, name = 'model', workspaceBytes = threads * WORKSPACE_BYTES_PER_THREAD} = rest;
+
+  const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
+  const graph = fuseGraph(buildGraph(model, {shapes}));
+  requireFloats(graph);
+  const placed = schedule(graph, {schedule: scheduleName});
+  if (memoryBudgetBytes !== undefined) checkBudget(placed, {memoryBudgetBytes, workspaceBytes});
+  const explanation = explainSchedule({model: name, graph, schedule: placed, workspaceBytes});
+
+  const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;
+  const inputs = placed.inputs.map(({buffer}, index) => ({port: explanation.inputs[index]!, buffer}));
+  const outputs = explanation.outputs.map(port => ({port}));
+  return {bytes: encodeProgram({steps, buffers, offsets, arenaBytes, inputs, outputs, explanation}), explanation};
+}
+
+/** @throws ERR_INPUT_TYPE for inputs of integers, which no command reads. */
+function requireFloats(graph: Graph): void {
+  for (const name of graph.inputs) {
+    const dtype = graph.values.get(name)?.dtype ?? 'float32';
+    if (dtype !== 'float32') throw new UntangleError('ERR_INPUT_TYPE', [name, 'a model with float32 inputs', dtype]);
+  }
+}

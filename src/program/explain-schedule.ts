@@ -1,0 +1,149 @@
+// A schedule in, its explanation out: what every command is and costs, and what the usual methods would cost.
+
+import type {Graph, Node} from '../graph/graph.js';
+import {type Baseline, type ConvBaselines, convBaselines} from '../schedule/baselines.js';
+import {type Memory, scheduleMemory} from '../schedule/budget.js';
+import {addCounts} from '../schedule/counts.js';
+import type {Schedule} from '../schedule/schedule.js';
+import type {Counts, Step} from '../schedule/steps.js';
+import {planeConv} from '../untangle/conv.js';
+import type {Baselines, CommandInfo, Explanation, Port, Totals} from './program.js';
+
+export interface ExplainParts {
+  readonly model: string;
+  readonly graph: Graph;
+  readonly schedule: Schedule;
+  readonly workspaceBytes: number;
+}
+
+/** A convolution of the graph and the steps it became. */
+interface Convolution {
+  readonly firstStep: number;
+  readonly steps: readonly Step[];
+  readonly baselines: ConvBaselines;
+  /** Bytes of the weights as the model holds them. */
+  readonly plainBytes: number;
+}
+
+/** Explains a placed schedule of `graph`. */
+export function explainSchedule({model, graph, schedule, workspaceBytes}: ExplainParts): Explanation {
+  const memory = scheduleMemory(schedule, workspaceBytes);
+  const totals: Totals = {
+    ...addCounts(schedule.steps.map(step => step.counts)),
+    arenaPeakBytes: memory.arenaBytes,
+    weightsBytes: memory.constantBytes,
+    totalBytes: memory.totalBytes,
+  };
+  const convolutions = findConvolutions(graph, schedule);
+  return {
+    model,
+    inputs: graph.inputs.map(name => port(graph, name, name)),
+    outputs: graph.outputs.map(({name, value}) => port(graph, name, value)),
+    commands: schedule.steps.map(step => commandInfo(step, schedule)),
+    totals,
+    baselines: baselineTotals(totals, convolutions, memory),
+    convolutions: convolutions.map(({firstStep, plainBytes, baselines}) => ({
+      command: firstStep,
+      weightsBytes: plainBytes,
+      zeroInsertIm2col: countsOf(baselines.zeroInsertIm2col),
+      zeroInsertDirect: countsOf(baselines.zeroInsertDirect),
+      gemmCol2im: countsOf(baselines.gemmCol2im),
+    })),
+  };
+}
+
+function port(graph: Graph, name: string, value: string): Port {
+  const shape = graph.values.get(value)?.shape ?? graph.constants.get(value)?.dims ?? [];
+  return {name, dtype: 'float32', shape};
+}
+
+function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {
+  const {op, name, y, schedule, counts} = step;
+  const start = offsetsBytes.get(y.buffer);
+  return {op, name, shape: y.shape, schedule, ...countsOf(counts), arenaOffset: start === undefined ? -1 : start + y.offset * 4};
+}
+
+/** Pairs every convolution node with its steps: both come in the same order. */
+function findConvolutions(graph: Graph, {steps}: Schedule): Convolution[] {
+  const found: Convolution[] = [];
+  let next = 0;
+  for (const node of graph.nodes) {
+    if (node.operation.op !== 'conv' && node.operation.op !== 'gemm') continue;
+    while (next < steps.length && !isStepOf(node, steps[next]!)) next++;
+    const firstStep = next;
+    while (next < steps.length && isStepOf(node, steps[next]!)) next++;
+    const own = steps.slice(firstStep, next);
+    if (node.operation.op === 'conv' && own.length > 0) found.push(convolution(graph, node, node.operation, {firstStep, steps: own}));
+  }
+  return found;
+}
+
+function isStepOf(node: Node, step: Step): boolean {
+  return (step.op === 'gemmTaps' || step.op === 'depthwise') && step.name === node.name;
+}
+
+function convolution(
+  graph: Graph,
+  node: Node,
+  {geometry, weights}: Extract<Node['operation'], {op: 'conv'}>,
+  at: {readonly firstStep: number; readonly steps: readonly Step[]},
+): Convolution {
+  const input = graph.values.get(node.inputs[0]!)!.shape;
+  const output = graph.values.get(node.output)!.shape;
+  const baselines = convBaselines({
+    plane: planeConv(geometry, input.slice(2), output.slice(2)),
+    batch: input[0]!,
+    groups: geometry.groups,
+    inChannels: input[1]!,
+    outChannels: output[1]!,
+  });
+  return {...at, baselines, plainBytes: weights.byteLength};
+}
+
+/** The whole program with every convolution done the usual way; everything else as it is. */
+function baselineTotals(totals: Totals, convolutions: readonly Convolution[], memory: Memory): Baselines {
+  const own = addCounts(convolutions.flatMap(({steps}) => steps.map(step => step.counts)));
+  const weightsBytes = totals.weightsBytes - packedBytes(convolutions) + sum(convolutions.map(({plainBytes}) => plainBytes));
+  const replaced = (pick: (baselines: ConvBaselines) => Baseline): Totals => {
+    const chosen = convolutions.map(({baselines}) => pick(baselines));
+    const counts = addCounts(chosen);
+    const scratchBytes = chosen.reduce((largest, one) => Math.max(largest, one.scratchBytes), 0);
+    const arenaPeakBytes = totals.arenaPeakBytes + scratchBytes;
+    return {
+      macs: totals.macs - own.macs + counts.macs,
+      readBytes: totals.readBytes - own.readBytes + counts.readBytes,
+      writtenBytes: totals.writtenBytes - own.writtenBytes + counts.writtenBytes,
+      arenaPeakBytes,
+      weightsBytes,
+      totalBytes: arenaPeakBytes + weightsBytes + memory.workspaceBytes + memory.outputBytes,
+    };
+  };
+  return {
+    zeroInsertIm2col: replaced(baselines => baselines.zeroInsertIm2col),
+    zeroInsertDirect: replaced(baselines => baselines.zeroInsertDirect),
+    gemmCol2im: replaced(baselines => baselines.gemmCol2im),
+  };
+}
+
+/** Bytes of the packed weights of all convolutions; equal weights share one buffer. */
+function packedBytes(convolutions: readonly Convolution[]): number {
+  const bytes = new Map<number, number>();
+  for (const {steps} of convolutions) {
+    for (const step of steps) {
+      if (step.op === 'gemmTaps' || step.op === 'depthwise') bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
+    }
+  }
+  return sum([...bytes.values()]);
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function countsOf({macs, readBytes, writtenBytes}: Counts): Counts {
+  return {macs, readBytes, writtenBytes};
+}
