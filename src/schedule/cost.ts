@@ -1,12 +1,12 @@
 // What a region costs, in vector multiply-adds of one core: enough to choose between candidates, no more.
 //
-// A region is a GEMM of `rows` output pixels, computed in register tiles of TILE_ROWS rows. It costs the larger of its
+// A region is a GEMM of `rows` output pixels, computed in register tiles of `tileRows` rows. It costs the larger of its
 // arithmetic and of streaming its weights; ties and near ties are decided by the overheads.
 
-import {tapRange} from '../untangle/borders.js';
+import {type Range, tapRange} from '../untangle/borders.js';
 import {PANEL, type Region} from './steps.js';
 
-/** The constants of the model; measured or derived for an x86 core with AVX-512, coarse for others. */
+/** The constants of the model; an x86 core with AVX-512 is meant, others have the same order of preferences. */
 export const COST = {
   /** Rows of the largest register tile: 12 x 2 accumulators leave 8 of 32 registers. */
   tileRows: 12,
@@ -14,16 +14,22 @@ export const COST = {
   minTileRows: 4,
   /** Setting up a tile: row pointers, bias, epilogue. */
   tileOverhead: 200,
+  /** The same when every pointer has to be tested against the border. */
+  paddedTileOverhead: 400,
   /** Changing taps inside a tile, in k rows. */
   tapOverhead: 2,
   /** Reading and writing one vector of partial sums that were left in memory. */
-  accumulate: 4,
+  accumulate: 6,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
   weightBytesPerVector: 8,
-  /** Two panels of weights that fit here are read once per region, otherwise once per tile. */
-  cacheBytes: 1024 * 1024,
+  /** Arithmetic and streaming overlap, but not wholly: this share of the smaller shows. */
+  unhidden: 0.1,
+  /** Rows that share one reading of the weights: the executor's largest block of pixels. */
+  blockRows: 192,
+  /** Rows of k after which the executor leaves partial sums in memory, so that their weights stay in L2. */
+  chunkDepth: 1024,
 } as const;
 
 const PANEL_ROW_BYTES = PANEL * 4;
@@ -42,43 +48,67 @@ export function regionCost(region: Region, shape: CostShape): number {
   return region.perTap ? sweptCost(region, shape) : tiledCost(region, shape);
 }
 
-/** Registers accumulate over all taps; rows of outputs whose tap lies outside the input skip it. */
+/** Registers accumulate over all taps; a tile skips a tap that lies outside the input for all of its rows. */
 function tiledCost(region: Region, shape: CostShape): number {
-  const {taps, kc, countY, countX} = region;
-  const validRows = taps.reduce((sum, tap) => sum + validCount(region, tap.dy, shape.inputHeight), 0);
+  const {taps, kc, padded} = region;
+  const rows = shape.batch * region.countY * region.countX;
+  const fractions = taps.map(tap => (padded ? tiledFraction(region, tap.dy, shape.inputHeight) : 1));
   return gemmCost({
-    rows: shape.batch * countY * countX,
-    depth: countY === 0 ? 0 : (validRows / countY) * (kc + COST.tapOverhead),
+    rows,
+    depth: fractions.reduce((sum, fraction) => sum + fraction, 0) * (kc + COST.tapOverhead),
     weightRows: taps.length * kc,
     panels: shape.panels,
+    tileOverhead: padded ? COST.paddedTileOverhead : COST.tileOverhead,
   });
+}
+
+/** The share of an image's tiles that hold some row of outputs for which a tap lies inside the input. */
+function tiledFraction(region: Region, dy: number, inputHeight: number): number {
+  const {countY, countX} = region;
+  const tiles = Math.ceil((countY * countX) / COST.tileRows);
+  const tilesPerRow = tiles / countY;
+  const {start, end} = validRows(region, dy, inputHeight);
+  return (Math.ceil(end * tilesPerRow) - Math.floor(start * tilesPerRow)) / tiles;
 }
 
 /** One GEMM per tap over the outputs for which it is inside, accumulating in memory, after a pass of bias. */
 function sweptCost(region: Region, shape: CostShape): number {
   const {taps, kc, inX, inStepX, countX, countY} = region;
+  const {tapOverhead, tileOverhead, accumulate} = COST;
   const vectors = shape.batch * countY * countX * shape.panels;
   return taps.reduce((sum, tap) => {
     const columns = tapRange({start: inX + tap.dx, step: inStepX, count: countX, size: shape.inputWidth});
-    const rows = shape.batch * validCount(region, tap.dy, shape.inputHeight) * (columns.end - columns.start);
-    const gemm = gemmCost({rows, depth: kc + COST.tapOverhead, weightRows: kc, panels: shape.panels});
-    return sum + gemm + COST.accumulate * rows * shape.panels;
-  }, COST.accumulate * vectors);
+    const {start, end} = validRows(region, tap.dy, shape.inputHeight);
+    const rows = shape.batch * (end - start) * (columns.end - columns.start);
+    const gemm = gemmCost({rows, depth: kc + tapOverhead, weightRows: kc, panels: shape.panels, tileOverhead});
+    return sum + gemm + accumulate * rows * shape.panels;
+  }, accumulate * vectors);
 }
 
-function gemmCost(gemm: {rows: number; depth: number; weightRows: number; panels: number}): number {
-  const {rows, depth, weightRows, panels} = gemm;
+interface Gemm {
+  readonly rows: number;
+  /** Rows of k multiplied per output, overheads included. */
+  readonly depth: number;
+  /** Rows of k read from the weights. */
+  readonly weightRows: number;
+  readonly panels: number;
+  readonly tileOverhead: number;
+}
+
+function gemmCost({rows, depth, weightRows, panels, tileOverhead}: Gemm): number {
   const tiles = Math.ceil(rows / COST.tileRows);
   if (tiles === 0) return 0;
 
-  const arithmetic = tiles * Math.max(COST.minTileRows, rows / tiles) * depth * panels;
-  const sweeps = weightRows * 2 * PANEL_ROW_BYTES <= COST.cacheBytes ? 1 : tiles;
+  const multiplying = tiles * Math.max(COST.minTileRows, rows / tiles) * depth * panels;
+  const chunks = Math.max(1, Math.ceil(weightRows / COST.chunkDepth));
+  const arithmetic = multiplying + (chunks - 1) * COST.accumulate * rows * panels;
+  const sweeps = Math.ceil(rows / COST.blockRows);
   const streaming = (sweeps * weightRows * panels * PANEL_ROW_BYTES) / COST.weightBytesPerVector;
-  return Math.max(arithmetic, streaming) + tiles * COST.tileOverhead;
+  const hidden = Math.min(arithmetic, streaming);
+  return Math.max(arithmetic, streaming) + COST.unhidden * hidden + tiles * tileOverhead;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */
-function validCount(region: Region, dy: number, inputHeight: number): number {
-  const range = tapRange({start: region.inY + dy, step: region.inStepY, count: region.countY, size: inputHeight});
-  return range.end - range.start;
+function validRows(region: Region, dy: number, inputHeight: number): Range {
+  return tapRange({start: region.inY + dy, step: region.inStepY, count: region.countY, size: inputHeight});
 }

@@ -88,8 +88,9 @@ export function packDepthwise(weights: Float32Array, taps: PackedTaps, kernelEle
   const channels = weights.length / kernelElements;
   const packed = new Float32Array(taps.length * channels);
 
-  taps.forEach(([kernelIndex], row) => {
-    for (let c = 0; c < channels; c++) packed[row * channels + c] = weights[c * kernelElements + kernelIndex!]!;
+  taps.forEach(([kernelIndex = -1], row) => {
+    if (kernelIndex < 0) return;
+    for (let c = 0; c < channels; c++) packed[row * channels + c] = weights[c * kernelElements + kernelIndex]!;
   });
 
   return packed;

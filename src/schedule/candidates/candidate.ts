@@ -44,8 +44,10 @@ export function candidate(name: ScheduleName, problem: ConvProblem, plans: reado
       fusedY: plan.fusedY,
       fusedX: plan.fusedX,
     };
-    const kTotal = plan.packedTaps.length * rowsPerTap(problem);
-    return {...work, packedTaps: plan.packedTaps, kTotal, counts: countConv(work, problem.operands)};
+    // A step whose taps all lie in padding keeps one of zeros: weights are never empty.
+    const packedTaps = plan.packedTaps.length > 0 ? plan.packedTaps : [Array<number>(plan.fusedY * plan.fusedX).fill(-1)];
+    const kTotal = packedTaps.length * rowsPerTap(problem);
+    return {...work, packedTaps, kTotal, counts: countConv(work, problem.operands)};
   });
 
   return {

@@ -5,7 +5,7 @@ import type {Node, Operation} from '../../graph/graph.js';
 import {packBias, packDepthwise, packWeights} from '../../untangle/pack.js';
 import {type CandidateStep, chooseCandidate, type ConvProblem, convProblem, type ScheduleName} from '../candidates.js';
 import {POINTWISE} from '../candidates/problem.js';
-import {PANEL, type Step, type StepEpilogue, type View} from '../steps.js';
+import type {Step, StepEpilogue, View} from '../steps.js';
 
 /** x [N, H, W, Cin] and y [N, OH, OW, Cout] with channel stride 1; [1, 1, M, K] and [1, 1, M, N] for a gemm. */
 export interface ConvIo {
@@ -76,7 +76,6 @@ function packStep(operation: ConvOperation, problem: ConvProblem, step: Candidat
   const {weights} = operation;
   const {plane, groups, inChannels, outChannels} = problem;
   const kernelElements = plane.y.kernelSize * plane.x.kernelSize;
-  if (step.kTotal === 0) return new Float32Array(PANEL); // Every tap lies in padding; a buffer is never empty.
   if (step.op === 'depthwise') return packDepthwise(weights, step.packedTaps, kernelElements);
 
   const source = {weights, transposed: plane.transposed, groups, inChannels, outChannels, kernelElements};

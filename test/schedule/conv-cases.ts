@@ -1,0 +1,114 @@
+// Random convolutions: every combination the ONNX operators allow, on maps small enough to check by definition.
+
+import fc from 'fast-check';
+import type {ConvGeometry} from '../../src/graph/graph.js';
+import {type ConvDefinition, convReference, convTransposeReference} from '../reference/conv.js';
+
+/** A convolution with integer data, in ONNX (NCHW) order. */
+export interface ConvCase {
+  readonly transposed: boolean;
+  readonly definition: ConvDefinition;
+  readonly seed: number;
+}
+
+export interface ConvData {
+  readonly x: Float32Array;
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+}
+
+interface AxisCase {
+  readonly input: number;
+  readonly output: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly padBegin: number;
+}
+
+/** Pads from -2 to beyond the kernel; output sizes both of the operator (with output padding) and unrelated to it. */
+function axisCases(transposed: boolean): fc.Arbitrary<AxisCase> {
+  const sizes = {
+    input: fc.integer({min: 1, max: 7}),
+    kernel: fc.integer({min: 1, max: 7}),
+    stride: fc.integer({min: 1, max: 4}),
+    dilation: fc.integer({min: 1, max: 3}),
+  };
+  return fc.record(sizes).chain(({input, kernel, stride, dilation}) => {
+    const extent = dilation * (kernel - 1) + 1;
+    return fc
+      .record({
+        padBegin: fc.integer({min: -2, max: extent}),
+        padEnd: fc.integer({min: -2, max: extent}),
+        outputPadding: fc.integer({min: 0, max: stride - 1}),
+        anySize: fc.option(fc.integer({min: 1, max: 9}), {freq: 3}),
+      })
+      .map(({padBegin, padEnd, outputPadding, anySize}) => {
+        const natural = transposed
+          ? (input - 1) * stride + extent - padBegin - padEnd + outputPadding
+          : Math.floor((input + padBegin + padEnd - extent) / stride) + 1;
+        const output = Math.min(14, Math.max(1, anySize ?? natural));
+        return {input, output, kernel, stride, dilation, padBegin};
+      });
+  });
+}
+
+const POINT: AxisCase = {input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0};
+
+const CHANNELS = fc.record({groups: fc.constantFrom(1, 1, 1, 2, 3, 17), inPerGroup: fc.integer({min: 1, max: 4}), outPerGroup: fc.integer({min: 1, max: 19})})
+  .map(({groups, inPerGroup, outPerGroup}) => groups === 17 ? {groups, inPerGroup: 1, outPerGroup: 1} : {groups, inPerGroup, outPerGroup});
+
+export const CONV_CASES: fc.Arbitrary<ConvCase> = fc.boolean().chain(transposed =>
+  fc
+    .record({
+      y: fc.oneof({arbitrary: axisCases(transposed), weight: 5}, {arbitrary: fc.constant(POINT), weight: 1}),
+      x: axisCases(transposed),
+      channels: CHANNELS,
+      batch: fc.constantFrom(1, 1, 3),
+      seed: fc.nat(),
+    })
+    .map(({y, x, channels, batch, seed}) => {
+      const pair = (key: keyof AxisCase): readonly [number, number] => [y[key], x[key]];
+      const definition: ConvDefinition = {
+        batch,
+        groups: channels.groups,
+        inChannels: channels.groups * channels.inPerGroup,
+        outChannels: channels.groups * channels.outPerGroup,
+        input: pair('input'),
+        output: pair('output'),
+        kernel: pair('kernel'),
+        strides: pair('stride'),
+        dilations: pair('dilation'),
+        padBegin: pair('padBegin'),
+      };
+      return {transposed, definition, seed};
+    }),
+);
+
+export function geometryOf({transposed, definition}: ConvCase): ConvGeometry {
+  const {groups, kernel, strides, dilations, padBegin} = definition;
+  return {transposed, groups, kernel, strides, dilations, padBegin};
+}
+
+/** Small integers: sums of their products are exact in f32, in any order. */
+export function integers(count: number, seed: number): Float32Array {
+  let state = (seed | 0) + 0x9e3779b9;
+  return Float32Array.from({length: count}, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return ((state >>> 16) % 7) - 3;
+  });
+}
+
+export function dataOf({definition, seed}: ConvCase): ConvData {
+  const {batch, groups, inChannels, outChannels, input, kernel} = definition;
+  return {
+    x: integers(batch * inChannels * input[0] * input[1], seed),
+    weights: integers((inChannels / groups) * outChannels * kernel[0] * kernel[1], seed + 1),
+    bias: integers(outChannels, seed + 2),
+  };
+}
+
+/** The result by definition, [N, Cout, OH, OW], without bias. */
+export function definitionOf({transposed, definition}: ConvCase, {x, weights}: ConvData): number[] {
+  return (transposed ? convTransposeReference : convReference)(definition, x, weights);
+}
