@@ -2,7 +2,7 @@
 
 import {type Command, Option} from 'commander';
 import {UntangleError} from '../errors.js';
-import {SCHEDULES, type ScheduleName} from '../options.js';
+import {SCHEDULES, type ScheduleName} from '../schedule/candidates.js';
 import {parseRange, type Range} from './pictures.js';
 import {parseCount, parseSize, parseTolerance} from './sizes.js';
 

@@ -35,7 +35,8 @@ export function slerp(from: Float32Array, to: Float32Array, t: number): Float32A
   const dot = from.reduce((sum, value, i) => sum + value * to[i]!, 0);
   const angle = Math.acos(Math.min(1, Math.max(-1, dot / (fromLength * toLength || 1))));
   const sine = Math.sin(angle);
-  if (sine < 1e-6) return from.map((value, i) => value + (to[i]! - value) * t);
+  if (sine < 1e-6 || fromLength * toLength === 0)
+    return from.map((value, i) => value + (to[i]! - value) * t);
 
   const length = fromLength + (toLength - fromLength) * t;
   const fromWeight = (Math.sin((1 - t) * angle) / sine / fromLength) * length;
