@@ -1,0 +1,211 @@
+// One ONNX node on its way into the graph: typed access to what it says, and emission of operations.
+
+import {UntangleError} from '../errors.js';
+import type {Attribute, OnnxNode, Tensor} from '../onnx/model.js';
+import {foldOperation, isFloating} from './fold.js';
+import type {Node, Operation, Value} from './graph.js';
+import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
+import {elementCount, formatShape, MAX_ELEMENTS, type Shape} from './shapes.js';
+import {nodeLabel, UnsupportedNode} from './unsupported.js';
+
+/** Largest folded constant, and the sum over a model, in elements: 256 MiB and 1 GiB as f32. */
+const MAX_FOLDED_ELEMENTS = 2 ** 26;
+const MAX_FOLDED_TOTAL = 2 ** 28;
+
+/** The graph under construction. */
+export interface BuildState {
+  readonly opset: number;
+  readonly nodes: Node[];
+  readonly values: Map<string, Value>;
+  readonly constants: Map<string, Tensor>;
+  /** Every name of the ONNX file and every name made here. */
+  readonly names: Set<string>;
+  foldedElements: number;
+}
+
+interface PendingNode {
+  readonly operation: Operation;
+  readonly inputs: readonly Operand[];
+  readonly output: Operand;
+}
+
+/** A context and the function that moves what it emitted into the graph. */
+export interface NodeBuilder {
+  readonly context: BuildContext;
+  /** Returns `results` under the names of the node's outputs. */
+  commit(results: readonly Operand[]): Operand[];
+}
+
+/** @param operands the node's inputs in order, undefined where left out */
+export function createNodeBuilder(
+  state: BuildState,
+  node: OnnxNode,
+  operands: readonly (Operand | undefined)[],
+): NodeBuilder {
+  const pending: PendingNode[] = [];
+  const ownNames = new Set<string>();
+  const label = nodeLabel(node);
+
+  const fail = (message: string): never => failNode(node, message);
+  const unsupported = (text: string): never => {
+    throw new UnsupportedNode(text);
+  };
+  const freshName = (): string => {
+    const name = uniqueName(state.names, node.outputs.find(output => output !== '') ?? label);
+    ownNames.add(name);
+    return name;
+  };
+  const constant = (tensor: Tensor): ConstantOperand => ({
+    name: freshName(),
+    dtype: tensor.dtype,
+    shape: tensor.dims,
+    constant: tensor,
+  });
+  const input = (index: number): Operand =>
+    operands[index] ?? fail(`expected input ${index} but it is missing`);
+
+  const emit = (operation: Operation, inputs: readonly Operand[], shape: Shape): Operand => {
+    checkLimit('elements', MAX_ELEMENTS, elementCount(shape));
+    const tensors = inputs.flatMap(operand => operand.constant ?? []);
+    if (tensors.length === inputs.length) {
+      if (operation.op !== 'reshape') checkFolded(state, shape);
+      const folded = foldOperation(operation, tensors, shape);
+      if (folded !== undefined) return constant(folded);
+    }
+
+    const odd = inputs.find(operand => !isFloating(operand.dtype));
+    if (odd !== undefined) unsupported(`${node.opType} of ${odd.dtype} values at run time`);
+    if (elementCount(shape) === 0)
+      unsupported(`${node.opType} with the empty result ${formatShape(shape)}`);
+    const output: Operand = {name: freshName(), dtype: 'float32', shape, constant: undefined};
+    pending.push({operation, inputs, output});
+    return output;
+  };
+
+  const context: BuildContext = {
+    opType: node.opType,
+    opset: state.opset,
+    inputCount: operands.length,
+    outputCount: node.outputs.length,
+    input,
+    optional: index => operands[index],
+    constantInput: (index, what) => {
+      const operand = input(index);
+      if (isConstant(operand)) return operand;
+      return unsupported(`${node.opType} with ${what} computed at run time`);
+    },
+    ...attributeGetters(node),
+    emit,
+    constant,
+    checkFolded: shape => checkFolded(state, shape),
+    fail,
+    unsupported,
+  };
+
+  return {context, commit: results => commitNode(state, {node, pending, ownNames}, results)};
+}
+
+/** @throws ERR_MODEL_INVALID */
+export function failNode(node: OnnxNode, message: string): never {
+  const label = nodeLabel(node);
+  throw new UntangleError('ERR_MODEL_INVALID', [label, node.opType, message], {
+    node: label,
+    operator: node.opType,
+  });
+}
+
+/** Makes a constant readable at run time; floating types become float32. */
+export function registerConstant(state: BuildState, operand: ConstantOperand): void {
+  const {name, constant, shape} = operand;
+  if (state.values.has(name)) return;
+  const dtype = isFloating(constant.dtype) ? 'float32' : constant.dtype;
+  state.values.set(name, {name, dtype, shape});
+  state.constants.set(name, {...constant, dtype});
+}
+
+type KindOf<K extends Attribute['kind']> = Extract<Attribute, {kind: K}>;
+type AttributeGetters = Pick<
+  BuildContext,
+  'int' | 'float' | 'string' | 'ints' | 'floats' | 'tensor' | 'has'
+>;
+
+function attributeGetters(node: OnnxNode): AttributeGetters {
+  function get(name: string, kind: Attribute['kind']): Attribute | undefined {
+    const attribute = node.attributes.get(name);
+    if (attribute !== undefined && attribute.kind !== kind) {
+      failNode(node, `attribute ${name}: expected kind ${kind} but received ${attribute.kind}`);
+    }
+    return attribute;
+  }
+
+  return {
+    int: (name, fallback) => (get(name, 'int') as KindOf<'int'> | undefined)?.value ?? fallback,
+    float: (name, fallback) =>
+      (get(name, 'float') as KindOf<'float'> | undefined)?.value ?? fallback,
+    string: (name, fallback) =>
+      (get(name, 'string') as KindOf<'string'> | undefined)?.value ?? fallback,
+    ints: name => (get(name, 'ints') as KindOf<'ints'> | undefined)?.value,
+    floats: name => (get(name, 'floats') as KindOf<'floats'> | undefined)?.value,
+    tensor: name => (get(name, 'tensor') as KindOf<'tensor'> | undefined)?.value,
+    has: name => node.attributes.has(name),
+  };
+}
+
+interface EmittedNode {
+  readonly node: OnnxNode;
+  readonly pending: readonly PendingNode[];
+  readonly ownNames: ReadonlySet<string>;
+}
+
+function commitNode(
+  state: BuildState,
+  emitted: EmittedNode,
+  results: readonly Operand[],
+): Operand[] {
+  const {node, pending, ownNames} = emitted;
+  const renamed = new Map<string, string>();
+  for (const [index, {name}] of results.entries()) {
+    const outputName = node.outputs[index];
+    if (outputName && ownNames.has(name) && !renamed.has(name)) renamed.set(name, outputName);
+  }
+  const rename = (operand: Operand): Operand => ({
+    ...operand,
+    name: renamed.get(operand.name) ?? operand.name,
+  });
+
+  for (const {operation, inputs, output} of pending) {
+    const operands = inputs.map(rename);
+    const {name, dtype, shape} = rename(output);
+    for (const operand of operands) if (isConstant(operand)) registerConstant(state, operand);
+    state.values.set(name, {name, dtype, shape});
+    state.nodes.push({
+      name: nodeLabel(node),
+      operation,
+      inputs: operands.map(each => each.name),
+      output: name,
+    });
+  }
+
+  return results.map(rename);
+}
+
+function checkFolded(state: BuildState, shape: Shape): void {
+  const count = elementCount(shape);
+  checkLimit('foldedElements', MAX_FOLDED_ELEMENTS, count);
+  state.foldedElements += count;
+  checkLimit('foldedElementsTotal', MAX_FOLDED_TOTAL, state.foldedElements);
+}
+
+function checkLimit(name: string, limit: number, received: number): void {
+  if (received <= limit) return;
+  throw new UntangleError('ERR_ONNX_LIMIT', [name, limit, received], {limit: name, received});
+}
+
+function uniqueName(names: Set<string>, base: string): string {
+  for (let suffix = 1; ; suffix++) {
+    const name = `${base}/${suffix}`;
+    if (names.has(name)) continue;
+    names.add(name);
+    return name;
+  }
+}

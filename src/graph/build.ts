@@ -1,0 +1,142 @@
+// Builds the graph: one forward pass over the ONNX nodes that infers shapes and folds constants.
+
+import type {OnnxModel, OnnxNode} from '../onnx/model.js';
+import {type BuildState, createNodeBuilder, registerConstant} from './build-context.js';
+import {sortNodes} from './build-order.js';
+import {isFloating} from './fold.js';
+import type {Graph, GraphOutput} from './graph.js';
+import {isConstant, type Operand} from './registration.js';
+import {findRegistration} from './registry.js';
+import {bindInputs} from './shapes.js';
+import {
+  checkOpset,
+  findUnsupported,
+  nodeLabel,
+  UnsupportedNode,
+  type UnsupportedUse,
+  unsupportedError,
+} from './unsupported.js';
+
+export interface BuildOptions {
+  /** Full shapes of inputs with symbolic dimensions, by input name; a leading batch may be left out. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Operands by ONNX name; null marks what an unsupported node would have made. */
+type Environment = Map<string, Operand | null>;
+
+/**
+ * Turns a decoded model into a graph in which every shape is known and every constant folded.
+ *
+ * Everything unsupported in the model is reported in one error.
+ *
+ * @throws ERR_OPSET_UNSUPPORTED, ERR_OP_UNSUPPORTED, ERR_MODEL_INVALID, ERR_ONNX_LIMIT,
+ *   ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_SHAPE_UNBOUND, ERR_OPTION
+ */
+export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
+  checkOpset(model.opset);
+  const nodes = sortNodes(model);
+  const state = createState(model);
+  const environment = createEnvironment(model, state, options);
+
+  const unsupported: UnsupportedUse[] = [];
+  for (const node of nodes) {
+    const texts = findUnsupported(node, model.opset, findRegistration(node));
+    if (texts.length === 0) texts.push(...buildNode(state, environment, node));
+    for (const text of texts) unsupported.push({text, node: nodeLabel(node)});
+    for (const output of node.outputs) if (!environment.has(output)) environment.set(output, null);
+  }
+  unsupported.push(...findLostOutputs(nodes, model, environment, unsupported.length));
+  if (unsupported.length > 0) throw unsupportedError(unsupported);
+
+  return {
+    nodes: state.nodes,
+    values: state.values,
+    constants: state.constants,
+    inputs: model.inputs.map(input => input.name),
+    outputs: model.outputs.map(output => bindOutput(state, environment, output.name)),
+  };
+}
+
+function createState(model: OnnxModel): BuildState {
+  const names = new Set([...model.inputs.map(input => input.name), ...model.initializers.keys()]);
+  for (const node of model.nodes) for (const output of node.outputs) names.add(output);
+  return {
+    opset: model.opset,
+    nodes: [],
+    values: new Map(),
+    constants: new Map(),
+    names,
+    foldedElements: 0,
+  };
+}
+
+function createEnvironment(
+  model: OnnxModel,
+  state: BuildState,
+  options: BuildOptions,
+): Environment {
+  const environment: Environment = new Map();
+  const shapes = bindInputs(model.inputs, options.shapes);
+
+  for (const {name, dtype: declared} of model.inputs) {
+    const shape = shapes.get(name)!;
+    const dtype = isFloating(declared) ? 'float32' : declared;
+    state.values.set(name, {name, dtype, shape});
+    environment.set(name, {name, dtype, shape, constant: undefined});
+  }
+  for (const [name, constant] of model.initializers) {
+    environment.set(name, {name, dtype: constant.dtype, shape: constant.dims, constant});
+  }
+
+  return environment;
+}
+
+/** Adds `node` to the graph; returns what is unsupported about it. */
+function buildNode(state: BuildState, environment: Environment, node: OnnxNode): string[] {
+  const operands = node.inputs.map(name => (name === '' ? undefined : environment.get(name)));
+  if (operands.includes(null)) return [];
+  const inputs = operands.map(operand => operand ?? undefined);
+  const builder = createNodeBuilder(state, node, inputs);
+
+  try {
+    const built = findRegistration(node)!.build(builder.context);
+    const results = builder.commit(Array.isArray(built) ? built : [built]);
+    for (const [index, result] of results.entries()) {
+      const name = node.outputs[index];
+      if (name) environment.set(name, result);
+    }
+    return [];
+  } catch (error) {
+    if (error instanceof UnsupportedNode) return [error.message];
+    throw error;
+  }
+}
+
+/** Optional outputs (masks, indices) that something reads although their node does not make them. */
+function findLostOutputs(
+  nodes: readonly OnnxNode[],
+  model: OnnxModel,
+  environment: Environment,
+  otherCount: number,
+): UnsupportedUse[] {
+  // After another problem, missing values say nothing new.
+  if (otherCount > 0) return [];
+  const read = new Set([
+    ...nodes.flatMap(node => node.inputs),
+    ...model.outputs.map(output => output.name),
+  ]);
+  return nodes.flatMap(node =>
+    node.outputs.flatMap((output, index) =>
+      output !== '' && read.has(output) && environment.get(output) === null
+        ? [{text: `${node.opType} output ${index + 1}`, node: nodeLabel(node)}]
+        : [],
+    ),
+  );
+}
+
+function bindOutput(state: BuildState, environment: Environment, name: string): GraphOutput {
+  const operand = environment.get(name)!;
+  if (isConstant(operand)) registerConstant(state, operand);
+  return {name, value: operand.name};
+}

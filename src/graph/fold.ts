@@ -1,0 +1,232 @@
+// Constant folding: evaluates an operation whose inputs are all constant.
+//
+// Small loops, not fast ones: what is folded are shape tails and small tables. Operations left out
+// here (convolutions, pooling, ...) run like any other, on constants.
+
+import type {DataType, Tensor} from '../onnx/model.js';
+import {applyBinary, applyUnary} from './fold-scalar.js';
+import type {ChainOp, Operation} from './graph.js';
+import {elementCount, rowMajorStrides, type Shape} from './shapes.js';
+
+export type TensorData = Float32Array | Float64Array;
+
+export function isFloating(dtype: DataType): boolean {
+  return dtype === 'float32' || dtype === 'float16' || dtype === 'float64' || dtype === 'bfloat16';
+}
+
+/** Zeros in the array type that holds `dtype`. */
+export function createData(dtype: DataType, count: number): TensorData {
+  return isFloating(dtype) ? new Float32Array(count) : new Float64Array(count);
+}
+
+/** A constant of `dtype`; values are copied. */
+export function createTensor(dtype: DataType, dims: Shape, values: ArrayLike<number>): Tensor {
+  const data = createData(dtype, values.length);
+  data.set(values);
+  return {dtype, dims, data};
+}
+
+/** The result of `operation` on constants, or undefined for operations that are not folded. */
+export function foldOperation(
+  operation: Operation,
+  inputs: readonly Tensor[],
+  shape: Shape,
+): Tensor | undefined {
+  const x = inputs[0]!;
+  switch (operation.op) {
+    case 'reshape':
+      return {dtype: x.dtype, dims: shape, data: x.data};
+    case 'transpose': {
+      const strides = rowMajorStrides(x.dims);
+      return gatherStrided(
+        x,
+        shape,
+        operation.perm.map(axis => strides[axis]!),
+      );
+    }
+    case 'expand':
+      return gatherStrided(x, shape, broadcastStrides(x.dims, shape));
+    case 'slice': {
+      const {starts, steps} = operation;
+      return selectIndices(x, shape, (axis, index) => starts[axis]! + index * steps[axis]!);
+    }
+    case 'gather': {
+      const {axis: gathered, indices} = operation;
+      return selectIndices(x, shape, (axis, index) =>
+        axis === gathered ? indices[index]! : index,
+      );
+    }
+    case 'pad': {
+      const {mode, begin, value} = operation;
+      const source = (axis: number, index: number) =>
+        padIndex(mode, index - begin[axis]!, x.dims[axis]!);
+      return selectIndices(x, shape, source, value);
+    }
+    case 'concat':
+      return foldConcat(inputs, shape, operation.axis);
+    case 'chain':
+      return foldChain(operation.ops, inputs, shape);
+    case 'reduce':
+      return foldReduce(x, shape, operation.axes, operation.fn);
+    default:
+      return undefined;
+  }
+}
+
+/** Strides that read `dims` as the wider `shape`: 0 along repeated axes. */
+export function broadcastStrides(dims: Shape, shape: Shape): number[] {
+  const strides = rowMajorStrides(dims);
+  const offset = shape.length - dims.length;
+  return shape.map((_, axis) =>
+    axis < offset || dims[axis - offset] === 1 ? 0 : strides[axis - offset]!,
+  );
+}
+
+/** Calls `visit` with the source offset of every element of `shape`, in row-major order. */
+export function forEachOffset(
+  shape: Shape,
+  strides: Shape,
+  visit: (offset: number, at: number) => void,
+): void {
+  const count = elementCount(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  let offset = 0;
+
+  for (let at = 0; at < count; at++) {
+    visit(offset, at);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      offset += strides[axis]!;
+      index[axis]!++;
+      if (index[axis]! < shape[axis]!) break;
+      offset -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** Index read by position `index` of a padded axis, or -1 where the constant goes. */
+export function padIndex(
+  mode: 'constant' | 'reflect' | 'edge' | 'wrap',
+  index: number,
+  size: number,
+): number {
+  if (index >= 0 && index < size) return index;
+  switch (mode) {
+    case 'constant':
+      return -1;
+    case 'edge':
+      return index < 0 ? 0 : size - 1;
+    case 'wrap':
+      return ((index % size) + size) % size;
+    case 'reflect': {
+      const period = Math.max(1, 2 * (size - 1));
+      const folded = ((index % period) + period) % period;
+      return folded < size ? folded : period - folded;
+    }
+  }
+}
+
+function gatherStrided(x: Tensor, shape: Shape, strides: Shape): Tensor {
+  const data = createData(x.dtype, elementCount(shape));
+  forEachOffset(shape, strides, (offset, at) => {
+    data[at] = x.data[offset]!;
+  });
+  return {dtype: x.dtype, dims: shape, data};
+}
+
+function selectIndices(
+  x: Tensor,
+  shape: Shape,
+  source: (axis: number, index: number) => number,
+  fill = 0,
+): Tensor {
+  const strides = rowMajorStrides(x.dims);
+  const tables = shape.map((size, axis) =>
+    Array.from({length: size}, (_, index) => source(axis, index)),
+  );
+  const data = createData(x.dtype, elementCount(shape));
+  const outStrides = rowMajorStrides(shape);
+
+  for (let at = 0; at < data.length; at++) {
+    let offset = 0;
+    let isFill = false;
+    for (let axis = 0; axis < shape.length; axis++) {
+      const index = tables[axis]![Math.floor(at / outStrides[axis]!) % shape[axis]!]!;
+      if (index < 0) isFill = true;
+      offset += index * strides[axis]!;
+    }
+    data[at] = isFill ? fill : x.data[offset]!;
+  }
+
+  return {dtype: x.dtype, dims: shape, data};
+}
+
+function foldConcat(inputs: readonly Tensor[], shape: Shape, axis: number): Tensor {
+  const dtype = inputs[0]!.dtype;
+  const data = createData(dtype, elementCount(shape));
+  const outer = elementCount(shape.slice(0, axis));
+  const width = elementCount(shape.slice(axis));
+  let column = 0;
+
+  for (const input of inputs) {
+    const block = elementCount(input.dims.slice(axis));
+    for (let row = 0; row < outer; row++) {
+      data.set(input.data.subarray(row * block, (row + 1) * block), row * width + column);
+    }
+    column += block;
+  }
+
+  return {dtype, dims: shape, data};
+}
+
+function foldChain(ops: readonly ChainOp[], inputs: readonly Tensor[], shape: Shape): Tensor {
+  const dtype = inputs[0]!.dtype;
+  const isInteger = !isFloating(dtype);
+  const operands: TensorData[] = inputs.map(
+    input => gatherStrided(input, shape, broadcastStrides(input.dims, shape)).data,
+  );
+
+  for (const {fn, a, b} of ops) {
+    const left = operands[a]!;
+    const right = operands[b]!;
+    const result = createData(dtype, elementCount(shape));
+    for (let at = 0; at < result.length; at++) {
+      result[at] =
+        fn.kind === 'unary'
+          ? applyUnary(fn.activation, left[at]!)
+          : applyBinary(fn.fn, left[at]!, right[at]!, isInteger);
+    }
+    operands.push(result);
+  }
+
+  return {dtype, dims: shape, data: operands.at(-1)!};
+}
+
+function foldReduce(
+  x: Tensor,
+  shape: Shape,
+  axes: readonly number[],
+  fn: 'mean' | 'sum' | 'max' | 'min',
+): Tensor {
+  const strides = rowMajorStrides(x.dims.filter((_, axis) => !axes.includes(axis)));
+  let kept = 0;
+  const outStrides = x.dims.map((_, axis) => (axes.includes(axis) ? 0 : strides[kept++]!));
+  const initial = fn === 'max' ? -Infinity : fn === 'min' ? Infinity : 0;
+  const sums = new Float64Array(elementCount(shape)).fill(initial);
+
+  forEachOffset(x.dims, outStrides, (offset, at) => {
+    const value = x.data[at]!;
+    if (fn === 'max') sums[offset] = Math.max(sums[offset]!, value);
+    else if (fn === 'min') sums[offset] = Math.min(sums[offset]!, value);
+    else sums[offset]! += value;
+  });
+
+  const count = x.data.length / sums.length;
+  if (fn === 'mean') {
+    const divide = isFloating(x.dtype)
+      ? (sum: number) => sum / count
+      : (sum: number) => Math.trunc(sum / count);
+    return createTensor(x.dtype, shape, sums.map(divide));
+  }
+  return createTensor(x.dtype, shape, sums);
+}

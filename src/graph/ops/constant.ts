@@ -1,0 +1,144 @@
+// Operators whose result is known when the graph is built: constants, shapes, ranges, casts.
+
+import type {DataType, Tensor} from '../../onnx/model.js';
+import {createData, createTensor, isFloating} from '../fold.js';
+import {foldCast} from '../fold-logic.js';
+import {
+  type AttributeSpec,
+  type BuildContext,
+  isConstant,
+  type Operand,
+  type Registration,
+} from '../registration.js';
+import {elementCount} from '../shapes.js';
+
+const CAST_ATTRIBUTES: Readonly<Record<string, AttributeSpec>> = {
+  saturate: {kind: 'int', since: 19},
+  round_mode: {kind: 'string', since: 24},
+};
+
+export const CONSTANTS: readonly Registration[] = [
+  {
+    opType: 'Constant',
+    attributes: {
+      value: {kind: 'tensor'},
+      value_float: {kind: 'float', since: 12},
+      value_floats: {kind: 'floats', since: 12},
+      value_int: {kind: 'int', since: 12},
+      value_ints: {kind: 'ints', since: 12},
+    },
+    build: context => context.constant(readConstant(context)),
+  },
+  {
+    opType: 'ConstantOfShape',
+    since: 9,
+    attributes: {value: {kind: 'tensor'}},
+    build: buildConstantOfShape,
+  },
+  {
+    opType: 'Shape',
+    attributes: {start: {kind: 'int', since: 15}, end: {kind: 'int', since: 15}},
+    build: buildShape,
+  },
+  {
+    opType: 'Size',
+    attributes: {},
+    build: context => integers(context, [elementCount(context.input(0).shape)], []),
+  },
+  {opType: 'Range', since: 11, attributes: {}, build: buildRange},
+  {opType: 'Cast', attributes: {to: {kind: 'int'}, ...CAST_ATTRIBUTES}, build: buildCast},
+  {
+    opType: 'CastLike',
+    since: 15,
+    attributes: CAST_ATTRIBUTES,
+    build: context => emitCast(context, context.input(1).dtype),
+  },
+];
+
+/** Numbers of TensorProto.DataType. */
+const DATA_TYPES: Readonly<Record<number, DataType>> = {
+  1: 'float32',
+  2: 'uint8',
+  3: 'int8',
+  4: 'uint16',
+  5: 'int16',
+  6: 'int32',
+  7: 'int64',
+  9: 'bool',
+  10: 'float16',
+  11: 'float64',
+  12: 'uint32',
+  13: 'uint64',
+  16: 'bfloat16',
+};
+
+function integers(
+  context: BuildContext,
+  values: readonly number[],
+  dims = [values.length],
+): Operand {
+  return context.constant(createTensor('int64', dims, values));
+}
+
+function readConstant(context: BuildContext): Tensor {
+  if (context.has('value_float'))
+    return createTensor('float32', [], [context.float('value_float', 0)]);
+  if (context.has('value_int')) return createTensor('int64', [], [context.int('value_int', 0)]);
+  const floats = context.floats('value_floats');
+  if (floats !== undefined) return createTensor('float32', [floats.length], floats);
+  const ints = context.ints('value_ints');
+  if (ints !== undefined) return createTensor('int64', [ints.length], ints);
+  return context.tensor('value') ?? context.fail('expected a value attribute but none is present');
+}
+
+function buildConstantOfShape(context: BuildContext): Operand {
+  const shape = Array.from(context.constantInput(0, 'a shape').constant.data);
+  if (shape.some(size => !Number.isInteger(size) || size < 0)) {
+    context.fail(`expected sizes of 0 or more but received [${shape.join(', ')}]`);
+  }
+  context.checkFolded(shape);
+  const value = context.tensor('value');
+  const data = createData(value?.dtype ?? 'float32', elementCount(shape)).fill(value?.data[0] ?? 0);
+  return context.constant({dtype: value?.dtype ?? 'float32', dims: shape, data});
+}
+
+/** start and end count from the back when negative and are clamped (opset 15). */
+function buildShape(context: BuildContext): Operand {
+  const {shape} = context.input(0);
+  const rank = shape.length;
+  const clamp = (index: number) => Math.min(Math.max(index < 0 ? index + rank : index, 0), rank);
+  return integers(
+    context,
+    shape.slice(clamp(context.int('start', 0)), clamp(context.int('end', rank))),
+  );
+}
+
+function buildRange(context: BuildContext): Operand {
+  const first = context.constantInput(0, 'start').constant;
+  const start = first.data[0]!;
+  const limit = context.constantInput(1, 'limit').constant.data[0]!;
+  const delta = context.constantInput(2, 'delta').constant.data[0]!;
+  const count = Math.max(0, Math.ceil((limit - start) / delta));
+  if (!Number.isFinite(count))
+    context.fail(`expected a finite range but received ${start}, ${limit}, ${delta}`);
+
+  context.checkFolded([count]);
+  const data = createData(first.dtype, count).map((_, index) => start + index * delta);
+  return context.constant({dtype: first.dtype, dims: [count], data});
+}
+
+function buildCast(context: BuildContext): Operand {
+  const to = context.int('to', 0);
+  return emitCast(context, DATA_TYPES[to] ?? context.unsupported(`Cast to=${to}`));
+}
+
+/** At run time all floating types are float32, so a cast between them does nothing. */
+function emitCast(context: BuildContext, dtype: DataType): Operand {
+  const x = context.input(0);
+  if (isConstant(x)) {
+    if (!isFloating(x.dtype) || !isFloating(dtype)) context.checkFolded(x.shape);
+    return context.constant(foldCast(x.constant, dtype));
+  }
+  if (x.dtype === dtype || (isFloating(x.dtype) && isFloating(dtype))) return x;
+  return context.unsupported(`${context.opType} from ${x.dtype} to ${dtype} at run time`);
+}

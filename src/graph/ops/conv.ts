@@ -1,0 +1,192 @@
+// Conv and ConvTranspose with constant weights over one or two spatial axes.
+
+import {IDENTITY} from '../functions.js';
+import type {ConvGeometry} from '../graph.js';
+import type {BuildContext, Operand, Registration} from '../registration.js';
+import {formatShape, type Shape} from '../shapes.js';
+import {floatData} from './float-data.js';
+import {
+  readInts,
+  readWindow,
+  resolveSame,
+  splitPads,
+  WINDOW_ATTRIBUTES,
+  type Window,
+  windowExtent,
+} from './window.js';
+
+export const CONVOLUTIONS: readonly Registration[] = [
+  {
+    opType: 'Conv',
+    attributes: {...WINDOW_ATTRIBUTES, group: {kind: 'int'}},
+    build: buildConv,
+  },
+  {
+    opType: 'ConvTranspose',
+    attributes: {
+      ...WINDOW_ATTRIBUTES,
+      group: {kind: 'int'},
+      output_padding: {kind: 'ints'},
+      output_shape: {kind: 'ints'},
+    },
+    build: buildConvTranspose,
+  },
+];
+
+/** The operands of either convolution, checked as far as both agree. */
+interface ConvCall {
+  readonly x: Operand;
+  readonly inputSizes: readonly number[];
+  readonly weights: Float32Array;
+  readonly weightsShape: Shape;
+  readonly groups: number;
+  readonly window: Window;
+}
+
+function buildConv(context: BuildContext): Operand {
+  const call = readCall(context);
+  const {x, inputSizes, weightsShape, groups} = call;
+  const [outChannels, depth] = weightsShape as [number, number];
+  if (depth * groups !== x.shape[1] || outChannels % groups !== 0) failChannels(context, call);
+
+  const {autoPad} = call.window;
+  const window = autoPad.startsWith('SAME') ? resolveSame(call.window, inputSizes) : call.window;
+  const sizes = inputSizes.map((size, axis) => {
+    const span = size + window.padBegin[axis]! + window.padEnd[axis]! - windowExtent(window, axis);
+    return Math.floor(span / window.strides[axis]!) + 1;
+  });
+  return emitConv(context, {...call, window}, {transposed: false, sizes, outChannels});
+}
+
+function buildConvTranspose(context: BuildContext): Operand {
+  const call = readCall(context);
+  const {x, weightsShape, groups} = call;
+  const [inChannels, depth] = weightsShape as [number, number];
+  if (inChannels !== x.shape[1] || inChannels % groups !== 0) failChannels(context, call);
+
+  const {padBegin, sizes} = resolveTransposed(context, call);
+  const window = {...call.window, padBegin};
+  return emitConv(
+    context,
+    {...call, window},
+    {transposed: true, sizes, outChannels: depth * groups},
+  );
+}
+
+/**
+ * Output sizes and leading pads of a transposed convolution.
+ *
+ * size = stride*(in - 1) + output_padding + extent - pads. With output_shape or SAME the pads follow
+ * from a wanted size and are never negative: what the window does not reach is appended at the end
+ * (output_shape) or left out (SAME). That is how onnxruntime reads the ONNX text.
+ */
+function resolveTransposed(
+  context: BuildContext,
+  call: ConvCall,
+): {readonly padBegin: readonly number[]; readonly sizes: readonly number[]} {
+  const {inputSizes, window} = call;
+  const count = inputSizes.length;
+  const outputPadding = readInts(context, 'output_padding', {count, fallback: 0, minimum: 0});
+  const natural = inputSizes.map(
+    (size, axis) =>
+      window.strides[axis]! * (size - 1) + outputPadding[axis]! + windowExtent(window, axis),
+  );
+
+  const isUpper = window.autoPad === 'SAME_UPPER';
+  const requested = context.ints('output_shape');
+  if (requested !== undefined && requested.length > 0) {
+    // Some exporters write batch and channels too.
+    const sizes = requested.slice(-count);
+    if (requested.length !== count && requested.length !== count + 2) {
+      context.fail(
+        `attribute output_shape: expected ${count} sizes but received [${requested.join(', ')}]`,
+      );
+    }
+    const totals = natural.map((size, axis) => Math.max(0, size - sizes[axis]!));
+    return {padBegin: splitPads(totals, isUpper).padBegin, sizes};
+  }
+
+  const pads = window.autoPad.startsWith('SAME')
+    ? splitPads(
+        natural.map((size, axis) => Math.max(0, size - inputSizes[axis]! * window.strides[axis]!)),
+        isUpper,
+      )
+    : window;
+  const sizes = natural.map((size, axis) => size - pads.padBegin[axis]! - pads.padEnd[axis]!);
+  return {padBegin: pads.padBegin, sizes};
+}
+
+function readCall(context: BuildContext): ConvCall {
+  const x = context.input(0);
+  const {constant, shape: weightsShape} = context.constantInput(1, 'weights');
+  const spatialRank = x.shape.length - 2;
+  if (spatialRank === 3)
+    context.unsupported(`${context.opType} with 3 spatial axes (3-D convolutions)`);
+  if (spatialRank !== 1 && spatialRank !== 2) {
+    context.fail(
+      `expected an input [N, C, H, W] or [N, C, W] but received ${formatShape(x.shape)}`,
+    );
+  }
+
+  const kernel = weightsShape.slice(2);
+  const declared = context.ints('kernel_shape') ?? kernel;
+  const isMatching = kernel.length === spatialRank && declared.join() === kernel.join();
+  if (!isMatching || weightsShape.some(size => size < 1)) {
+    context.fail(
+      `expected weights [.., .., ${declared.join(', ')}] for an input ${formatShape(x.shape)} but received ${formatShape(weightsShape)}`,
+    );
+  }
+
+  const groups = context.int('group', 1);
+  if (groups < 1) context.fail(`attribute group: expected 1 or more but received ${groups}`);
+  return {
+    x,
+    inputSizes: x.shape.slice(2),
+    weights: floatData(context, constant, 'weights'),
+    weightsShape,
+    groups,
+    window: readWindow(context, kernel),
+  };
+}
+
+function failChannels(context: BuildContext, {x, weightsShape, groups}: ConvCall): never {
+  context.fail(
+    `expected weights for ${x.shape[1]} input channels in ${groups} group(s) but received ${formatShape(weightsShape)}`,
+  );
+}
+
+function emitConv(
+  context: BuildContext,
+  call: ConvCall,
+  result: {
+    readonly transposed: boolean;
+    readonly sizes: readonly number[];
+    readonly outChannels: number;
+  },
+): Operand {
+  const {x, weights, groups, window} = call;
+  const {transposed, sizes, outChannels} = result;
+  if (sizes.some(size => size < 1)) {
+    context.fail(
+      `expected a window that fits the padded input ${formatShape(x.shape)} but the output would be ${formatShape(sizes)}`,
+    );
+  }
+
+  const {kernel, strides, dilations, padBegin} = window;
+  const geometry: ConvGeometry = {transposed, groups, kernel, strides, dilations, padBegin};
+  const bias = readBias(context, outChannels);
+  return context.emit(
+    {op: 'conv', geometry, weights, bias, epilogue: {activation: IDENTITY}},
+    [x],
+    [x.shape[0]!, outChannels, ...sizes],
+  );
+}
+
+function readBias(context: BuildContext, outChannels: number): Float32Array | null {
+  if (context.optional(2) === undefined) return null;
+  const {constant} = context.constantInput(2, 'bias');
+  if (constant.data.length !== outChannels) {
+    context.fail(`expected bias [${outChannels}] but received ${formatShape(constant.dims)}`);
+  }
+  return floatData(context, constant, 'bias');
+}

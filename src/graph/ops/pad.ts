@@ -1,0 +1,89 @@
+// Pad: negative pads cut with a slice, positive ones pad what is left.
+
+import {type BuildContext, type Operand, type Registration, resolveAxes} from '../registration.js';
+import {formatShape} from '../shapes.js';
+import {emitSlice} from './arrange.js';
+
+export const PAD: readonly Registration[] = [
+  {
+    opType: 'Pad',
+    attributes: {
+      mode: {kind: 'string', values: ['constant', 'reflect', 'edge', 'wrap']},
+      pads: {kind: 'ints', until: 10},
+      value: {kind: 'float', until: 10},
+    },
+    build: buildPad,
+  },
+];
+
+function buildPad(context: BuildContext): Operand {
+  const mode = context.string('mode', 'constant') as 'constant' | 'reflect' | 'edge' | 'wrap';
+  const {begin, end} = readPads(context);
+  const x = cut(context, begin, end);
+
+  const before = begin.map(count => Math.max(0, count));
+  const after = end.map(count => Math.max(0, count));
+  if ([...before, ...after].every(count => count === 0)) return x;
+
+  const short = x.shape.findIndex((size, axis) => Math.max(before[axis]!, after[axis]!) >= size);
+  if (mode === 'reflect' && short >= 0) {
+    context.fail(
+      `expected reflect pads smaller than the axis but received [${begin}], [${end}] for ${formatShape(x.shape)}`,
+    );
+  }
+  const shape = x.shape.map((size, axis) => size + before[axis]! + after[axis]!);
+  return context.emit(
+    {op: 'pad', mode, begin: before, end: after, value: padValue(context)},
+    [x],
+    shape,
+  );
+}
+
+/** Pads of every axis: an attribute before opset 11, inputs (with axes, 18) since. */
+function readPads(context: BuildContext): {readonly begin: number[]; readonly end: number[]} {
+  const {shape} = context.input(0);
+  const pads =
+    context.opset < 11
+      ? (context.ints('pads') ?? [])
+      : Array.from(context.constantInput(1, 'pads').constant.data);
+  const axes =
+    context.optional(3) === undefined
+      ? shape.map((_, axis) => axis)
+      : resolveAxes(
+          context,
+          Array.from(context.constantInput(3, 'axes').constant.data),
+          shape.length,
+        );
+  if (pads.length !== 2 * axes.length) {
+    context.fail(
+      `expected ${2 * axes.length} pads for ${formatShape(shape)} but received [${pads.join(', ')}]`,
+    );
+  }
+
+  const begin = shape.map(() => 0);
+  const end = shape.map(() => 0);
+  for (const [index, axis] of axes.entries()) {
+    begin[axis] = pads[index]!;
+    end[axis] = pads[axes.length + index]!;
+  }
+  return {begin, end};
+}
+
+function cut(context: BuildContext, begin: readonly number[], end: readonly number[]): Operand {
+  const x = context.input(0);
+  const starts = begin.map(count => Math.max(0, -count));
+  const shape = x.shape.map((size, axis) => size - starts[axis]! - Math.max(0, -end[axis]!));
+  if (shape.some(size => size < 0)) {
+    context.fail(
+      `expected negative pads within the axis but received [${begin}], [${end}] for ${formatShape(x.shape)}`,
+    );
+  }
+  return emitSlice(context, x, {starts, steps: shape.map(() => 1), shape});
+}
+
+function padValue(context: BuildContext): number {
+  if (context.opset < 11) return context.float('value', 0);
+  return context.optional(2) === undefined
+    ? 0
+    : (context.constantInput(2, 'a fill value').constant.data[0] ?? 0);
+}

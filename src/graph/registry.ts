@@ -1,0 +1,51 @@
+// The table of supported operators; each family registers its own.
+
+import type {OnnxNode} from '../onnx/model.js';
+import {ARRANGE} from './ops/arrange.js';
+import {BINARY_OPERATORS} from './ops/binary.js';
+import {CONSTANTS} from './ops/constant.js';
+import {CONVOLUTIONS} from './ops/conv.js';
+import {GATHER} from './ops/gather.js';
+import {LOGIC} from './ops/logic.js';
+import {MATRIX} from './ops/matrix.js';
+import {NORMALIZATION} from './ops/normalization.js';
+import {PAD} from './ops/pad.js';
+import {POOLING} from './ops/pool.js';
+import {REDUCTIONS} from './ops/reduce.js';
+import {RESHAPES} from './ops/reshape.js';
+import {RESIZING} from './ops/resize.js';
+import {SHUFFLES} from './ops/shuffle.js';
+import {SOFTMAX} from './ops/softmax.js';
+import {UNARY_OPERATORS} from './ops/unary.js';
+import type {Registration} from './registration.js';
+
+const REGISTRATIONS: readonly Registration[] = [
+  ...ARRANGE,
+  ...BINARY_OPERATORS,
+  ...CONSTANTS,
+  ...CONVOLUTIONS,
+  ...GATHER,
+  ...LOGIC,
+  ...MATRIX,
+  ...NORMALIZATION,
+  ...PAD,
+  ...POOLING,
+  ...REDUCTIONS,
+  ...RESHAPES,
+  ...RESIZING,
+  ...SHUFFLES,
+  ...SOFTMAX,
+  ...UNARY_OPERATORS,
+];
+
+const BY_OP_TYPE = new Map(REGISTRATIONS.map(registration => [registration.opType, registration]));
+
+/** The registration of a node's operator, or undefined when it is not supported. */
+export function findRegistration(node: OnnxNode): Registration | undefined {
+  return node.domain === '' || node.domain === 'ai.onnx' ? BY_OP_TYPE.get(node.opType) : undefined;
+}
+
+/** Names of all supported operators, sorted; docs/operators.md is tested against them. */
+export function supportedOperators(): string[] {
+  return [...BY_OP_TYPE.keys()].sort();
+}
