@@ -1,6 +1,5 @@
 #include "native/cpu/collapse.h"
 
-#include <algorithm>
 #include <cstdlib>
 
 namespace untangle {
@@ -22,14 +21,16 @@ bool continues(const LoopNest& nest, size_t views, size_t outer, size_t inner) {
 LoopNest collapse(std::span<const ResolvedView> views) { return collapse(views, 0, views[0].rank); }
 
 LoopNest collapse(std::span<const ResolvedView> views, size_t first, size_t end) {
+  // Insertion sort, largest stride first: equal ones keep their order, and nothing is allocated.
+  const auto reach = [&views](size_t d) { return std::abs(int64_t{views[0].strides[d]}); };
   std::array<size_t, kMaxRank> order{};
   size_t used = 0;
   for (size_t d = first; d < end; d++) {
-    if (views[0].dims[d] > 1) order[used++] = d;
+    if (views[0].dims[d] == 1) continue;
+    size_t at = used++;
+    for (; at > 0 && reach(d) > reach(order[at - 1]); at--) order[at] = order[at - 1];
+    order[at] = d;
   }
-  const auto reach = [&views](size_t d) { return std::abs(int64_t{views[0].strides[d]}); };
-  std::stable_sort(order.begin(), order.begin() + used,
-                   [&reach](size_t a, size_t b) { return reach(a) > reach(b); });
 
   LoopNest nest{};
   for (size_t i = 0; i < used; i++) {

@@ -34,9 +34,12 @@ bool is_injective(const ViewRecord& view) {
   std::pair<int64_t, int64_t> order[kMaxRank];  // |stride|, dim - 1
   size_t used = 0;
   for (uint32_t d = 0; d < view.rank; d++) {
-    if (dims[d] > 1) order[used++] = {std::abs(int64_t{strides[d]}), int64_t{dims[d]} - 1};
+    if (dims[d] == 1) continue;
+    const std::pair<int64_t, int64_t> entry{std::abs(int64_t{strides[d]}), int64_t{dims[d]} - 1};
+    size_t at = used++;
+    for (; at > 0 && entry < order[at - 1]; at--) order[at] = order[at - 1];
+    order[at] = entry;
   }
-  std::sort(order, order + used);
   int64_t reach = 0;
   for (size_t i = 0; i < used; i++) {
     if (order[i].first <= reach) return false;

@@ -1,0 +1,134 @@
+// The module: the functions of src/runtime/addon.ts.
+
+#include <napi.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "native/addon/errors.h"
+#include "native/addon/measure.h"
+#include "native/addon/native_session.h"
+
+namespace untangle {
+namespace {
+
+/// What the module keeps per environment: worker threads each have their own.
+struct AddonData {
+  Napi::FunctionReference session_class;
+};
+
+std::vector<const Kernels*> available() {
+  std::vector<const Kernels*> list(available_kernels(nullptr, 0));
+  available_kernels(list.data(), list.size());
+  return list;
+}
+
+Napi::Array available_names(Napi::Env env) {
+  Napi::Array names = Napi::Array::New(env);
+  for (const Kernels* kernels : available()) names.Set(names.Length(), kernels->isa);
+  return names;
+}
+
+/// The kernels UNTANGLE_ISA asks for, or the best.
+const Kernels& chosen_kernels(Napi::Env env) {
+  const char* wanted = std::getenv("UNTANGLE_ISA");
+  if (wanted != nullptr && *wanted == '\0') wanted = nullptr;
+  if (const Kernels* kernels = select_kernels(wanted)) return *kernels;
+
+  std::string names;
+  for (const Kernels* kernels : available()) {
+    names += (names.empty() ? "" : ", ") + std::string(kernels->isa);
+  }
+  Napi::Error error =
+      make_error(env, "ERR_ISA_UNSUPPORTED",
+                 std::string("UNTANGLE_ISA=") + wanted +
+                     " is not available on this machine (available: " + names + ")");
+  error.Set("available", available_names(env));
+  throw error;
+}
+
+size_t threads_argument(const Napi::CallbackInfo& info, size_t argument) {
+  const double threads =
+      info[argument].IsNumber() ? info[argument].As<Napi::Number>().DoubleValue() : 0;
+  if (!(threads >= 1 && threads <= kMaxThreads)) {
+    throw make_error(info.Env(), "ERR_INTERNAL", "the number of threads is out of range");
+  }
+  return static_cast<size_t>(threads);
+}
+
+Napi::Value format_hash(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), kFormatHashHex);
+}
+
+Napi::Value cpu_info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("isa", chosen_kernels(env).isa);
+  result.Set("available", available_names(env));
+  return result;
+}
+
+/// The bytes behind a Uint8Array; valid until JavaScript runs again.
+std::span<const std::byte> bytes_of(Napi::Env env, Napi::Value value) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    throw make_error(env, "ERR_INTERNAL", "a program is a Uint8Array");
+  }
+  return {static_cast<const std::byte*>(data), length};
+}
+
+Napi::Value open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::span<const std::byte> program = bytes_of(env, info[0]);
+  const size_t threads = threads_argument(info, 1);
+  const Kernels& kernels = chosen_kernels(env);
+  try {
+    auto state = std::make_shared<SessionState>();
+    if (const auto error = open_session(program, threads, kernels, *state)) {
+      throw make_error(env, error->code, error->message);
+    }
+    const Napi::Object object = env.GetInstanceData<AddonData>()->session_class.New({});
+    NativeSession::Unwrap(object)->adopt(std::move(state));
+    return object;
+  } catch (const std::bad_alloc&) {
+    throw make_error(env, "ERR_OUT_OF_MEMORY",
+                     "the operating system refused " + std::to_string(program.size()) +
+                         " bytes for the session");
+  }
+}
+
+Napi::Value workspace_bytes(const Napi::CallbackInfo& info) {
+  const size_t bytes = sizeof(SessionState) + threads_argument(info, 0) * kWorkspaceBytes;
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
+Napi::Value measure(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto measured = measure_machine(chosen_kernels(env), threads_argument(info, 0));
+  if (!measured)
+    throw make_error(env, "ERR_INTERNAL", "there is no memory or thread to measure with");
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("gflops", measured->gflops);
+  result.Set("readGbs", measured->read_gbs);
+  return result;
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData{Napi::Persistent(NativeSession::define(env))};
+  env.SetInstanceData(data);
+  exports.Set("formatHash", Napi::Function::New(env, format_hash, "formatHash"));
+  exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
+  exports.Set("open", Napi::Function::New(env, open, "open"));
+  exports.Set("workspaceBytes", Napi::Function::New(env, workspace_bytes, "workspaceBytes"));
+  exports.Set("measure", Napi::Function::New(env, measure, "measure"));
+  return exports;
+}
+
+NODE_API_MODULE(untangle_edge, initialize)
+
+}  // namespace
+}  // namespace untangle

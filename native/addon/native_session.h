@@ -1,0 +1,35 @@
+// The JavaScript object around a session; src/runtime/addon.ts describes it.
+
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "native/addon/session_state.h"
+
+namespace untangle {
+
+class NativeSession : public Napi::ObjectWrap<NativeSession> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit NativeSession(const Napi::CallbackInfo& info);
+  ~NativeSession() override;
+
+  /// Takes over an opened session.
+  void adopt(std::shared_ptr<SessionState> state);
+
+ private:
+  Napi::Value run(const Napi::CallbackInfo& info);
+  void abort(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
+  void release();
+  static void on_environment_end(void* session);
+
+  napi_env env_;
+  std::shared_ptr<SessionState> state_;  // null once disposed
+  int64_t reported_bytes_ = 0;           // what V8 was told
+};
+
+}  // namespace untangle

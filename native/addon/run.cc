@@ -1,0 +1,99 @@
+#include "native/addon/run.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "native/addon/errors.h"
+
+namespace untangle {
+namespace {
+
+// Plain Node-API instead of Napi::AsyncWorker: its completion throws when JavaScript can no longer
+// run (a worker thread that is being terminated), and that would end the whole process.
+struct Run {
+  std::shared_ptr<SessionState> state;
+  std::vector<float*> outputs;
+  std::vector<double> command_ms;  // empty unless profiling
+  double ms = 0;
+  bool finished = false;
+  napi_async_work work = nullptr;
+  napi_deferred deferred = nullptr;
+  napi_ref kept = nullptr;  // the array of outputs
+};
+
+/// On libuv's thread.
+void work(napi_env, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  SessionState& state = *run.state;
+  const auto start = std::chrono::steady_clock::now();
+  const Execution execution{
+      state.program, state.arena.data(), run.outputs.data(), state.workspace_pointers.data(),
+      *state.pool,   *state.kernels,     state.aborted};
+  run.finished = execute(execution, run.command_ms.empty() ? nullptr : run.command_ms.data());
+  run.ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+napi_value times_array(napi_env env, const std::vector<double>& times) {
+  napi_value buffer, array;
+  void* data = nullptr;
+  const size_t bytes = times.size() * sizeof(double);
+  if (times.empty() || napi_create_arraybuffer(env, bytes, &data, &buffer) != napi_ok) {
+    napi_get_null(env, &array);
+    return array;
+  }
+  std::memcpy(data, times.data(), bytes);
+  if (napi_create_typedarray(env, napi_float64_array, times.size(), buffer, 0, &array) != napi_ok) {
+    napi_get_null(env, &array);
+  }
+  return array;
+}
+
+void resolve_run(napi_env env, const Run& run) {
+  napi_value result, ms;
+  if (napi_create_object(env, &result) != napi_ok ||
+      napi_create_double(env, run.ms, &ms) != napi_ok) {
+    return;
+  }
+  napi_set_named_property(env, result, "ms", ms);
+  napi_set_named_property(env, result, "commandMs", times_array(env, run.command_ms));
+  napi_resolve_deferred(env, run.deferred, result);
+}
+
+/// Back on the JavaScript thread. Statuses are ignored: see Run.
+void complete(napi_env env, napi_status status, void* data) {
+  const std::unique_ptr<Run> run(static_cast<Run*>(data));
+  run->state->running = false;
+  if (status == napi_ok && run->finished) {
+    resolve_run(env, *run);
+  } else {
+    reject(env, run->deferred, "ERR_ABORTED", "the run was aborted");
+  }
+  napi_delete_reference(env, run->kept);
+  napi_delete_async_work(env, run->work);
+}
+
+}  // namespace
+
+Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, Napi::Array outputs,
+                      std::vector<float*> output_data, bool profile) {
+  auto run = std::make_unique<Run>();
+  run->outputs = std::move(output_data);
+  if (profile) run->command_ms.resize(state->program.commands.size() / kCommandBytes);
+  state->aborted = false;
+  run->state = state;
+
+  napi_value promise;
+  if (napi_create_reference(env, outputs, 1, &run->kept) != napi_ok ||
+      napi_create_promise(env, &run->deferred, &promise) != napi_ok ||
+      napi_create_async_work(env, nullptr, Napi::String::New(env, "untangle:run"), work, complete,
+                             run.get(), &run->work) != napi_ok ||
+      napi_queue_async_work(env, run->work) != napi_ok) {
+    throw make_error(env, "ERR_INTERNAL", "the run could not be queued");
+  }
+  state->running = true;
+  run.release();  // complete() owns it now
+  return {env, promise};
+}
+
+}  // namespace untangle

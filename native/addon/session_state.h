@@ -1,0 +1,65 @@
+// What a session owns in native memory. Knows no JavaScript, so that it may outlive its
+// environment.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "native/cpu/execution.h"
+#include "native/cpu/kernels/kernels.h"
+#include "native/program/program.h"
+
+namespace untangle {
+
+/// Zeroed memory at a 64-byte boundary, or nothing when the system refuses.
+class AlignedBytes {
+ public:
+  AlignedBytes() = default;
+  static std::optional<AlignedBytes> allocate(size_t bytes);
+
+  std::byte* data() const { return data_.get(); }
+  size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const;
+  };
+  std::unique_ptr<std::byte[], Free> data_;
+  size_t size_ = 0;
+};
+
+/// Shared by the JavaScript object and the run in flight; the last of them frees it.
+struct SessionState {
+  AlignedBytes file;  // tables and constants: `program` points into it
+  Program program{};
+  AlignedBytes arena;
+  std::vector<AlignedBytes> workspaces;
+  std::vector<std::byte*> workspace_pointers;
+  const Kernels* kernels = nullptr;
+  std::optional<ThreadPool> pool;
+  std::atomic<bool> aborted{false};
+  bool running = false;  // touched on the JavaScript thread only
+
+  size_t bytes() const;
+};
+
+/// What went wrong while opening; the code is one of src/errors.ts.
+struct OpenError {
+  const char* code;
+  std::string message;
+};
+
+/// Copies and validates a program, allocates all memory and starts the threads.
+std::optional<OpenError> open_session(std::span<const std::byte> program, size_t threads,
+                                      const Kernels& kernels, SessionState& state);
+
+/// Threads a session may ask for; more than any board or server of today has.
+inline constexpr size_t kMaxThreads = 1024;
+
+}  // namespace untangle
