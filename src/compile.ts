@@ -25,8 +25,19 @@ const WORKSPACE_BYTES_PER_THREAD = 256 * 1024;
  *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_BUDGET_EXCEEDED
  */
 export function compile(bytes: Uint8Array, options: CompileOptions = {}): Program {
-  const {shapes = {}, schedule: scheduleName = 'auto', limits = {}, threads, ...rest} = checkCompileOptions(options);
-  const {memoryBudgetBytes, externalData, name = 'model', workspaceBytes = threads * WORKSPACE_BYTES_PER_THREAD} = rest;
+  const {
+    shapes = {},
+    schedule: scheduleName = 'auto',
+    limits = {},
+    threads,
+    ...rest
+  } = checkCompileOptions(options);
+  const {
+    memoryBudgetBytes,
+    externalData,
+    name = 'model',
+    workspaceBytes = threads * WORKSPACE_BYTES_PER_THREAD,
+  } = rest;
 
   const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
   const graph = fuseGraph(buildGraph(model, {shapes}));
@@ -36,15 +47,22 @@ export function compile(bytes: Uint8Array, options: CompileOptions = {}): Progra
   const explanation = explainSchedule({model: name, graph, schedule: placed, workspaceBytes});
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;
-  const inputs = placed.inputs.map(({buffer}, index) => ({port: explanation.inputs[index]!, buffer}));
+  const inputs = placed.inputs.map(({buffer}, index) => ({
+    port: explanation.inputs[index]!,
+    buffer,
+  }));
   const outputs = explanation.outputs.map(port => ({port}));
-  return {bytes: encodeProgram({steps, buffers, offsets, arenaBytes, inputs, outputs, explanation}), explanation};
+  return {
+    bytes: encodeProgram({steps, buffers, offsets, arenaBytes, inputs, outputs, explanation}),
+    explanation,
+  };
 }
 
 /** @throws ERR_INPUT_TYPE for inputs of integers, which no command reads. */
 function requireFloats(graph: Graph): void {
   for (const name of graph.inputs) {
     const dtype = graph.values.get(name)?.dtype ?? 'float32';
-    if (dtype !== 'float32') throw new UntangleError('ERR_INPUT_TYPE', [name, 'a model with float32 inputs', dtype]);
+    if (dtype !== 'float32')
+      throw new UntangleError('ERR_INPUT_TYPE', [name, 'a model with float32 inputs', dtype]);
   }
 }

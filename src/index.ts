@@ -4,7 +4,14 @@ export {compile} from './compile.js';
 export {ERRORS, type ErrorCode, type ErrorFields, UntangleError} from './errors.js';
 export type {Limits} from './onnx/limits.js';
 export type {CompileOptions, LoadOptions, OpenOptions} from './options.js';
-export type {Baselines, CommandInfo, Explanation, Port, Program, Totals} from './program/program.js';
+export type {
+  Baselines,
+  CommandInfo,
+  Explanation,
+  Port,
+  Program,
+  Totals,
+} from './program/program.js';
 export type {CpuInfo} from './runtime/addon.js';
 export {load, open} from './runtime/load.js';
 export {cpuInfo, measure} from './runtime/native.js';

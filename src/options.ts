@@ -65,7 +65,9 @@ const openSchema = z.strictObject(openFields, 'an object');
 const loadSchema = z.strictObject({...openFields, ...compileFields}, 'an object');
 
 /** @throws ERR_OPTION */
-export function checkCompileOptions(options: CompileOptions): CompileOptions & {readonly threads: number} {
+export function checkCompileOptions(
+  options: CompileOptions,
+): CompileOptions & {readonly threads: number} {
   check(compileSchema, options);
   return {...options, threads: options.threads ?? defaultThreads()};
 }
@@ -90,7 +92,8 @@ function defaultThreads(): number {
 
 function checkDevice(options: OpenOptions): void {
   const device: unknown = options?.device;
-  if (device === 'cuda') throw new UntangleError('ERR_DEVICE_UNSUPPORTED', ['cuda', 'this build has no CUDA executor']);
+  if (device === 'cuda')
+    throw new UntangleError('ERR_DEVICE_UNSUPPORTED', ['cuda', 'this build has no CUDA executor']);
 }
 
 /** The first thing wrong with `options`, as ERR_OPTION with the option's name, what is expected and what came. */
@@ -101,8 +104,15 @@ function check(schema: z.ZodType & {readonly shape: object}, options: unknown): 
     const known = `one of the options ${Object.keys(schema.shape).join(', ')}`;
     throw new UntangleError('ERR_OPTION', [issue.keys[0] ?? '', known, 'an unknown option']);
   }
-  const received = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], options);
-  throw new UntangleError('ERR_OPTION', [issue.path.join('.') || 'options', issue.message, describeValue(received)]);
+  const received = issue.path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown>)[key],
+    options,
+  );
+  throw new UntangleError('ERR_OPTION', [
+    issue.path.join('.') || 'options',
+    issue.message,
+    describeValue(received),
+  ]);
 }
 
 /** A value as a message shows it: short, and with its type visible. */

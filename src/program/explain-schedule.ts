@@ -26,7 +26,12 @@ interface Convolution {
 }
 
 /** Explains a placed schedule of `graph`. */
-export function explainSchedule({model, graph, schedule, workspaceBytes}: ExplainParts): Explanation {
+export function explainSchedule({
+  model,
+  graph,
+  schedule,
+  workspaceBytes,
+}: ExplainParts): Explanation {
   const memory = scheduleMemory(schedule, workspaceBytes);
   const totals: Totals = {
     ...addCounts(schedule.steps.map(step => step.counts)),
@@ -60,7 +65,14 @@ function port(graph: Graph, name: string, value: string): Port {
 function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {
   const {op, name, y, schedule, counts} = step;
   const start = offsetsBytes.get(y.buffer);
-  return {op, name, shape: y.shape, schedule, ...countsOf(counts), arenaOffset: start === undefined ? -1 : start + y.offset * 4};
+  return {
+    op,
+    name,
+    shape: y.shape,
+    schedule,
+    ...countsOf(counts),
+    arenaOffset: start === undefined ? -1 : start + y.offset * 4,
+  };
 }
 
 /** Pairs every convolution node with its steps: both come in the same order. */
@@ -73,7 +85,8 @@ function findConvolutions(graph: Graph, {steps}: Schedule): Convolution[] {
     const firstStep = next;
     while (next < steps.length && isStepOf(node, steps[next]!)) next++;
     const own = steps.slice(firstStep, next);
-    if (node.operation.op === 'conv' && own.length > 0) found.push(convolution(graph, node, node.operation, {firstStep, steps: own}));
+    if (node.operation.op === 'conv' && own.length > 0)
+      found.push(convolution(graph, node, node.operation, {firstStep, steps: own}));
   }
   return found;
 }
@@ -101,9 +114,16 @@ function convolution(
 }
 
 /** The whole program with every convolution done the usual way; everything else as it is. */
-function baselineTotals(totals: Totals, convolutions: readonly Convolution[], memory: Memory): Baselines {
+function baselineTotals(
+  totals: Totals,
+  convolutions: readonly Convolution[],
+  memory: Memory,
+): Baselines {
   const own = addCounts(convolutions.flatMap(({steps}) => steps.map(step => step.counts)));
-  const weightsBytes = totals.weightsBytes - packedBytes(convolutions) + sum(convolutions.map(({plainBytes}) => plainBytes));
+  const weightsBytes =
+    totals.weightsBytes -
+    packedBytes(convolutions) +
+    sum(convolutions.map(({plainBytes}) => plainBytes));
   const replaced = (pick: (baselines: ConvBaselines) => Baseline): Totals => {
     const chosen = convolutions.map(({baselines}) => pick(baselines));
     const counts = addCounts(chosen);
@@ -130,7 +150,8 @@ function packedBytes(convolutions: readonly Convolution[]): number {
   const bytes = new Map<number, number>();
   for (const {steps} of convolutions) {
     for (const step of steps) {
-      if (step.op === 'gemmTaps' || step.op === 'depthwise') bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
+      if (step.op === 'gemmTaps' || step.op === 'depthwise')
+        bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
     }
   }
   return sum([...bytes.values()]);

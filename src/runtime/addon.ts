@@ -12,7 +12,11 @@ export interface NativeSession {
    * Copies `inputs` (one Float32Array per input) into the arena on the calling thread, then executes on a worker thread, writing
    * `outputs` (one Float32Array per output, sizes already checked). Rejects with {code: 'ERR_ABORTED'} after abort().
    */
-  run(inputs: readonly Float32Array[], outputs: readonly Float32Array[], profile: boolean): Promise<{ms: number; commandMs: Float64Array | null}>;
+  run(
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
+    profile: boolean,
+  ): Promise<{ms: number; commandMs: Float64Array | null}>;
   /** Ends the run in flight between two tiles; harmless when none is. */
   abort(): void;
   /** Frees everything; a run in flight is aborted first and its promise rejects. */

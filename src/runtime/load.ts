@@ -6,7 +6,13 @@ import {compile} from '../compile.js';
 import {UntangleError} from '../errors.js';
 import {externalDataBeside} from '../onnx/external-data.js';
 import {readFileLimited} from '../onnx/read-model.js';
-import {checkLoadOptions, checkOpenOptions, describeValue, type LoadOptions, type OpenOptions} from '../options.js';
+import {
+  checkLoadOptions,
+  checkOpenOptions,
+  describeValue,
+  type LoadOptions,
+  type OpenOptions,
+} from '../options.js';
 import {MAGIC} from '../program/commands.js';
 import {decodeProgram} from '../program/decode.js';
 import type {DecodedProgram, Program} from '../program/program.js';
@@ -31,10 +37,14 @@ import {Session} from './session.js';
  * console.log(image.shape); // [1, 3, 64, 64]
  * await session.dispose();
  */
-export async function load(source: string | URL | Uint8Array, options: LoadOptions = {}): Promise<Session> {
+export async function load(
+  source: string | URL | Uint8Array,
+  options: LoadOptions = {},
+): Promise<Session> {
   const checked = checkLoadOptions(options);
   const file = filePath(source);
-  const bytes = file === null ? (source as Uint8Array) : await readFileLimited(file, checked.limits);
+  const bytes =
+    file === null ? (source as Uint8Array) : await readFileLimited(file, checked.limits);
   const {device, threads, memoryBudgetBytes, ...compiling} = checked;
   if (isProgram(bytes)) {
     refuseCompileOptions(compiling);
@@ -60,16 +70,27 @@ export async function load(source: string | URL | Uint8Array, options: LoadOptio
  * @throws ERR_PROGRAM_FORMAT, ERR_PROGRAM_VERSION, ERR_OPTION, ERR_DEVICE_UNSUPPORTED, ERR_BUDGET_EXCEEDED,
  *   ERR_OUT_OF_MEMORY, ERR_ADDON_MISSING
  */
-export async function open(program: Program | Uint8Array, options: OpenOptions = {}): Promise<Session> {
+export async function open(
+  program: Program | Uint8Array,
+  options: OpenOptions = {},
+): Promise<Session> {
   const {threads, memoryBudgetBytes} = checkOpenOptions(options);
   const bytes = program instanceof Uint8Array ? program : program?.bytes;
   if (!(bytes instanceof Uint8Array)) {
-    throw new UntangleError('ERR_OPTION', ['program', 'a Program or a Uint8Array', describeValue(program)]);
+    throw new UntangleError('ERR_OPTION', [
+      'program',
+      'a Program or a Uint8Array',
+      describeValue(program),
+    ]);
   }
   const decoded = decodeProgram(bytes);
   const addon = loadAddon();
   if (memoryBudgetBytes !== undefined) {
-    checkProgramBudget(decoded, memoryBudgetBytes, callNative(() => addon.workspaceBytes(threads)));
+    checkProgramBudget(
+      decoded,
+      memoryBudgetBytes,
+      callNative(() => addon.workspaceBytes(threads)),
+    );
   }
   const native = callNative(() => addon.open(bytes, threads));
   return new Session({native, explanation: decoded.explanation, threads});
@@ -80,25 +101,40 @@ function filePath(source: string | URL | Uint8Array): string | null {
   if (typeof source === 'string') return source;
   if (source instanceof URL) return fileURLToPath(source);
   if (source instanceof Uint8Array) return null;
-  throw new UntangleError('ERR_OPTION', ['source', 'a path or a Uint8Array', describeValue(source)]);
+  throw new UntangleError('ERR_OPTION', [
+    'source',
+    'a path or a Uint8Array',
+    describeValue(source),
+  ]);
 }
 
 function isProgram(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === MAGIC;
+  return (
+    bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === MAGIC
+  );
 }
 
 /** A program was compiled with its options; others given now would be ignored in silence. */
 function refuseCompileOptions(options: Readonly<Record<string, unknown>>): void {
   for (const name of ['shapes', 'schedule']) {
     if (options[name] === undefined) continue;
-    throw new UntangleError('ERR_OPTION', [name, 'nothing, because a program file is already compiled', describeValue(options[name])]);
+    throw new UntangleError('ERR_OPTION', [
+      name,
+      'nothing, because a program file is already compiled',
+      describeValue(options[name]),
+    ]);
   }
 }
 
 /** @throws ERR_BUDGET_EXCEEDED */
-function checkProgramBudget(program: DecodedProgram, budgetBytes: number, workspaceBytes: number): void {
+function checkProgramBudget(
+  program: DecodedProgram,
+  budgetBytes: number,
+  workspaceBytes: number,
+): void {
   const outputBytes = program.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
-  const neededBytes = program.arenaBytes + program.constants.byteLength + workspaceBytes + outputBytes;
+  const neededBytes =
+    program.arenaBytes + program.constants.byteLength + workspaceBytes + outputBytes;
   if (neededBytes <= budgetBytes) return;
   const {commands} = program.explanation;
   const endOf = (index: number) => {
@@ -106,9 +142,13 @@ function checkProgramBudget(program: DecodedProgram, budgetBytes: number, worksp
     return arenaOffset < 0 ? 0 : arenaOffset + shape.reduce((product, size) => product * size, 4);
   };
   const worst = commands.reduce((best, _, index) => (endOf(index) > endOf(best) ? index : best), 0);
-  throw new UntangleError('ERR_BUDGET_EXCEEDED', [budgetBytes, neededBytes, worst, commands[worst]?.name ?? ''], {
-    budgetBytes,
-    neededBytes,
-    command: worst,
-  });
+  throw new UntangleError(
+    'ERR_BUDGET_EXCEEDED',
+    [budgetBytes, neededBytes, worst, commands[worst]?.name ?? ''],
+    {
+      budgetBytes,
+      neededBytes,
+      command: worst,
+    },
+  );
 }

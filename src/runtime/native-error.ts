@@ -12,7 +12,8 @@ export function translateNativeError(error: unknown): UntangleError {
   if (error instanceof UntangleError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const code = codeOf(error);
-  if (code === null) return Object.assign(new UntangleError('ERR_INTERNAL', [message]), {cause: error});
+  if (code === null)
+    return Object.assign(new UntangleError('ERR_INTERNAL', [message]), {cause: error});
 
   const translated = new UntangleError(code, [message]);
   // Templates with other than one argument were filled in by the addon.

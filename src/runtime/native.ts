@@ -54,7 +54,9 @@ export function requireAddon(file: string): Addon {
   }
   const [expected, received] = [formatHashHex(), addon.formatHash()];
   if (expected !== received) {
-    throw new UntangleError('ERR_ADDON_MISSING', [`it was built for program format ${received}, not ${expected}`]);
+    throw new UntangleError('ERR_ADDON_MISSING', [
+      `it was built for program format ${received}, not ${expected}`,
+    ]);
   }
   return addon;
 }

@@ -113,22 +113,33 @@ export class Session {
 
   #nameOutputs(outputs: readonly Float32Array[]): Record<string, TensorOutput> {
     return Object.fromEntries(
-      this.outputs.map((port, index) => [port.name, {data: outputs[index]!, shape: port.shape, dtype: port.dtype}]),
+      this.outputs.map((port, index) => [
+        port.name,
+        {data: outputs[index]!, shape: port.shape, dtype: port.dtype},
+      ]),
     );
   }
 
   #nameTimes(commandMs: Float64Array): CommandTime[] {
-    return this.#explanation.commands.map(({op, name}, index) => ({op, name, ms: commandMs[index] ?? 0}));
+    return this.#explanation.commands.map(({op, name}, index) => ({
+      op,
+      name,
+      ms: commandMs[index] ?? 0,
+    }));
   }
 }
 
 /** @throws ERR_OPTION */
-function checkRunOptions(options: RunOptions): {readonly signal: AbortSignal | null; readonly profile: boolean} {
+function checkRunOptions(options: RunOptions): {
+  readonly signal: AbortSignal | null;
+  readonly profile: boolean;
+} {
   const {signal = null, profile = false} = options;
   if (signal !== null && !(signal instanceof AbortSignal)) {
     throw new UntangleError('ERR_OPTION', ['signal', 'an AbortSignal', describeValue(signal)]);
   }
-  if (typeof profile !== 'boolean') throw new UntangleError('ERR_OPTION', ['profile', 'true or false', describeValue(profile)]);
+  if (typeof profile !== 'boolean')
+    throw new UntangleError('ERR_OPTION', ['profile', 'true or false', describeValue(profile)]);
   return {signal, profile};
 }
 

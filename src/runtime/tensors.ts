@@ -26,41 +26,72 @@ export interface TensorOutput {
  */
 export function checkFeeds(ports: readonly Port[], feeds: Feeds): Float32Array[] {
   if (typeof feeds !== 'object' || feeds === null) {
-    throw new UntangleError('ERR_OPTION', ['feeds', 'an object of input name to Float32Array', describeType(feeds)]);
+    throw new UntangleError('ERR_OPTION', [
+      'feeds',
+      'an object of input name to Float32Array',
+      describeType(feeds),
+    ]);
   }
   for (const name of Object.keys(feeds)) {
     if (ports.some(port => port.name === name)) continue;
-    throw new UntangleError('ERR_INPUT_NAME', [name, ports.map(port => `"${port.name}"`).join(', ') || 'none']);
+    throw new UntangleError('ERR_INPUT_NAME', [
+      name,
+      ports.map(port => `"${port.name}"`).join(', ') || 'none',
+    ]);
   }
-  return ports.map(port => checkFeed(port, Object.hasOwn(feeds, port.name) ? feeds[port.name] : undefined));
+  return ports.map(port =>
+    checkFeed(port, Object.hasOwn(feeds, port.name) ? feeds[port.name] : undefined),
+  );
 }
 
 function checkFeed(port: Port, feed: unknown): Float32Array {
   if (feed === undefined) {
-    throw new UntangleError('ERR_INPUT_MISSING', [port.name, `a Float32Array of shape ${describeShape(port.shape)}`]);
+    throw new UntangleError('ERR_INPUT_MISSING', [
+      port.name,
+      `a Float32Array of shape ${describeShape(port.shape)}`,
+    ]);
   }
   const {data, shape} = splitFeed(feed);
   if (!(data instanceof Float32Array || data instanceof Float64Array)) {
-    throw new UntangleError('ERR_INPUT_TYPE', [port.name, 'Float32Array or {data: Float32Array, shape}', describeType(data)]);
+    throw new UntangleError('ERR_INPUT_TYPE', [
+      port.name,
+      'Float32Array or {data: Float32Array, shape}',
+      describeType(data),
+    ]);
   }
   if (shape !== undefined && !isSameShape(shape, port.shape)) {
-    throw new UntangleError('ERR_INPUT_SHAPE', [port.name, describeShape(port.shape), describeShape(shape)]);
+    throw new UntangleError('ERR_INPUT_SHAPE', [
+      port.name,
+      describeShape(port.shape),
+      describeShape(shape),
+    ]);
   }
   const expected = port.shape.reduce((product, size) => product * size, 1);
   if (data.length !== expected) {
-    throw new UntangleError('ERR_INPUT_SHAPE', [port.name, `${describeShape(port.shape)} (${expected} values)`, `${data.length} values`]);
+    throw new UntangleError('ERR_INPUT_SHAPE', [
+      port.name,
+      `${describeShape(port.shape)} (${expected} values)`,
+      `${data.length} values`,
+    ]);
   }
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }
 
 /** Splits {data, shape}; anything else is data without a shape. */
 function splitFeed(feed: unknown): {readonly data: unknown; readonly shape: unknown} {
-  const isTensor = typeof feed === 'object' && feed !== null && !ArrayBuffer.isView(feed) && 'data' in feed;
-  return isTensor ? {data: feed.data, shape: 'shape' in feed ? feed.shape : undefined} : {data: feed, shape: undefined};
+  const isTensor =
+    typeof feed === 'object' && feed !== null && !ArrayBuffer.isView(feed) && 'data' in feed;
+  return isTensor
+    ? {data: feed.data, shape: 'shape' in feed ? feed.shape : undefined}
+    : {data: feed, shape: undefined};
 }
 
 function isSameShape(shape: unknown, expected: readonly number[]): boolean {
-  return Array.isArray(shape) && shape.length === expected.length && expected.every((size, axis) => shape[axis] === size);
+  return (
+    Array.isArray(shape) &&
+    shape.length === expected.length &&
+    expected.every((size, axis) => shape[axis] === size)
+  );
 }
 
 function describeShape(shape: unknown): string {

@@ -17,7 +17,12 @@ function file(name: string, contents: Uint8Array | string): string {
   return full;
 }
 
-async function refuses(t: ExecutionContext, call: () => Promise<unknown>, code: ErrorCode, message: RegExp): Promise<void> {
+async function refuses(
+  t: ExecutionContext,
+  call: () => Promise<unknown>,
+  code: ErrorCode,
+  message: RegExp,
+): Promise<void> {
   const error = await t.throwsAsync(async () => call(), {instanceOf: UntangleError});
   t.is(error?.code, code, error?.message);
   t.regex(error?.message ?? '', message);
@@ -31,17 +36,46 @@ const SYMBOLIC = model({
 });
 
 test('files that are no models', async t => {
-  await refuses(t, () => load(path.join(FOLDER, 'absent.onnx')), 'ERR_FILE_NOT_FOUND', /absent\.onnx/);
+  await refuses(
+    t,
+    () => load(path.join(FOLDER, 'absent.onnx')),
+    'ERR_FILE_NOT_FOUND',
+    /absent\.onnx/,
+  );
   await refuses(t, () => load(FOLDER), 'ERR_FILE_READ', /directory/);
-  await refuses(t, () => load(file('text.onnx', '# My network\nIt is very good.\n')), 'ERR_ONNX_FORMAT', /text/);
+  await refuses(
+    t,
+    () => load(file('text.onnx', '# My network\nIt is very good.\n')),
+    'ERR_ONNX_FORMAT',
+    /text/,
+  );
   await refuses(t, () => load(file('empty.onnx', '')), 'ERR_ONNX_FORMAT', /empty/);
-  await refuses(t, () => load(file('cut.onnx', GENERATOR_LAYER.subarray(0, 500))), 'ERR_ONNX_FORMAT', /./);
-  await refuses(t, () => load(GENERATOR_LAYER, {limits: {fileBytes: 100}}), 'ERR_ONNX_LIMIT', /fileBytes = 100/);
+  await refuses(
+    t,
+    () => load(file('cut.onnx', GENERATOR_LAYER.subarray(0, 500))),
+    'ERR_ONNX_FORMAT',
+    /./,
+  );
+  await refuses(
+    t,
+    () => load(GENERATOR_LAYER, {limits: {fileBytes: 100}}),
+    'ERR_ONNX_LIMIT',
+    /fileBytes = 100/,
+  );
 });
 
 test('models that cannot run', async t => {
-  const unsupported = chain({input: [1], output: [1], nodes: [{op: 'FancyOp'}, {op: 'Relu'}, {op: 'FancierOp'}]});
-  await refuses(t, () => load(unsupported), 'ERR_OP_UNSUPPORTED', /2 unsupported.*FancyOp.*FancierOp|2 unsupported.*FancierOp.*FancyOp/);
+  const unsupported = chain({
+    input: [1],
+    output: [1],
+    nodes: [{op: 'FancyOp'}, {op: 'Relu'}, {op: 'FancierOp'}],
+  });
+  await refuses(
+    t,
+    () => load(unsupported),
+    'ERR_OP_UNSUPPORTED',
+    /2 unsupported.*FancyOp.*FancierOp|2 unsupported.*FancierOp.*FancyOp/,
+  );
   await refuses(t, () => load(SYMBOLIC), 'ERR_SHAPE_UNBOUND', /"x".*"N"/);
   await refuses(t, () => load(SYMBOLIC, {shapes: {z: [1]}}), 'ERR_INPUT_NAME', /"z".*"x"/);
   await refuses(t, () => load(SYMBOLIC, {shapes: {x: [1, 3, 4, 9]}}), 'ERR_INPUT_SHAPE', /"x"/);
@@ -59,9 +93,24 @@ test('feeds that do not fit', async t => {
   await refuses(t, run({}), 'ERR_INPUT_MISSING', /"x".*\[2, 5, 4, 6\]/);
   await refuses(t, run({x: X, z: X}), 'ERR_INPUT_NAME', /"z".*"x"/);
   await refuses(t, run({x: X.subarray(1)}), 'ERR_INPUT_SHAPE', /240 values.*239 values/);
-  await refuses(t, run({x: {data: X, shape: [2, 5, 6, 4]}}), 'ERR_INPUT_SHAPE', /\[2, 5, 4, 6\].*\[2, 5, 6, 4\]/);
-  for (const [data, name] of [[new Int32Array(240), 'Int32Array'], [new Uint8Array(240), 'Uint8Array'], [[1, 2], 'Array'], ['x', 'string']] as const) {
-    await refuses(t, run({x: data}), 'ERR_INPUT_TYPE', new RegExp(`Float32Array.*received ${name}`));
+  await refuses(
+    t,
+    run({x: {data: X, shape: [2, 5, 6, 4]}}),
+    'ERR_INPUT_SHAPE',
+    /\[2, 5, 4, 6\].*\[2, 5, 6, 4\]/,
+  );
+  for (const [data, name] of [
+    [new Int32Array(240), 'Int32Array'],
+    [new Uint8Array(240), 'Uint8Array'],
+    [[1, 2], 'Array'],
+    ['x', 'string'],
+  ] as const) {
+    await refuses(
+      t,
+      run({x: data}),
+      'ERR_INPUT_TYPE',
+      new RegExp(`Float32Array.*received ${name}`),
+    );
   }
   await refuses(t, () => session.run(null as never), 'ERR_OPTION', /feeds/);
   await refuses(t, () => session.run({x: X}, {signal: 'now' as never}), 'ERR_OPTION', /signal/);
@@ -70,7 +119,10 @@ test('feeds that do not fit', async t => {
 
 test('options out of range', async t => {
   const bad: readonly [object, RegExp][] = [
-    [{memoryBudgetBytes: Number.NaN}, /memoryBudgetBytes: expected a positive integer but received NaN/],
+    [
+      {memoryBudgetBytes: Number.NaN},
+      /memoryBudgetBytes: expected a positive integer but received NaN/,
+    ],
     [{memoryBudgetBytes: Infinity}, /memoryBudgetBytes.*Infinity/],
     [{memoryBudgetBytes: -1}, /memoryBudgetBytes.*-1/],
     [{memoryBudgetBytes: 1.5}, /memoryBudgetBytes.*1\.5/],
@@ -84,15 +136,22 @@ test('options out of range', async t => {
     [{device: 'tpu'}, /device.*"tpu"/],
     [{memoryBudget: 1}, /memoryBudget.*unknown option/],
   ];
-  for (const [options, message] of bad) await refuses(t, () => load(GENERATOR_LAYER, options), 'ERR_OPTION', message);
-  await refuses(t, () => load(GENERATOR_LAYER, {device: 'cuda' as never}), 'ERR_DEVICE_UNSUPPORTED', /cuda/);
+  for (const [options, message] of bad)
+    await refuses(t, () => load(GENERATOR_LAYER, options), 'ERR_OPTION', message);
+  await refuses(
+    t,
+    () => load(GENERATOR_LAYER, {device: 'cuda' as never}),
+    'ERR_DEVICE_UNSUPPORTED',
+    /cuda/,
+  );
   await refuses(t, () => load(7 as never), 'ERR_OPTION', /source/);
 });
 
 test('a budget is a promise: refused below the need, kept at it', async t => {
   for (const call of [
     (memoryBudgetBytes: number) => load(GENERATOR_LAYER, {threads: 1, memoryBudgetBytes}),
-    (memoryBudgetBytes: number) => open(compile(GENERATOR_LAYER, {threads: 1}), {threads: 1, memoryBudgetBytes}),
+    (memoryBudgetBytes: number) =>
+      open(compile(GENERATOR_LAYER, {threads: 1}), {threads: 1, memoryBudgetBytes}),
   ]) {
     const error = await t.throwsAsync(async () => call(1000), {instanceOf: UntangleError});
     t.is(error?.code, 'ERR_BUDGET_EXCEEDED');
@@ -116,7 +175,12 @@ test('program files: damage is an error, never a crash', async t => {
     const error = await t.throwsAsync(async () => open(damaged), {instanceOf: UntangleError});
     t.regex(error?.code ?? '', /^ERR_PROGRAM_/);
   }
-  await refuses(t, () => load(bytes, {schedule: 'huge2'}), 'ERR_OPTION', /schedule.*already compiled/);
+  await refuses(
+    t,
+    () => load(bytes, {schedule: 'huge2'}),
+    'ERR_OPTION',
+    /schedule.*already compiled/,
+  );
 });
 
 test('compiling the same model twice gives the same bytes', t => {

@@ -29,11 +29,14 @@ test('every schedule computes the same, to the last bit on integers', async t =>
       const program = decodeProgram(compile(bytes, {schedule}).bytes);
       return interpret(program, inputsOf(program), {count: false}).outputs[0]!;
     });
-    for (const [index, result] of results.entries()) t.deepEqual(result, results[0]!, `${name}, ${SCHEDULES[index]}`);
+    for (const [index, result] of results.entries())
+      t.deepEqual(result, results[0]!, `${name}, ${SCHEDULES[index]}`);
   }
 });
 
-function inputsOf(program: {readonly inputs: readonly {readonly elements: number}[]}): Float32Array[] {
+function inputsOf(program: {
+  readonly inputs: readonly {readonly elements: number}[];
+}): Float32Array[] {
   return program.inputs.map(({elements}, index) => integers(elements, index + 1));
 }
 
@@ -43,12 +46,23 @@ async function check(t: ExecutionContext, program: Program): Promise<void> {
   const expected = interpret(decoded, inputs, {count: true});
   const {commands, totals} = program.explanation;
   t.deepEqual(
-    commands.map(({op, name, macs, readBytes, writtenBytes}) => ({op, name, macs, readBytes, writtenBytes})),
+    commands.map(({op, name, macs, readBytes, writtenBytes}) => ({
+      op,
+      name,
+      macs,
+      readBytes,
+      writtenBytes,
+    })),
     commands.map(({op, name}, index) => ({op, name, ...expected.counts[index]!})),
   );
-  t.is(totals.readBytes, expected.counts.reduce((sum, {readBytes}) => sum + readBytes, 0));
+  t.is(
+    totals.readBytes,
+    expected.counts.reduce((sum, {readBytes}) => sum + readBytes, 0),
+  );
 
-  const feeds = Object.fromEntries(program.explanation.inputs.map(({name}, index) => [name, inputs[index]!]));
+  const feeds = Object.fromEntries(
+    program.explanation.inputs.map(({name}, index) => [name, inputs[index]!]),
+  );
   for (const threads of [1, 3]) {
     const session = await open(program, {threads});
     const results = await session.run(feeds);
@@ -61,9 +75,17 @@ async function check(t: ExecutionContext, program: Program): Promise<void> {
 }
 
 /** Relative to the range of the output; exact functions of integers come out equal anyway. */
-function assertClose(t: ExecutionContext, actual: Float32Array, expected: Float32Array, what: string): void {
+function assertClose(
+  t: ExecutionContext,
+  actual: Float32Array,
+  expected: Float32Array,
+  what: string,
+): void {
   t.is(actual.length, expected.length);
   const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-6);
-  const worst = expected.reduce((largest, value, index) => Math.max(largest, Math.abs(value - actual[index]!)), 0);
+  const worst = expected.reduce(
+    (largest, value, index) => Math.max(largest, Math.abs(value - actual[index]!)),
+    0,
+  );
   t.true(worst <= 2e-6 * scale, `${what}: differs by ${worst}, values up to ${scale}`);
 }

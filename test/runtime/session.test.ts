@@ -9,12 +9,14 @@ import {chain, GENERATOR_LAYER, integers, weights} from './small-models.js';
 const X = integers(2 * 5 * 4 * 6, 1);
 
 /** About 3 GMAC: long enough to be interrupted on any machine. */
-const SLOW = compile(chain({
-  input: [1, 64, 160, 160],
-  output: [1, 64, 160, 160],
-  nodes: Array.from({length: 4}, () => ({op: 'Conv', extra: ['w'], attrs: {pads: [1, 1, 1, 1]}})),
-  initializers: {w: weights([64, 64, 3, 3])},
-}));
+const SLOW = compile(
+  chain({
+    input: [1, 64, 160, 160],
+    output: [1, 64, 160, 160],
+    nodes: Array.from({length: 4}, () => ({op: 'Conv', extra: ['w'], attrs: {pads: [1, 1, 1, 1]}})),
+    initializers: {w: weights([64, 64, 3, 3])},
+  }),
+);
 const SLOW_X = new Float32Array(64 * 160 * 160);
 
 async function code(promise: Promise<unknown>): Promise<string> {
@@ -50,14 +52,19 @@ test('runs queue, each with the feeds it was given', async t => {
 
 test('several sessions run at once and agree', async t => {
   const sessions = await Promise.all([1, 2, 3].map(threads => load(GENERATOR_LAYER, {threads})));
-  const results = await Promise.all(sessions.map(session => session.run({x: {data: X, shape: [2, 5, 4, 6]}})));
+  const results = await Promise.all(
+    sessions.map(session => session.run({x: {data: X, shape: [2, 5, 4, 6]}})),
+  );
   for (const {y} of results) t.deepEqual(y!.data, results[0]!.y!.data);
   await Promise.all(sessions.map(session => session.dispose()));
 });
 
 test('Float64Arrays are rounded', async t => {
   const session = await load(GENERATOR_LAYER, {threads: 1});
-  const [single, double] = [await session.run({x: X}), await session.run({x: Float64Array.from(X)})];
+  const [single, double] = [
+    await session.run({x: X}),
+    await session.run({x: Float64Array.from(X)}),
+  ];
   t.deepEqual(single.y!.data, double.y!.data);
   await session.dispose();
 });
@@ -65,7 +72,10 @@ test('Float64Arrays are rounded', async t => {
 test('an aborted signal rejects at once, with the reason as cause', async t => {
   const session = await load(GENERATOR_LAYER, {threads: 1});
   const reason = new Error('the user left');
-  const error = await t.throwsAsync(session.run({x: X}, {signal: AbortSignal.abort(reason)}), {code: 'ERR_ABORTED', name: 'AbortError'});
+  const error = await t.throwsAsync(session.run({x: X}, {signal: AbortSignal.abort(reason)}), {
+    code: 'ERR_ABORTED',
+    name: 'AbortError',
+  });
   t.is(error?.cause, reason);
   await session.dispose();
 });
@@ -73,7 +83,10 @@ test('an aborted signal rejects at once, with the reason as cause', async t => {
 test('a signal ends the run in flight and the runs that wait; the session goes on', async t => {
   const session = await open(SLOW, {threads: 1});
   const [flying, waiting] = [new AbortController(), new AbortController()];
-  const runs = [session.run({x: SLOW_X}, {signal: flying.signal}), session.run({x: SLOW_X}, {signal: waiting.signal})];
+  const runs = [
+    session.run({x: SLOW_X}, {signal: flying.signal}),
+    session.run({x: SLOW_X}, {signal: waiting.signal}),
+  ];
   waiting.abort();
   t.is(await code(runs[1]!), 'ERR_ABORTED');
   flying.abort();
@@ -107,7 +120,10 @@ test('profile times every command', async t => {
   t.is(session.profile, null);
   await session.run({x: X}, {profile: true});
   const names = session.explain().commands.map(({op, name}) => ({op, name}));
-  t.deepEqual(session.profile!.map(({op, name}) => ({op, name})), names);
+  t.deepEqual(
+    session.profile!.map(({op, name}) => ({op, name})),
+    names,
+  );
   t.true(session.profile!.every(({ms}) => ms >= 0));
   await session.dispose();
 });
@@ -148,11 +164,19 @@ test('sessions work in worker threads', async t => {
     });`;
   const session = await load(GENERATOR_LAYER, {threads: 1});
   const expected = await session.run({x: X});
-  const results = await Promise.all([0, 1].map(() => new Promise((resolve, reject) => {
-    const worker = new Worker(script, {eval: true, workerData: {index, model: GENERATOR_LAYER, x: X}});
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  })));
+  const results = await Promise.all(
+    [0, 1].map(
+      () =>
+        new Promise((resolve, reject) => {
+          const worker = new Worker(script, {
+            eval: true,
+            workerData: {index, model: GENERATOR_LAYER, x: X},
+          });
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        }),
+    ),
+  );
   for (const result of results) t.deepEqual(result, expected.y!.data);
   await session.dispose();
 });

@@ -12,12 +12,18 @@ export function integers(length: number, seed: number): Float32Array {
   let state = seed * 2654435761 + 1;
   return Float32Array.from({length}, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state >>> 16) % 9 - 4;
+    return ((state >>> 16) % 9) - 4;
   });
 }
 
 export function weights(dims: readonly number[], seed = 1): TensorSpec {
-  return {dims, data: integers(dims.reduce((a, b) => a * b, 1), seed)};
+  return {
+    dims,
+    data: integers(
+      dims.reduce((a, b) => a * b, 1),
+      seed,
+    ),
+  };
 }
 
 type Attributes = NonNullable<NodeSpec['attrs']>;
@@ -26,7 +32,11 @@ type Attributes = NonNullable<NodeSpec['attrs']>;
 interface Chain {
   readonly input: readonly number[];
   readonly output: readonly number[];
-  readonly nodes: readonly {readonly op: string; readonly extra?: readonly string[]; readonly attrs?: Attributes}[];
+  readonly nodes: readonly {
+    readonly op: string;
+    readonly extra?: readonly string[];
+    readonly attrs?: Attributes;
+  }[];
   readonly initializers?: Readonly<Record<string, TensorSpec>>;
   readonly opset?: number;
 }
@@ -54,7 +64,10 @@ const RELU = {op: 'Relu'};
 export const GENERATOR_LAYER = chain({
   input: [2, 5, 4, 6],
   output: [2, 7, 8, 12],
-  nodes: [{op: 'ConvTranspose', extra: ['w', 'b'], attrs: {strides: [2, 2], pads: [1, 1, 1, 1]}}, RELU],
+  nodes: [
+    {op: 'ConvTranspose', extra: ['w', 'b'], attrs: {strides: [2, 2], pads: [1, 1, 1, 1]}},
+    RELU,
+  ],
   initializers: {w: weights([5, 7, 4, 4]), b: weights([7])},
 });
 
@@ -63,13 +76,21 @@ const CONVOLUTIONS: Record<string, Uint8Array> = {
   'ConvTranspose 3x3 stride 2 with output padding, few channels': chain({
     input: [1, 4, 5, 3],
     output: [1, 2, 10, 6],
-    nodes: [{op: 'ConvTranspose', extra: ['w'], attrs: {strides: [2, 2], pads: [1, 1, 1, 1], output_padding: [1, 1]}}],
+    nodes: [
+      {
+        op: 'ConvTranspose',
+        extra: ['w'],
+        attrs: {strides: [2, 2], pads: [1, 1, 1, 1], output_padding: [1, 1]},
+      },
+    ],
     initializers: {w: weights([4, 2, 3, 3])},
   }),
   'ConvTranspose 5x5 stride 3 in two groups': chain({
     input: [1, 6, 3, 3],
     output: [1, 8, 9, 9],
-    nodes: [{op: 'ConvTranspose', extra: ['w'], attrs: {strides: [3, 3], pads: [1, 1, 1, 1], group: 2}}],
+    nodes: [
+      {op: 'ConvTranspose', extra: ['w'], attrs: {strides: [3, 3], pads: [1, 1, 1, 1], group: 2}},
+    ],
     initializers: {w: weights([6, 4, 5, 5])},
   }),
   'Conv 3x3 dilated by 2 with PRelu': chain({
@@ -98,7 +119,10 @@ const CONVOLUTIONS: Record<string, Uint8Array> = {
       {op: 'Clip', extra: ['low', 'high']},
     ],
     initializers: {
-      w: weights([19, 1, 3, 3]), b: weights([19]), low: {dims: [], data: [0]}, high: {dims: [], data: [6]},
+      w: weights([19, 1, 3, 3]),
+      b: weights([19]),
+      low: {dims: [], data: [0]},
+      high: {dims: [], data: [6]},
     },
   }),
   'Conv of one dimension': chain({
@@ -124,8 +148,14 @@ const OTHERS: Record<string, Uint8Array> = {
     input: [1, 3, 4, 5],
     output: [1, 3, 4, 5],
     nodes: [
-      {op: 'Tanh'}, {op: 'Sigmoid'}, {op: 'Exp'}, {op: 'Sqrt'}, {op: 'Mul', extra: ['scale']},
-      {op: 'LeakyRelu', attrs: {alpha: float(0.2)}}, {op: 'Softplus'}, {op: 'Erf'},
+      {op: 'Tanh'},
+      {op: 'Sigmoid'},
+      {op: 'Exp'},
+      {op: 'Sqrt'},
+      {op: 'Mul', extra: ['scale']},
+      {op: 'LeakyRelu', attrs: {alpha: float(0.2)}},
+      {op: 'Softplus'},
+      {op: 'Erf'},
     ],
     initializers: {scale: weights([3, 1, 1])},
   }),
@@ -136,17 +166,26 @@ const OTHERS: Record<string, Uint8Array> = {
     initializers: {s: weights([5], 3), b: weights([5], 4)},
   }),
   'softmax over channels': chain({
-    input: [1, 12, 4, 3], output: [1, 12, 4, 3], nodes: [{op: 'Softmax', attrs: {axis: 1}}],
+    input: [1, 12, 4, 3],
+    output: [1, 12, 4, 3],
+    nodes: [{op: 'Softmax', attrs: {axis: 1}}],
   }),
   pools: chain({
     input: [1, 6, 9, 9],
     output: [1, 6, 3, 3],
     nodes: [
       {op: 'MaxPool', attrs: {kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1]}},
-      {op: 'AveragePool', attrs: {kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], count_include_pad: 1}},
+      {
+        op: 'AveragePool',
+        attrs: {kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], count_include_pad: 1},
+      },
     ],
   }),
-  'global average': chain({input: [2, 7, 5, 6], output: [2, 7, 1, 1], nodes: [{op: 'GlobalAveragePool'}]}),
+  'global average': chain({
+    input: [2, 7, 5, 6],
+    output: [2, 7, 1, 1],
+    nodes: [{op: 'GlobalAveragePool'}],
+  }),
   'bilinear resize': chain({
     input: [1, 4, 5, 6],
     output: [1, 4, 10, 12],
@@ -163,8 +202,10 @@ const OTHERS: Record<string, Uint8Array> = {
       {op: 'Neg'},
     ],
     initializers: {
-      starts: {dims: [1], data: [1], dtype: 'int64'}, ends: {dims: [1], data: [4], dtype: 'int64'},
-      axes: {dims: [1], data: [3], dtype: 'int64'}, shape: {dims: [2], data: [4, 12], dtype: 'int64'},
+      starts: {dims: [1], data: [1], dtype: 'int64'},
+      ends: {dims: [1], data: [4], dtype: 'int64'},
+      axes: {dims: [1], data: [3], dtype: 'int64'},
+      shape: {dims: [2], data: [4, 12], dtype: 'int64'},
     },
   }),
   'reflected border': chain({
@@ -174,7 +215,10 @@ const OTHERS: Record<string, Uint8Array> = {
       {op: 'Pad', extra: ['pads'], attrs: {mode: 'reflect'}},
       {op: 'Conv', extra: ['w']},
     ],
-    initializers: {pads: {dims: [8], data: [0, 0, 1, 1, 0, 0, 1, 1], dtype: 'int64'}, w: weights([4, 3, 3, 3])},
+    initializers: {
+      pads: {dims: [8], data: [0, 0, 1, 1, 0, 0, 1, 1], dtype: 'int64'},
+      w: weights([4, 3, 3, 3]),
+    },
   }),
   'gather of channels': chain({
     input: [1, 5, 3, 4],
@@ -189,8 +233,15 @@ const OTHERS: Record<string, Uint8Array> = {
     initializers: {w: weights([21, 10]), b: weights([21])},
   }),
   'two inputs, concat and matmul': model({
-    inputs: [{name: 'a', dims: [2, 3, 4]}, {name: 'b', dims: [2, 3, 2]}, {name: 'c', dims: [2, 6, 5]}],
-    outputs: [{name: 'y', dims: [2, 3, 5]}, {name: 'joined', dims: [2, 3, 6]}],
+    inputs: [
+      {name: 'a', dims: [2, 3, 4]},
+      {name: 'b', dims: [2, 3, 2]},
+      {name: 'c', dims: [2, 6, 5]},
+    ],
+    outputs: [
+      {name: 'y', dims: [2, 3, 5]},
+      {name: 'joined', dims: [2, 3, 6]},
+    ],
     nodes: [
       {op: 'Concat', name: 'concat', inputs: ['a', 'b'], outputs: ['joined'], attrs: {axis: 2}},
       {op: 'MatMul', name: 'matmul', inputs: ['joined', 'c'], outputs: ['y']},

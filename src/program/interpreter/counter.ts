@@ -42,7 +42,8 @@ export class AccessCounter {
 
   /** Writes `count` consecutive elements from `start`. */
   write(slot: number, start: number, count: number): void {
-    if (this.enabled) this.#writtenElements += stampRun(this.#writes[slot]!, start, count, this.#pass);
+    if (this.enabled)
+      this.#writtenElements += stampRun(this.#writes[slot]!, start, count, this.#pass);
   }
 
   /** Returns what was counted since the last call and starts from zero. */

@@ -26,8 +26,14 @@ export function runDepthwise(command: Extract<Command, {op: 'depthwise'}>, machi
     channels: y.shape[3]!,
   };
 
-  const regions = machine.program.regions.slice(command.regionFirst, command.regionFirst + command.regionCount);
-  runInRegisters(depthwise, regions.filter(region => !region.perTap));
+  const regions = machine.program.regions.slice(
+    command.regionFirst,
+    command.regionFirst + command.regionCount,
+  );
+  runInRegisters(
+    depthwise,
+    regions.filter(region => !region.perTap),
+  );
   for (const region of regions.filter(region => region.perTap)) runPerTap(depthwise, region);
 }
 
@@ -47,11 +53,15 @@ function runInRegisters(depthwise: Depthwise, regions: readonly Region[]): void 
       for (const tap of region.taps) accumulateTap(depthwise, region, tap, {n, qy, qx}, sums);
       machine.counter.addMacs(region.taps.length * channels);
       forEachOutput(depthwise, region, {n, qy, qx}, (base, residual) => {
-        if (epilogue.residual !== null) machine.counter.read(epilogue.residual.slot, residual, channels);
+        if (epilogue.residual !== null)
+          machine.counter.read(epilogue.residual.slot, residual, channels);
         machine.counter.write(depthwise.y.slot, base, channels);
         for (let c = 0; c < channels; c++) {
           const added = epilogue.residual === null ? 0 : epilogue.residual.data[residual + c]!;
-          depthwise.y.data[base + c] = epilogue.activate(sums[c]! + elementOf(epilogue.bias, c) + added, c);
+          depthwise.y.data[base + c] = epilogue.activate(
+            sums[c]! + elementOf(epilogue.bias, c) + added,
+            c,
+          );
         }
       });
     });
@@ -64,25 +74,30 @@ function runPerTap(depthwise: Depthwise, region: Region): void {
   const batch = x.shape[0]!;
   machine.counter.beginPass();
   countReadAll(machine.counter, epilogue.bias);
-  forEachPixel(region, batch, (n, qy, qx) => forEachOutput(depthwise, region, {n, qy, qx}, base => {
-    machine.counter.write(y.slot, base, channels);
-    for (let c = 0; c < channels; c++) y.data[base + c] = elementOf(epilogue.bias, c);
-  }));
+  forEachPixel(region, batch, (n, qy, qx) =>
+    forEachOutput(depthwise, region, {n, qy, qx}, base => {
+      machine.counter.write(y.slot, base, channels);
+      for (let c = 0; c < channels; c++) y.data[base + c] = elementOf(epilogue.bias, c);
+    }),
+  );
 
-  region.taps.forEach((tap, index) => sweepTap(depthwise, region, tap, index === 0));
+  for (const tap of region.taps) sweepTap(depthwise, region, tap, tap === region.taps[0]);
 
   if (epilogue.residual === null && !epilogue.hasActivation) return;
   machine.counter.beginPass();
   countReadAll(machine.counter, epilogue.slope);
-  forEachPixel(region, batch, (n, qy, qx) => forEachOutput(depthwise, region, {n, qy, qx}, (base, residual) => {
-    machine.counter.read(y.slot, base, channels);
-    machine.counter.write(y.slot, base, channels);
-    if (epilogue.residual !== null) machine.counter.read(epilogue.residual.slot, residual, channels);
-    for (let c = 0; c < channels; c++) {
-      const added = epilogue.residual === null ? 0 : epilogue.residual.data[residual + c]!;
-      y.data[base + c] = epilogue.activate(y.data[base + c]! + added, c);
-    }
-  }));
+  forEachPixel(region, batch, (n, qy, qx) =>
+    forEachOutput(depthwise, region, {n, qy, qx}, (base, residual) => {
+      machine.counter.read(y.slot, base, channels);
+      machine.counter.write(y.slot, base, channels);
+      if (epilogue.residual !== null)
+        machine.counter.read(epilogue.residual.slot, residual, channels);
+      for (let c = 0; c < channels; c++) {
+        const added = epilogue.residual === null ? 0 : epilogue.residual.data[residual + c]!;
+        y.data[base + c] = epilogue.activate(y.data[base + c]! + added, c);
+      }
+    }),
+  );
 }
 
 /** One pass of a perTap region: the outputs whose input lies inside x accumulate one tap. */
@@ -111,7 +126,13 @@ interface Pixel {
 }
 
 /** sums [C] += x at the tap times the tap's weights; nothing where the tap falls outside x. */
-function accumulateTap(depthwise: Depthwise, region: Region, tap: RegionTap, pixel: Pixel, sums: Float64Array): void {
+function accumulateTap(
+  depthwise: Depthwise,
+  region: Region,
+  tap: RegionTap,
+  pixel: Pixel,
+  sums: Float64Array,
+): void {
   const {machine, x, weights, channels} = depthwise;
   const iy = region.inY + pixel.qy * region.inStepY + tap.dy;
   const ix = region.inX + pixel.qx * region.inStepX + tap.dx;
@@ -119,14 +140,23 @@ function accumulateTap(depthwise: Depthwise, region: Region, tap: RegionTap, pix
   const start = pixelOffset(x, pixel.n, iy, ix);
   const row = weights.offset + tap.k * channels;
   machine.counter.read(x.slot, start, channels);
-  for (let c = 0; c < channels; c++) sums[c] = sums[c]! + x.data[start + c]! * weights.data[row + c]!;
+  for (let c = 0; c < channels; c++)
+    sums[c] = sums[c]! + x.data[start + c]! * weights.data[row + c]!;
 }
 
 /** Calls `visit` with the first element of the output pixel in y and in the residual, when it lies inside y. */
-function forEachOutput(depthwise: Depthwise, region: Region, pixel: Pixel, visit: (base: number, residual: number) => void): void {
+function forEachOutput(
+  depthwise: Depthwise,
+  region: Region,
+  pixel: Pixel,
+  visit: (base: number, residual: number) => void,
+): void {
   const {y, epilogue} = depthwise;
   for (const {oy, ox} of outputPixels(y, region, pixel.qy, pixel.qx)) {
-    visit(pixelOffset(y, pixel.n, oy, ox), epilogue.residual === null ? 0 : pixelOffset(epilogue.residual, pixel.n, oy, ox));
+    visit(
+      pixelOffset(y, pixel.n, oy, ox),
+      epilogue.residual === null ? 0 : pixelOffset(epilogue.residual, pixel.n, oy, ox),
+    );
   }
 }
 

@@ -5,7 +5,10 @@ import {countReads, countWrites, elementOffsets, type Machine, resolve} from './
 import {binary, floatFromBits, unary} from './scalar.js';
 
 /** A fused chain of scalar functions over views of one shape. */
-export function runElementwise(command: Extract<Command, {op: 'elementwise'}>, machine: Machine): void {
+export function runElementwise(
+  command: Extract<Command, {op: 'elementwise'}>,
+  machine: Machine,
+): void {
   const y = resolve(machine, command.y);
   const yOffsets = elementOffsets(y);
   const inputs = [command.in0, command.in1, command.in2, command.in3, command.in4, command.in5]
@@ -15,7 +18,7 @@ export function runElementwise(command: Extract<Command, {op: 'elementwise'}>, m
   const steps = chainSteps(command, machine);
 
   machine.counter.beginPass();
-  inputs.forEach((input, k) => countReads(machine.counter, input, offsets[k]!));
+  for (const [k, input] of inputs.entries()) countReads(machine.counter, input, offsets[k]!);
   countWrites(machine.counter, y, yOffsets);
 
   // Operand values: the inputs, then the result of every step, rounded to f32 as a kernel would hold it.
@@ -29,16 +32,19 @@ export function runElementwise(command: Extract<Command, {op: 'elementwise'}>, m
 
 /** One function per step of the chain, from the values so far to the step's result. */
 function chainSteps(
-  command: Extract<Command, {op: 'elementwise'}>, machine: Machine,
+  command: Extract<Command, {op: 'elementwise'}>,
+  machine: Machine,
 ): ((values: Float32Array) => number)[] {
-  return machine.program.ops.slice(command.opFirst, command.opFirst + command.opCount).map(({fn, a, b}) => {
-    if (fn.kind === 'binary') {
-      const scalar = binary(fn.fn);
-      return values => scalar(values[a]!, values[b]!);
-    }
-    const scalar = unary(fn.activation.fn, fn.activation.alpha, fn.activation.beta);
-    return values => scalar(values[a]!);
-  });
+  return machine.program.ops
+    .slice(command.opFirst, command.opFirst + command.opCount)
+    .map(({fn, a, b}) => {
+      if (fn.kind === 'binary') {
+        const scalar = binary(fn.fn);
+        return values => scalar(values[a]!, values[b]!);
+      }
+      const scalar = unary(fn.activation.fn, fn.activation.alpha, fn.activation.beta);
+      return values => scalar(values[a]!);
+    });
 }
 
 export function runCopy(command: Extract<Command, {op: 'copy'}>, machine: Machine): void {
@@ -65,7 +71,10 @@ export function runFill(command: Extract<Command, {op: 'fill'}>, machine: Machin
 export function runGather(command: Extract<Command, {op: 'gather'}>, machine: Machine): void {
   const x = resolve(machine, command.x);
   const y = resolve(machine, command.y);
-  const indices = machine.program.indices.subarray(command.indexFirst, command.indexFirst + command.indexCount);
+  const indices = machine.program.indices.subarray(
+    command.indexFirst,
+    command.indexFirst + command.indexCount,
+  );
   const [outer, , inner] = y.shape as [number, number, number];
   machine.counter.beginPass();
   for (let i = 0; i < outer; i++) {

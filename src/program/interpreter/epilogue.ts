@@ -32,7 +32,8 @@ export function resolveEpilogue(machine: Machine, fields: EpilogueFields): Epilo
     residual: resolveOptional(machine, fields.residualView),
     slope,
     hasActivation: fields.activation !== 0 || fields.slopeView !== NONE,
-    activate: scalar ?? ((value, channel) => (value < 0 ? value * elementOf(slope, channel) : value)),
+    activate:
+      scalar ?? ((value, channel) => (value < 0 ? value * elementOf(slope, channel) : value)),
   };
 }
 

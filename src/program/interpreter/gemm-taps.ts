@@ -47,8 +47,14 @@ export function runGemmTaps(command: Extract<Command, {op: 'gemmTaps'}>, machine
     panels: Math.ceil(columns / PANEL),
   };
 
-  const regions = machine.program.regions.slice(command.regionFirst, command.regionFirst + command.regionCount);
-  runInRegisters(gemm, regions.filter(region => !region.perTap));
+  const regions = machine.program.regions.slice(
+    command.regionFirst,
+    command.regionFirst + command.regionCount,
+  );
+  runInRegisters(
+    gemm,
+    regions.filter(region => !region.perTap),
+  );
   for (const region of regions.filter(region => region.perTap)) runPerTap(gemm, region);
 }
 
@@ -71,12 +77,16 @@ function runInRegisters(gemm: GemmTaps, regions: readonly Region[]): void {
         multiply(gemm, {taps: region.taps, kc: region.kc, group, row, sums});
         machine.counter.addMacs(row.length * gemm.columns);
         forEachOutput(gemm, {region, group, n, qy, qx}, (base, column, count, residual) => {
-          if (epilogue.residual !== null) machine.counter.read(epilogue.residual.slot, residual, count);
+          if (epilogue.residual !== null)
+            machine.counter.read(epilogue.residual.slot, residual, count);
           machine.counter.write(gemm.y.slot, base, count);
           for (let c = 0; c < count; c++) {
             const padded = group * gemm.panels * PANEL + column + c;
             const added = epilogue.residual === null ? 0 : epilogue.residual.data[residual + c]!;
-            gemm.y.data[base + c] = epilogue.activate(sums[column + c]! + elementOf(epilogue.bias, padded) + added, padded);
+            gemm.y.data[base + c] = epilogue.activate(
+              sums[column + c]! + elementOf(epilogue.bias, padded) + added,
+              padded,
+            );
           }
         });
       });
@@ -91,10 +101,11 @@ function runPerTap(gemm: GemmTaps, region: Region): void {
   countReadAll(machine.counter, epilogue.bias);
   sweepOutputs(gemm, region, (base, column, count, group) => {
     machine.counter.write(y.slot, base, count);
-    for (let c = 0; c < count; c++) y.data[base + c] = elementOf(epilogue.bias, group * gemm.panels * PANEL + column + c);
+    for (let c = 0; c < count; c++)
+      y.data[base + c] = elementOf(epilogue.bias, group * gemm.panels * PANEL + column + c);
   });
 
-  region.taps.forEach((tap, index) => sweepTap(gemm, region, tap, index === 0));
+  for (const tap of region.taps) sweepTap(gemm, region, tap, tap === region.taps[0]);
 
   if (epilogue.residual === null && !epilogue.hasActivation) return;
   machine.counter.beginPass();
@@ -105,7 +116,10 @@ function runPerTap(gemm: GemmTaps, region: Region): void {
     if (epilogue.residual !== null) machine.counter.read(epilogue.residual.slot, residual, count);
     for (let c = 0; c < count; c++) {
       const added = epilogue.residual === null ? 0 : epilogue.residual.data[residual + c]!;
-      y.data[base + c] = epilogue.activate(y.data[base + c]! + added, group * gemm.panels * PANEL + column + c);
+      y.data[base + c] = epilogue.activate(
+        y.data[base + c]! + added,
+        group * gemm.panels * PANEL + column + c,
+      );
     }
   });
 }
@@ -150,25 +164,32 @@ function forEachOutput(gemm: GemmTaps, pixel: Pixel, visit: OutputVisitor): void
   const {y, outChannels, epilogue} = gemm;
   const channel = pixel.group * outChannels;
   for (const {oy, ox, phase} of outputPixels(y, pixel.region, pixel.qy, pixel.qx, gemm.fused)) {
-    const residual = epilogue.residual === null ? 0 : pixelOffset(epilogue.residual, pixel.n, oy, ox) + channel;
+    const residual =
+      epilogue.residual === null ? 0 : pixelOffset(epilogue.residual, pixel.n, oy, ox) + channel;
     visit(pixelOffset(y, pixel.n, oy, ox) + channel, phase * outChannels, outChannels, residual);
   }
 }
 
 /** Visits every output of a region, over all groups and images. */
 function sweepOutputs(
-  gemm: GemmTaps, region: Region,
+  gemm: GemmTaps,
+  region: Region,
   visit: (base: number, column: number, count: number, group: number, residual: number) => void,
 ): void {
   for (let group = 0; group < gemm.groups; group++) {
     forEachPixel(region, gemm.x.shape[0]!, (n, qy, qx) => {
-      forEachOutput(gemm, {region, group, n, qy, qx}, (base, column, count, residual) => visit(base, column, count, group, residual));
+      forEachOutput(gemm, {region, group, n, qy, qx}, (base, column, count, residual) =>
+        visit(base, column, count, group, residual),
+      );
     });
   }
 }
 
 /** Copies what the taps read at one output pixel into `row`; reads outside x are zeros. */
-function gatherRow(gemm: GemmTaps, pixel: Pixel & {readonly taps: readonly RegionTap[]; readonly row: Float64Array}): void {
+function gatherRow(
+  gemm: GemmTaps,
+  pixel: Pixel & {readonly taps: readonly RegionTap[]; readonly row: Float64Array},
+): void {
   const {x, inChannels, machine} = gemm;
   const {region, taps, row} = pixel;
   let at = 0;
@@ -195,7 +216,13 @@ function gatherRow(gemm: GemmTaps, pixel: Pixel & {readonly taps: readonly Regio
 /** sums += row x weights, over all panels of a group. */
 function multiply(
   gemm: GemmTaps,
-  at: {readonly taps: readonly RegionTap[]; readonly kc: number; readonly group: number; readonly row: Float64Array; readonly sums: Float64Array},
+  at: {
+    readonly taps: readonly RegionTap[];
+    readonly kc: number;
+    readonly group: number;
+    readonly row: Float64Array;
+    readonly sums: Float64Array;
+  },
 ): void {
   const {weights, panels, kTotal} = gemm;
   for (let panel = 0; panel < panels; panel++) {
@@ -211,6 +238,11 @@ function multiply(
 function countWeights(gemm: GemmTaps, taps: readonly RegionTap[], kc: number): void {
   const {weights, kTotal, groups, panels, machine} = gemm;
   for (let block = 0; block < groups * panels; block++) {
-    for (const tap of taps) machine.counter.read(weights.slot, weights.offset + (block * kTotal + tap.k) * PANEL, kc * PANEL);
+    for (const tap of taps)
+      machine.counter.read(
+        weights.slot,
+        weights.offset + (block * kTotal + tap.k) * PANEL,
+        kc * PANEL,
+      );
   }
 }

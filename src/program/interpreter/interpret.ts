@@ -29,7 +29,9 @@ export interface InterpretResult {
  * @throws RangeError when an input has the wrong length
  */
 export function interpret(
-  program: DecodedProgram, inputs: readonly Float32Array[], options: {readonly count: boolean},
+  program: DecodedProgram,
+  inputs: readonly Float32Array[],
+  options: {readonly count: boolean},
 ): InterpretResult {
   const machine = createMachine(program, inputs, options.count);
   const counts = program.commands.map(command => {
@@ -41,18 +43,43 @@ export function interpret(
 
 function runCommand(command: Command, machine: Machine): void {
   switch (command.op) {
-    case 'gemmTaps': return runGemmTaps(command, machine);
-    case 'depthwise': return runDepthwise(command, machine);
-    case 'elementwise': return runElementwise(command, machine);
-    case 'copy': return runCopy(command, machine);
-    case 'fill': return runFill(command, machine);
-    case 'pool': return runPool(command, machine);
-    case 'reduce': return runReduce(command, machine);
-    case 'normalize': return runNormalize(command, machine);
-    case 'softmax': return runSoftmax(command, machine);
-    case 'resize': return runResize(command, machine);
-    case 'matmul': return runMatmul(command, machine);
-    case 'gather': return runGather(command, machine);
-    default: return command satisfies never;
+    case 'gemmTaps':
+      runGemmTaps(command, machine);
+      break;
+    case 'depthwise':
+      runDepthwise(command, machine);
+      break;
+    case 'elementwise':
+      runElementwise(command, machine);
+      break;
+    case 'copy':
+      runCopy(command, machine);
+      break;
+    case 'fill':
+      runFill(command, machine);
+      break;
+    case 'pool':
+      runPool(command, machine);
+      break;
+    case 'reduce':
+      runReduce(command, machine);
+      break;
+    case 'normalize':
+      runNormalize(command, machine);
+      break;
+    case 'softmax':
+      runSoftmax(command, machine);
+      break;
+    case 'resize':
+      runResize(command, machine);
+      break;
+    case 'matmul':
+      runMatmul(command, machine);
+      break;
+    case 'gather':
+      runGather(command, machine);
+      break;
+    default:
+      command satisfies never;
   }
 }

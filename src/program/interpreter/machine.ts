@@ -22,7 +22,11 @@ export interface Machine {
 }
 
 /** Allocates arena and outputs and copies `inputs` (one per input binding) into the arena. */
-export function createMachine(program: DecodedProgram, inputs: readonly Float32Array[], count: boolean): Machine {
+export function createMachine(
+  program: DecodedProgram,
+  inputs: readonly Float32Array[],
+  count: boolean,
+): Machine {
   const slots: Float32Array[] = [];
   slots[SLOT.arena] = new Float32Array(program.arenaBytes / 4);
   slots[SLOT.constants] = program.constants;
@@ -33,12 +37,21 @@ export function createMachine(program: DecodedProgram, inputs: readonly Float32A
   program.inputs.forEach((binding, index) => {
     const input = inputs[index];
     if (input?.length !== binding.elements) {
-      throw new RangeError(`input ${index}: expected ${binding.elements} elements but received ${input?.length}`);
+      throw new RangeError(
+        `input ${index}: expected ${binding.elements} elements but received ${input?.length}`,
+      );
     }
     slots[SLOT.arena]!.set(input, binding.offsetBytes / 4);
   });
 
-  return {program, slots, counter: new AccessCounter(slots.map(slot => slot.length), count)};
+  return {
+    program,
+    slots,
+    counter: new AccessCounter(
+      slots.map(slot => slot.length),
+      count,
+    ),
+  };
 }
 
 /** Resolves a view index that must not be NONE. */

@@ -12,15 +12,33 @@ export interface RowSpan {
  *
  * Eight local sums at a time stay in registers: about 15 times faster than adding into `sums` directly.
  */
-export function accumulatePanel(span: RowSpan, weights: Float32Array, first: number, sums: Float64Array, sumFirst: number): void {
+export function accumulatePanel(
+  span: RowSpan,
+  weights: Float32Array,
+  first: number,
+  sums: Float64Array,
+  sumFirst: number,
+): void {
   accumulateHalf(span, weights, first, sums, sumFirst);
   accumulateHalf(span, weights, first + 8, sums, sumFirst + 8);
 }
 
-function accumulateHalf(span: RowSpan, weights: Float32Array, first: number, sums: Float64Array, sumFirst: number): void {
+function accumulateHalf(
+  span: RowSpan,
+  weights: Float32Array,
+  first: number,
+  sums: Float64Array,
+  sumFirst: number,
+): void {
   const {row, rowFirst, count} = span;
-  let s0 = sums[sumFirst]!, s1 = sums[sumFirst + 1]!, s2 = sums[sumFirst + 2]!, s3 = sums[sumFirst + 3]!;
-  let s4 = sums[sumFirst + 4]!, s5 = sums[sumFirst + 5]!, s6 = sums[sumFirst + 6]!, s7 = sums[sumFirst + 7]!;
+  let s0 = sums[sumFirst]!,
+    s1 = sums[sumFirst + 1]!,
+    s2 = sums[sumFirst + 2]!,
+    s3 = sums[sumFirst + 3]!;
+  let s4 = sums[sumFirst + 4]!,
+    s5 = sums[sumFirst + 5]!,
+    s6 = sums[sumFirst + 6]!,
+    s7 = sums[sumFirst + 7]!;
   for (let i = 0, w = first; i < count; i++, w += 16) {
     const value = row[rowFirst + i]!;
     s0 += value * weights[w]!;

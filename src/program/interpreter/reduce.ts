@@ -3,7 +3,16 @@
 import {REDUCE} from '../../graph/functions.js';
 import type {Command} from '../commands.js';
 import {elementOf, resolveEpilogue} from './epilogue.js';
-import {countReadAll, countReads, countWrites, elementCount, elementOffsets, type Machine, type Operand, resolve} from './machine.js';
+import {
+  countReadAll,
+  countReads,
+  countWrites,
+  elementCount,
+  elementOffsets,
+  type Machine,
+  type Operand,
+  resolve,
+} from './machine.js';
 import {floatFromBits} from './scalar.js';
 
 /** x has the dims of y first, then the reduced ones. */
@@ -26,7 +35,10 @@ export function runReduce(command: Extract<Command, {op: 'reduce'}>, machine: Ma
 function reduceElements(fn: number, data: Float32Array, offsets: Int32Array): number {
   if (fn === REDUCE.max || fn === REDUCE.min) {
     const pick = fn === REDUCE.max ? Math.max : Math.min;
-    return offsets.reduce((best, offset) => pick(best, data[offset]!), fn === REDUCE.max ? -Infinity : Infinity);
+    return offsets.reduce(
+      (best, offset) => pick(best, data[offset]!),
+      fn === REDUCE.max ? -Infinity : Infinity,
+    );
   }
   const sum = offsets.reduce((total, offset) => total + data[offset]!, 0);
   return fn === REDUCE.mean ? sum / offsets.length : sum;
@@ -49,7 +61,8 @@ export function runSoftmax(command: Extract<Command, {op: 'softmax'}>, machine: 
     const sum = values.reduce((total, value) => total + Math.exp(value - largest), 0);
     values.forEach((value, i) => {
       const shifted = value - largest;
-      y.data[yOffsets[first + i]!] = command.log === 0 ? Math.exp(shifted) / sum : shifted - Math.log(sum);
+      y.data[yOffsets[first + i]!] =
+        command.log === 0 ? Math.exp(shifted) / sum : shifted - Math.log(sum);
     });
   }
 }
@@ -71,21 +84,28 @@ export function runNormalize(command: Extract<Command, {op: 'normalize'}>, machi
 
   counter.beginPass();
   countReads(counter, x, xOffsets);
-  for (const vector of [scale, epilogue.bias, epilogue.residual, epilogue.slope]) countReadAll(counter, vector);
+  for (const vector of [scale, epilogue.bias, epilogue.residual, epilogue.slope])
+    countReadAll(counter, vector);
   countWrites(counter, y, yOffsets);
   const channels = x.shape[3]!;
   const perImage = elementCount(x.shape.slice(1));
   for (let i = 0; i < xOffsets.length; i++) {
     const c = i % channels;
     const at = Math.floor(i / perImage) * channels + c;
-    const normal = (x.data[xOffsets[i]!]! - means[at]!) * factors[at]! * elementOf(scale, c) + elementOf(epilogue.bias, c);
+    const normal =
+      (x.data[xOffsets[i]!]! - means[at]!) * factors[at]! * elementOf(scale, c) +
+      elementOf(epilogue.bias, c);
     const added = residualOffsets === null ? 0 : epilogue.residual!.data[residualOffsets[i]!]!;
     y.data[yOffsets[i]!] = epilogue.activate(normal + added, c);
   }
 }
 
 /** Mean and 1/sqrt(variance + epsilon) per image and channel, [N, C]. */
-function moments(x: Operand, offsets: Int32Array, epsilon: number): {means: Float64Array; factors: Float64Array} {
+function moments(
+  x: Operand,
+  offsets: Int32Array,
+  epsilon: number,
+): {means: Float64Array; factors: Float64Array} {
   const channels = x.shape[3]!;
   const perImage = elementCount(x.shape.slice(1));
   const count = perImage / channels;
@@ -96,6 +116,7 @@ function moments(x: Operand, offsets: Int32Array, epsilon: number): {means: Floa
   for (let at = 0; at < means.length; at++) means[at]! /= count;
 
   const squares = new Float64Array(means.length);
-  for (let i = 0; i < offsets.length; i++) squares[indexOf(i)]! += (x.data[offsets[i]!]! - means[indexOf(i)]!) ** 2;
+  for (let i = 0; i < offsets.length; i++)
+    squares[indexOf(i)]! += (x.data[offsets[i]!]! - means[indexOf(i)]!) ** 2;
   return {means, factors: squares.map(sum => 1 / Math.sqrt(sum / count + epsilon))};
 }

@@ -4,7 +4,11 @@ import type {Region, RegionTap} from '../../schedule/steps.js';
 import type {Operand} from './machine.js';
 
 /** Calls `visit` for every image and every pixel (qy, qx) of the region. */
-export function forEachPixel(region: Region, batch: number, visit: (n: number, qy: number, qx: number) => void): void {
+export function forEachPixel(
+  region: Region,
+  batch: number,
+  visit: (n: number, qy: number, qx: number) => void,
+): void {
   for (let n = 0; n < batch; n++) {
     for (let qy = 0; qy < region.countY; qy++) {
       for (let qx = 0; qx < region.countX; qx++) visit(n, qy, qx);
@@ -26,7 +30,11 @@ export interface OutputPixel {
 
 /** The output pixels written at (qy, qx), one per fused phase; those outside y are left out. */
 export function outputPixels(
-  y: Operand, region: Region, qy: number, qx: number, fused: readonly [number, number] = [1, 1],
+  y: Operand,
+  region: Region,
+  qy: number,
+  qx: number,
+  fused: readonly [number, number] = [1, 1],
 ): OutputPixel[] {
   const pixels: OutputPixel[] = [];
   for (let ry = 0; ry < fused[0]; ry++) {
@@ -40,7 +48,10 @@ export function outputPixels(
 }
 
 /** Calls `visit` for every image and pixel of a map [N, H, W, C]. */
-export function forEachOutputPixel(map: Operand, visit: (n: number, y: number, x: number) => void): void {
+export function forEachOutputPixel(
+  map: Operand,
+  visit: (n: number, y: number, x: number) => void,
+): void {
   const [batch, height, width] = map.shape as [number, number, number];
   for (let n = 0; n < batch; n++) {
     for (let y = 0; y < height; y++) {
@@ -50,8 +61,18 @@ export function forEachOutputPixel(map: Operand, visit: (n: number, y: number, x
 }
 
 /** Whether `tap` reads inside x at pixel (qy, qx). */
-export function tapIsInside(region: Region, tap: RegionTap, x: Operand, qy: number, qx: number): boolean {
-  return isInside(x, region.inY + qy * region.inStepY + tap.dy, region.inX + qx * region.inStepX + tap.dx);
+export function tapIsInside(
+  region: Region,
+  tap: RegionTap,
+  x: Operand,
+  qy: number,
+  qx: number,
+): boolean {
+  return isInside(
+    x,
+    region.inY + qy * region.inStepY + tap.dy,
+    region.inX + qx * region.inStepX + tap.dx,
+  );
 }
 
 /** Whether `tap` reads inside x at any pixel. */

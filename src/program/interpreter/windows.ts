@@ -2,7 +2,14 @@
 
 import {POOL} from '../../graph/functions.js';
 import type {Command} from '../commands.js';
-import {countReadAll, type Machine, type Operand, pixelOffset, resolve, resolveOptional} from './machine.js';
+import {
+  countReadAll,
+  type Machine,
+  type Operand,
+  pixelOffset,
+  resolve,
+  resolveOptional,
+} from './machine.js';
 import {forEachOutputPixel, isInside} from './regions.js';
 
 type PoolCommand = Extract<Command, {op: 'pool'}>;
@@ -26,15 +33,21 @@ export function runPool(command: PoolCommand, machine: Machine): void {
       });
       const to = base + c * y.strides[3]!;
       machine.counter.write(y.slot, to, 1);
-      y.data[to] = command.fn === POOL.max
-        ? values.reduce((a, b) => Math.max(a, b), -Infinity)
-        : values.reduce((a, b) => a + b, 0) / divisor;
+      y.data[to] =
+        command.fn === POOL.max
+          ? values.reduce((a, b) => Math.max(a, b), -Infinity)
+          : values.reduce((a, b) => a + b, 0) / divisor;
     }
   });
 }
 
 /** The pixels of x under the window of output (oy, ox), and the number of positions inside the padded map. */
-function poolWindow(command: PoolCommand, x: Operand, oy: number, ox: number): {pixels: [number, number][]; positions: number} {
+function poolWindow(
+  command: PoolCommand,
+  x: Operand,
+  oy: number,
+  ox: number,
+): {pixels: [number, number][]; positions: number} {
   const pixels: [number, number][] = [];
   let positions = 0;
   for (let ky = 0; ky < command.kernelY; ky++) {
@@ -52,8 +65,16 @@ function poolWindow(command: PoolCommand, x: Operand, oy: number, ox: number): {
 export function runResize(command: Extract<Command, {op: 'resize'}>, machine: Machine): void {
   const x = resolve(machine, command.x);
   const y = resolve(machine, command.y);
-  const rows = axisTaps(machine, {taps: command.tapsY, first: command.indexYFirst, weights: command.weightsYView});
-  const columns = axisTaps(machine, {taps: command.tapsX, first: command.indexXFirst, weights: command.weightsXView});
+  const rows = axisTaps(machine, {
+    taps: command.tapsY,
+    first: command.indexYFirst,
+    weights: command.weightsYView,
+  });
+  const columns = axisTaps(machine, {
+    taps: command.tapsX,
+    first: command.indexXFirst,
+    weights: command.weightsXView,
+  });
   const channels = y.shape[3]!;
   machine.counter.beginPass();
   countReadAll(machine.counter, rows.weights);
@@ -83,15 +104,19 @@ interface AxisTaps {
 }
 
 /** The taps of one axis; an axis without taps is copied as it is. */
-function axisTaps(machine: Machine, axis: {readonly taps: number; readonly first: number; readonly weights: number}): AxisTaps {
+function axisTaps(
+  machine: Machine,
+  axis: {readonly taps: number; readonly first: number; readonly weights: number},
+): AxisTaps {
   const weights = resolveOptional(machine, axis.weights);
   if (axis.taps === 0 || weights === null) return {weights: null, at: index => [[index, 1]]};
   const {indices} = machine.program;
   return {
     weights,
-    at: index => Array.from({length: axis.taps}, (_, t) => {
-      const entry = index * axis.taps + t;
-      return [indices[axis.first + entry]!, weights.data[weights.offset + entry]!] as const;
-    }),
+    at: index =>
+      Array.from({length: axis.taps}, (_, t) => {
+        const entry = index * axis.taps + t;
+        return [indices[axis.first + entry]!, weights.data[weights.offset + entry]!] as const;
+      }),
   };
 }
