@@ -3,6 +3,7 @@
 import {type Candidate, type ScheduleName} from './candidates/candidate.js';
 import {cks, fusedPhases, fusedTaps, huge2, ks, uks} from './candidates/methods.js';
 import type {ConvProblem} from './candidates/problem.js';
+import {clearlyCheapest} from './cost.js';
 
 export {type Candidate, type CandidateStep, SCHEDULES, type ScheduleName} from './candidates/candidate.js';
 export {type ConvProblem, convProblem} from './candidates/problem.js';
@@ -33,10 +34,13 @@ export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): C
   }
 }
 
-/** 'fused-taps' already holds the best of 'uks' and 'cks', and 'ks' never beats 'uks'. */
+/**
+ * The cheapest candidate; near ties go to the one that moves the fewest bytes.
+ *
+ * 'fused-taps' already holds the best of 'uks' and 'cks', and 'ks' never beats 'uks'.
+ */
 function cheapestCandidate(problem: ConvProblem): Candidate {
-  const candidates = [fusedTaps(problem), fusedPhases(problem), huge2(problem)].filter(one => one !== null);
-  return candidates.reduce((best, one) => (one.cost < best.cost ? one : best));
+  return clearlyCheapest([fusedTaps(problem), fusedPhases(problem), huge2(problem)].filter(one => one !== null));
 }
 
 function depthwiseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {

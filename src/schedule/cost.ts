@@ -24,11 +24,13 @@ export const COST = {
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
   weightBytesPerVector: 8,
+  /** A later option wins only below this share of the cost: the model is not exact, and earlier ones do less. */
+  clearly: 0.99,
   /** Arithmetic and streaming overlap, but not wholly: this share of the smaller shows. */
   unhidden: 0.1,
   /** Rows that share one reading of the weights: the executor's largest block of pixels. */
   blockRows: 192,
-  /** Rows of k after which the executor leaves partial sums in memory, so that their weights stay in L2. */
+  /** Rows of k (whole taps) after which the executor leaves partial sums in memory, so that weights stay in L2. */
   chunkDepth: 1024,
 } as const;
 
@@ -41,6 +43,11 @@ export interface CostShape {
   readonly inputWidth: number;
   /** Vectors of PANEL output columns, over all groups (of channels, for depthwise). */
   readonly panels: number;
+}
+
+/** The cheapest option; near ties go to the earlier one. `options` is not empty. */
+export function clearlyCheapest<T extends {readonly cost: number}>(options: readonly T[]): T {
+  return options.reduce((best, one) => (one.cost < best.cost * COST.clearly ? one : best));
 }
 
 /** Cost of one region. */
@@ -57,6 +64,7 @@ function tiledCost(region: Region, shape: CostShape): number {
     rows,
     depth: fractions.reduce((sum, fraction) => sum + fraction, 0) * (kc + COST.tapOverhead),
     weightRows: taps.length * kc,
+    chunks: Math.ceil(taps.length / Math.max(1, Math.floor(COST.chunkDepth / kc))),
     panels: shape.panels,
     tileOverhead: padded ? COST.paddedTileOverhead : COST.tileOverhead,
   });
@@ -80,7 +88,7 @@ function sweptCost(region: Region, shape: CostShape): number {
     const columns = tapRange({start: inX + tap.dx, step: inStepX, count: countX, size: shape.inputWidth});
     const {start, end} = validRows(region, tap.dy, shape.inputHeight);
     const rows = shape.batch * (end - start) * (columns.end - columns.start);
-    const gemm = gemmCost({rows, depth: kc + tapOverhead, weightRows: kc, panels: shape.panels, tileOverhead});
+    const gemm = gemmCost({rows, depth: kc + tapOverhead, weightRows: kc, chunks: 1, panels: shape.panels, tileOverhead});
     return sum + gemm + accumulate * rows * shape.panels;
   }, accumulate * vectors);
 }
@@ -91,17 +99,18 @@ interface Gemm {
   readonly depth: number;
   /** Rows of k read from the weights. */
   readonly weightRows: number;
+  /** Runs of taps between which partial sums wait in memory. */
+  readonly chunks: number;
   readonly panels: number;
   readonly tileOverhead: number;
 }
 
-function gemmCost({rows, depth, weightRows, panels, tileOverhead}: Gemm): number {
+function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead}: Gemm): number {
   const tiles = Math.ceil(rows / COST.tileRows);
   if (tiles === 0) return 0;
 
   const multiplying = tiles * Math.max(COST.minTileRows, rows / tiles) * depth * panels;
-  const chunks = Math.max(1, Math.ceil(weightRows / COST.chunkDepth));
-  const arithmetic = multiplying + (chunks - 1) * COST.accumulate * rows * panels;
+  const arithmetic = multiplying + Math.max(0, chunks - 1) * COST.accumulate * rows * panels;
   const sweeps = Math.ceil(rows / COST.blockRows);
   const streaming = (sweeps * weightRows * panels * PANEL_ROW_BYTES) / COST.weightBytesPerVector;
   const hidden = Math.min(arithmetic, streaming);

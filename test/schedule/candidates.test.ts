@@ -181,6 +181,7 @@ test('early generator layers read their weights once, wide heads fuse phases, th
 
   const aspp = square(3, 1, 18, {transposed: false, dilations: [18, 18]});
   const trimmed = auto(aspp, [33, 33, 2048], [33, 33, 256]);
+  t.is(trimmed.name, 'fused-taps');
   t.is(trimmed.counts.macs, chooseLayer(aspp, [1, 33, 33, 2048], [1, 33, 33, 256], 'cks').counts.macs);
 });
 

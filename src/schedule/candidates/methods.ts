@@ -4,7 +4,8 @@ import {type PlanePhase, planePhase} from '../../untangle/conv.js';
 import {fuseAxis, fusedKernelIndexes, type WindowAxis} from '../../untangle/window.js';
 import type {Region} from '../steps.js';
 import {type Candidate, candidate, type ScheduleName, type StepPlan} from './candidate.js';
-import {coverPhase, type Cut, CUTS} from './cover.js';
+import {coverPhase, type Cut, CUTS, EXACT, PADDED} from './cover.js';
+import {clearlyCheapest} from '../cost.js';
 import {type ConvProblem, regionsCost, rowsPerTap} from './problem.js';
 
 type Cover = (phase: PlanePhase, firstRow: number) => Region[];
@@ -12,7 +13,7 @@ type Cover = (phase: PlanePhase, firstRow: number) => Region[];
 /** HUGE2 (arXiv:1907.11210, section 3): one GEMM per tap, accumulating in the output. */
 export function huge2(problem: ConvProblem): Candidate {
   return singleStep('huge2', problem, (phase, firstRow) =>
-    cover(problem, phase, firstRow, CUTS[0]!).map(region => ({...region, perTap: region.taps.length > 0})),
+    cover(problem, phase, firstRow, PADDED).map(region => ({...region, perTap: region.taps.length > 0})),
   );
 }
 
@@ -22,7 +23,7 @@ export function ks(problem: ConvProblem): Candidate {
   const steps = phases.map((phase): StepPlan => {
     const y = {...phase.y, outCount: Math.ceil(plane.y.outputSize / phase.y.outStep)};
     const x = {...phase.x, outCount: Math.ceil(plane.x.outputSize / phase.x.outStep)};
-    const regions = cover(problem, {...phase, y, x}, 0, CUTS[0]!);
+    const regions = cover(problem, {...phase, y, x}, 0, PADDED);
     return {regions, packedTaps: packedTaps([phase]), fusedY: 1, fusedX: 1};
   });
   return candidate('ks', problem, steps);
@@ -30,12 +31,12 @@ export function ks(problem: ConvProblem): Candidate {
 
 /** UKS (arXiv:2502.20493): one launch, phases of their exact sizes, padding multiplied. */
 export function uks(problem: ConvProblem): Candidate {
-  return singleStep('uks', problem, (phase, firstRow) => cover(problem, phase, firstRow, CUTS[0]!));
+  return singleStep('uks', problem, (phase, firstRow) => cover(problem, phase, firstRow, PADDED));
 }
 
 /** C-K-S (arXiv:2306.15951), ConvV2: taps trimmed at the border, no padding multiplied. */
 export function cks(problem: ConvProblem): Candidate {
-  return singleStep('cks', problem, (phase, firstRow) => cover(problem, phase, firstRow, {y: 'exact', x: 'exact'}));
+  return singleStep('cks', problem, (phase, firstRow) => cover(problem, phase, firstRow, EXACT));
 }
 
 /** Registers accumulate over all taps; each phase is cut the way that costs least. */
@@ -92,9 +93,11 @@ function packedTaps(phases: readonly PlanePhase[]): number[][] {
   return phases.flatMap(phase => phase.taps.map(tap => [tap.kernelIndex]));
 }
 
-/** The cut with the cheapest regions; the first wins a tie. */
+/** The regions of the cheapest cut. */
 function cheapest(problem: ConvProblem, fused: number, regionsOf: (cut: Cut) => Region[]): Region[] {
-  const options = CUTS.map(cut => regionsOf(cut));
-  const costs = options.map(regions => regionsCost(problem, regions, fused));
-  return options[costs.indexOf(Math.min(...costs))]!;
+  const options = CUTS.map(cut => {
+    const regions = regionsOf(cut);
+    return {regions, cost: regionsCost(problem, regions, fused)};
+  });
+  return clearlyCheapest(options).regions;
 }
