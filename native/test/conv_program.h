@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "native/cpu/execution.h"
@@ -85,6 +86,35 @@ class ConvProgram {
   /// Runs the command; every element of y that is not written stays `kUnwritten`.
   static constexpr float kUnwritten = 4096.5f;
   std::vector<float> run(const Kernels& kernels, size_t threads, bool abort = false) {
+    std::vector<float> y;
+    execute(kernels, threads, abort, [&](auto&& once, std::span<const float> result) {
+      once();
+      y.assign(result.begin(), result.end());
+    });
+    return y;
+  }
+
+  /// Calls body(once) with everything set up; once() runs the command.
+  template <typename F>
+  void repeat(const Kernels& kernels, size_t threads, F&& body) {
+    execute(kernels, threads, false, [&](auto&& once, std::span<const float>) { body(once); });
+  }
+
+  std::vector<float> expected() const {
+    std::vector<float> y(case_.y.elements() / case_.y.channels * pitch(case_.y), kUnwritten);
+    for (const RegionRecord& region : regions_) {
+      for (uint32_t i = 0; i < case_.y.n * region.count_y * region.count_x; i++) {
+        expect_pixel(region, i / region.count_x / region.count_y, i / region.count_x % region.count_y,
+                     i % region.count_x, y);
+      }
+    }
+    return y;
+  }
+
+ private:
+  /// Sets everything up and calls body(once, y): once() runs the command.
+  template <typename F>
+  void execute(const Kernels& kernels, size_t threads, bool abort, F&& body) {
     const size_t y_floats = case_.y.elements() / case_.y.channels * pitch(case_.y);
     std::vector<float> arena = x_;
     arena.insert(arena.end(), residual_.begin(), residual_.end());
@@ -109,25 +139,12 @@ class ConvProgram {
       workspace.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
       std::memset(workspace.back(), 0xff, kWorkspaceBytes);
     }
-    std::atomic<bool> aborted{abort};
-    run_command({program, reinterpret_cast<std::byte*>(arena.data()), nullptr, workspace.data(), pool, kernels,
-                 aborted});
+    const std::atomic<bool> aborted{abort};
+    const Execution run{program, reinterpret_cast<std::byte*>(arena.data()), nullptr, workspace.data(), pool, kernels, aborted};
+    body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
     for (std::byte* block : workspace) std::free(block);
-    return {arena.begin() + y_at, arena.end()};
   }
 
-  std::vector<float> expected() const {
-    std::vector<float> y(case_.y.elements() / case_.y.channels * pitch(case_.y), kUnwritten);
-    for (const RegionRecord& region : regions_) {
-      for (uint32_t i = 0; i < case_.y.n * region.count_y * region.count_x; i++) {
-        expect_pixel(region, i / region.count_x / region.count_y, i / region.count_x % region.count_y,
-                     i % region.count_x, y);
-      }
-    }
-    return y;
-  }
-
- private:
   void clear_padding() {
     if (case_.depthwise) return;
     for (size_t i = 0; i < weights_.size(); i++) {
