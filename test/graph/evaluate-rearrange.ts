@@ -8,7 +8,11 @@ type Rearranging = Op<
   'resize' | 'reshape' | 'transpose' | 'expand' | 'concat' | 'slice' | 'pad' | 'gather'
 >;
 
-export function evaluateRearranging(operation: Rearranging, inputs: Evaluated[], y: Evaluated): void {
+export function evaluateRearranging(
+  operation: Rearranging,
+  inputs: Evaluated[],
+  y: Evaluated,
+): void {
   const x = inputs[0]!;
   if (operation.op === 'reshape') {
     y.data.set(x.data);
@@ -43,7 +47,10 @@ function elementAt(
       return concatAt(operation.axis, inputs, index);
     case 'slice': {
       const {starts, steps} = operation;
-      return broadcastAt(x, index.map((i, axis) => starts[axis]! + i * steps[axis]!));
+      return broadcastAt(
+        x,
+        index.map((i, axis) => starts[axis]! + i * steps[axis]!),
+      );
     }
     case 'pad':
       return padAt(operation, x, index);
@@ -66,7 +73,10 @@ function padAt({mode, begin, value}: Op<'pad'>, x: Evaluated, index: readonly nu
   const isInside = source.every((i, axis) => i >= 0 && i < x.shape[axis]!);
   if (isInside) return broadcastAt(x, source);
   if (mode === 'constant') return value;
-  return broadcastAt(x, source.map((i, axis) => wrapped(mode, i, x.shape[axis]!)));
+  return broadcastAt(
+    x,
+    source.map((i, axis) => wrapped(mode, i, x.shape[axis]!)),
+  );
 }
 
 function wrapped(mode: 'reflect' | 'edge' | 'wrap', i: number, size: number): number {

@@ -104,11 +104,17 @@ export function broadcastAt(value: Evaluated, index: readonly number[]): number 
   return value.data[at]!;
 }
 
-function applyEpilogue(epilogue: Epilogue, residual: Evaluated | null, y: Evaluated, axis: number): void {
+function applyEpilogue(
+  epilogue: Epilogue,
+  residual: Evaluated | null,
+  y: Evaluated,
+  axis: number,
+): void {
   forEachIndex(y.shape, (index, at) => {
     const sum = y.data[at]! + (residual === null ? 0 : broadcastAt(residual, index));
     const slope = epilogue.slope?.[index[axis]!] ?? 0;
-    y.data[at] = epilogue.activation.fn === 'prelu' && sum < 0 ? sum * slope : unary(epilogue.activation, sum);
+    y.data[at] =
+      epilogue.activation.fn === 'prelu' && sum < 0 ? sum * slope : unary(epilogue.activation, sum);
   });
 }
 
@@ -134,40 +140,69 @@ function clamp(x: number, low: number, high: number): number {
 
 export function unary({fn, alpha, beta}: Activation, x: number): number {
   switch (fn) {
-    case 'identity': return x;
-    case 'relu': return Math.max(x, 0);
-    case 'leakyRelu': return x < 0 ? alpha * x : x;
-    case 'clip': return clamp(x, alpha, beta);
-    case 'tanh': return Math.tanh(x);
-    case 'sigmoid': return 1 / (1 + Math.exp(-x));
-    case 'hardSigmoid': return clamp(alpha * x + beta, 0, 1);
-    case 'hardSwish': return x * clamp(x / 6 + 0.5, 0, 1);
-    case 'elu': return x < 0 ? alpha * Math.expm1(x) : x;
-    case 'exp': return Math.exp(x);
-    case 'log': return Math.log(x);
-    case 'sqrt': return Math.sqrt(x);
-    case 'abs': return Math.abs(x);
-    case 'neg': return -x;
-    case 'reciprocal': return 1 / x;
-    case 'floor': return Math.floor(x);
-    case 'ceil': return Math.ceil(x);
-    case 'erf': return erf(x);
-    case 'softplus': return Math.log1p(Math.exp(x));
-    case 'affine': return alpha * x + beta;
-    case 'prelu': return x;
+    case 'identity':
+      return x;
+    case 'relu':
+      return Math.max(x, 0);
+    case 'leakyRelu':
+      return x < 0 ? alpha * x : x;
+    case 'clip':
+      return clamp(x, alpha, beta);
+    case 'tanh':
+      return Math.tanh(x);
+    case 'sigmoid':
+      return 1 / (1 + Math.exp(-x));
+    case 'hardSigmoid':
+      return clamp(alpha * x + beta, 0, 1);
+    case 'hardSwish':
+      return x * clamp(x / 6 + 0.5, 0, 1);
+    case 'elu':
+      return x < 0 ? alpha * Math.expm1(x) : x;
+    case 'exp':
+      return Math.exp(x);
+    case 'log':
+      return Math.log(x);
+    case 'sqrt':
+      return Math.sqrt(x);
+    case 'abs':
+      return Math.abs(x);
+    case 'neg':
+      return -x;
+    case 'reciprocal':
+      return 1 / x;
+    case 'floor':
+      return Math.floor(x);
+    case 'ceil':
+      return Math.ceil(x);
+    case 'erf':
+      return erf(x);
+    case 'softplus':
+      return Math.log1p(Math.exp(x));
+    case 'affine':
+      return alpha * x + beta;
+    case 'prelu':
+      return x;
   }
 }
 
 function binary(fn: BinaryFunction, a: number, b: number): number {
   switch (fn) {
-    case 'add': return a + b;
-    case 'sub': return a - b;
-    case 'mul': return a * b;
-    case 'div': return a / b;
-    case 'min': return Math.min(a, b);
-    case 'max': return Math.max(a, b);
-    case 'pow': return a ** b;
-    case 'prelu': return a < 0 ? a * b : a;
+    case 'add':
+      return a + b;
+    case 'sub':
+      return a - b;
+    case 'mul':
+      return a * b;
+    case 'div':
+      return a / b;
+    case 'min':
+      return Math.min(a, b);
+    case 'max':
+      return Math.max(a, b);
+    case 'pow':
+      return a ** b;
+    case 'prelu':
+      return a < 0 ? a * b : a;
   }
 }
 
@@ -176,7 +211,9 @@ function chain({ops}: Op<'chain'>, inputs: Evaluated[], y: Evaluated): void {
     const results = inputs.map(input => broadcastAt(input, index));
     for (const {fn, a, b} of ops) {
       const left = results[a]!;
-      results.push(fn.kind === 'unary' ? unary(fn.activation, left) : binary(fn.fn, left, results[b]!));
+      results.push(
+        fn.kind === 'unary' ? unary(fn.activation, left) : binary(fn.fn, left, results[b]!),
+      );
     }
     y.data[at] = results.at(-1)!;
   });
@@ -204,9 +241,19 @@ function convolve({geometry, weights, bias}: Op<'conv'>, x: Evaluated, y: Evalua
       const group = Math.floor(ci / perGroup.in);
       for (let m = 0; m < perGroup.out; m++) {
         const co = group * perGroup.out + m;
-        const kernel = geometry.transposed ? ci * perGroup.out + m : co * perGroup.in + (ci % perGroup.in);
-        const from = {data: x.data, start: (n * inChannels + ci) * input[0] * input[1], size: input};
-        const to = {data: y.data, start: (n * outChannels + co) * output[0] * output[1], size: output};
+        const kernel = geometry.transposed
+          ? ci * perGroup.out + m
+          : co * perGroup.in + (ci % perGroup.in);
+        const from = {
+          data: x.data,
+          start: (n * inChannels + ci) * input[0] * input[1],
+          size: input,
+        };
+        const to = {
+          data: y.data,
+          start: (n * outChannels + co) * output[0] * output[1],
+          size: output,
+        };
         convolvePlane(geometry, weights, kernel, from, to);
       }
     }
@@ -220,7 +267,13 @@ interface Plane {
 }
 
 /** Adds one input channel's part of one output channel. */
-function convolvePlane(geometry: ConvGeometry, weights: Float32Array, kernelIndex: number, x: Plane, y: Plane): void {
+function convolvePlane(
+  geometry: ConvGeometry,
+  weights: Float32Array,
+  kernelIndex: number,
+  x: Plane,
+  y: Plane,
+): void {
   const [kernelY, kernelX] = plane(geometry.kernel, 1);
   const [strideY, strideX] = plane(geometry.strides, 1);
   const [dilationY, dilationX] = plane(geometry.dilations, 1);
@@ -253,7 +306,8 @@ function multiplyConstant({weights, bias}: Op<'gemm'>, x: Evaluated, y: Evaluate
     const row = Math.floor(at / columns);
     const column = at % columns;
     let sum = bias?.[column] ?? 0;
-    for (let k = 0; k < depth; k++) sum += x.data[row * depth + k]! * weights[k * columns + column]!;
+    for (let k = 0; k < depth; k++)
+      sum += x.data[row * depth + k]! * weights[k * columns + column]!;
     y.data[at] = sum;
   });
 }
@@ -287,7 +341,9 @@ function normalize({epsilon, scale, bias}: Op<'instanceNorm'>, x: Evaluated, y: 
 
 function softmax({axis, log}: Op<'softmax'>, x: Evaluated, y: Evaluated): void {
   forEachIndex(x.shape, (index, at) => {
-    const along = Array.from({length: x.shape[axis]!}, (_, i) => broadcastAt(x, index.with(axis, i)));
+    const along = Array.from({length: x.shape[axis]!}, (_, i) =>
+      broadcastAt(x, index.with(axis, i)),
+    );
     const max = Math.max(...along);
     const sum = along.reduce((total, value) => total + Math.exp(value - max), 0);
     const shifted = x.data[at]! - max;
@@ -300,7 +356,9 @@ function pool(operation: Op<'pool'>, x: Evaluated, y: Evaluated): void {
   forEachIndex(y.shape, (index, at) => {
     let [sum, max, inside, counted] = [0, Number.NEGATIVE_INFINITY, 0, 0];
     forEachIndex(kernel, offset => {
-      const pixel = offset.map((k, axis) => index[axis + 2]! * strides[axis]! + k * dilations[axis]! - padBegin[axis]!);
+      const pixel = offset.map(
+        (k, axis) => index[axis + 2]! * strides[axis]! + k * dilations[axis]! - padBegin[axis]!,
+      );
       if (pixel.every((p, axis) => p < x.shape[axis + 2]! + padEnd[axis]!)) counted++;
       if (!pixel.every((p, axis) => p >= 0 && p < x.shape[axis + 2]!)) return;
       const value = broadcastAt(x, [index[0]!, index[1]!, ...pixel]);
@@ -319,7 +377,8 @@ function reduce({fn, axes}: Op<'reduce'>, x: Evaluated, y: Evaluated): void {
   forEachIndex(x.shape, (index, at) => {
     const to = kept.reduce((sum, size, axis) => sum * size + (size === 1 ? 0 : index[axis]!), 0);
     const [left, right] = [y.data[to]!, x.data[at]!];
-    y.data[to] = fn === 'max' ? Math.max(left, right) : fn === 'min' ? Math.min(left, right) : left + right;
+    y.data[to] =
+      fn === 'max' ? Math.max(left, right) : fn === 'min' ? Math.min(left, right) : left + right;
   });
   const divisor = fn === 'mean' ? x.data.length / y.data.length : 1;
   y.data.forEach((value, at) => {
