@@ -49,7 +49,8 @@ async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return;
-      reportUsageError(error.message, isJson);
+      // Help that nobody asked for says enough by itself.
+      if (error.code !== 'commander.help') reportUsageError(error.message, isJson);
     } else {
       reportError(error, isJson);
     }

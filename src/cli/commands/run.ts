@@ -11,6 +11,12 @@ import {note, print, printJson} from '../report.js';
 import {formatBytes, formatMs, formatNumber, formatShape} from '../sizes.js';
 import {type CliTensor, statistics} from '../tensor.js';
 
+interface WrittenFile {
+  /** Of the output. */
+  readonly name: string;
+  readonly text: string;
+}
+
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
@@ -43,9 +49,9 @@ async function runCommand(path: string, options: CliOptions): Promise<void> {
   const outputs = await session.run(inputs);
   const ms = performance.now() - started;
 
-  const files: Record<string, string> = {};
+  const files: WrittenFile[] = [];
   for (const {name, value} of options.output) {
-    files[name] = await writeOutput(name, value, outputs[name]!, options.range ?? null);
+    files.push({name, text: await writeOutput(name, value, outputs[name]!, options.range ?? null)});
   }
   report(session, outputs, files, ms, options);
 }
@@ -67,7 +73,7 @@ function makeInputs(session: Session, feeds: ReadonlyMap<string, Feed>): Record<
 function report(
   session: Session,
   outputs: Record<string, CliTensor>,
-  files: Record<string, string>,
+  files: readonly WrittenFile[],
   ms: number,
   options: CliOptions,
 ): void {
@@ -77,17 +83,17 @@ function report(
     name,
     shape,
     ...statistics(outputs[name]!.data),
-    file: files[name],
+    files: files.filter(file => file.name === name).map(file => file.text),
   }));
   if (options.json) {
     printJson({ms, threads: session.threads, isa, arenaPeakBytes, totalBytes, outputs: results});
     return;
   }
-  for (const {name, shape, min, max, mean, file} of results) {
+  for (const {name, shape, min, max, mean, files: written} of results) {
     print(
       `${name}  ${formatShape(shape)}  ${formatNumber(min)} .. ${formatNumber(max)}, mean ${formatNumber(mean)}`,
     );
-    if (file !== undefined) print(`  written to ${file}`);
+    for (const text of written) print(`  written to ${text}`);
   }
   print(
     `${formatMs(ms)} on ${session.threads} thread(s), ${isa}, arena peak ${formatBytes(arenaPeakBytes)}, ${formatBytes(totalBytes)} in all`,
