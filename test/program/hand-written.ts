@@ -1,0 +1,57 @@
+// Programs of one command, written by hand.
+
+import {UNARY} from '../../src/graph/functions.js';
+import {type Command, NONE} from '../../src/program/commands.js';
+import {interpret} from '../../src/program/interpreter/interpret.js';
+import type {DecodedProgram, Explanation, ViewRecord} from '../../src/program/program.js';
+import type {Region} from '../../src/schedule/steps.js';
+
+/** One command: input 0 at arena element 0, output 0 in its own slot, and whatever constants it needs. */
+export interface Sample {
+  readonly input: readonly number[];
+  readonly outputElements: number;
+  readonly constants?: readonly number[];
+  readonly views: readonly ViewRecord[];
+  readonly command: Command;
+  readonly regions?: readonly Region[];
+  readonly ops?: DecodedProgram['ops'];
+  readonly indices?: readonly number[];
+}
+
+/** Runs the command once, counting. */
+export function run(sample: Sample) {
+  const program: DecodedProgram = {
+    arenaBytes: sample.input.length * 4,
+    constants: Float32Array.from(sample.constants ?? []),
+    inputs: [{offsetBytes: 0, elements: sample.input.length}],
+    outputs: [{elements: sample.outputElements}],
+    views: sample.views,
+    commands: [sample.command],
+    regions: sample.regions ?? [],
+    ops: sample.ops ?? [],
+    indices: Int32Array.from(sample.indices ?? []),
+    explanation: {} as Explanation,
+  };
+  const {outputs, counts} = interpret(program, [Float32Array.from(sample.input)], {count: true});
+  return {y: Array.from(outputs[0]!), ...counts[0]!};
+}
+
+/** A view of `slot`, dense unless strides are given; the offset counts elements. */
+export function view(
+  slot: number,
+  shape: readonly number[],
+  options: {offset?: number; strides?: readonly number[]} = {},
+): ViewRecord {
+  const dense = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  return {slot, offsetBytes: (options.offset ?? 0) * 4, shape, strides: options.strides ?? dense};
+}
+
+/** No bias, no residual, no activation. */
+export const PLAIN = {
+  biasView: NONE,
+  residualView: NONE,
+  slopeView: NONE,
+  activation: UNARY.identity,
+  alphaBits: 0,
+  betaBits: 0,
+};
