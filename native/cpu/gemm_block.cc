@@ -22,6 +22,9 @@ struct GemmWorkspace {
   alignas(64) float sums[kMaxBlockPixels * kMaxTileColumns];  // fused: C of the block, one column tile wide
   alignas(64) float dropped[kMaxTileColumns];                 // C of pixels outside y
   RegionPixel pixels[kMaxBlockPixels];
+  int64_t x_offset[kMaxBlockPixels];   // of a tap (0, 0) from x, in elements
+  float* out[kMaxBlockPixels];         // C of the first column tile; the same place for all when fused or dropped
+  size_t out_step[kMaxBlockPixels];    // to the next column tile
   const float* rows[kMaxRowPointers];  // per tile: [entry][mr]
   uint32_t tap_k[kMaxRowPointers];     // per tile: [entry]
   uint16_t chunk_end[kMaxRowPointers];  // per tile: [chunk], entries before its end
@@ -53,6 +56,7 @@ class GemmBlock {
         part_(std::max<size_t>(1, std::min(entries_, kMaxRowPointers / pixel_count_))),
         chunk_(chunk_entries()) {
     list_pixels(region_, pixel_first_, pixel_count_, work_.pixels);
+    for (size_t i = 0; i < pixel_count_; i++) list_pixel(i);
   }
 
   void run() {
@@ -92,13 +96,22 @@ class GemmBlock {
   }
   const TapRecord& tap_of(size_t entry) const { return job_.taps[region_.tap_first + entry / slices_]; }
 
-  /// Where a row of C goes: y, the sums of the block, or nowhere.
-  float* target(size_t pixel, size_t column) {
-    if (job_.fused()) return work_.sums + pixel * kMaxTileColumns;
-    const RegionPixel& at = work_.pixels[pixel];
-    if ((region_.flags & kRegionCropped) && !job_.y.contains(at.out_y, at.out_x)) return work_.dropped;
-    return job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs +
-           column * job_.tile_columns();
+  /// Where pixel i reads and where its row of C goes: y, the sums of the block, or nowhere.
+  void list_pixel(size_t i) {
+    const RegionPixel& at = work_.pixels[i];
+    const MapView& x = job_.x;
+    work_.x_offset[i] = at.image * x.stride_n + at.in_y * x.stride_y + at.in_x * x.stride_x;
+    const bool outside = (region_.flags & kRegionCropped) && !job_.y.contains(at.out_y, at.out_x);
+    if (job_.fused()) {
+      work_.out[i] = work_.sums + i * kMaxTileColumns;
+    } else {
+      work_.out[i] = outside ? work_.dropped
+                             : job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs;
+    }
+    work_.out_step[i] = job_.fused() || outside ? 0 : job_.tile_columns();
+  }
+  float* target(size_t pixel, size_t column) const {
+    return work_.out[pixel] + column * work_.out_step[pixel];
   }
 
   GemmTile make_tile(size_t column, float* const* c) const {
@@ -125,16 +138,16 @@ class GemmBlock {
     const size_t channel0 = item_.group * job_.group_inputs;
     const size_t chunks = divide_up(last - first, chunk_);
     for (size_t tile = 0; tile < tile_count_; tile++) {
-      const RegionPixel* pixels = work_.pixels + tile_start(tile);
+      const size_t start = tile_start(tile);
       const size_t mr = tile_rows(tile);
-      const float** rows = work_.rows + tile_start(tile) * part_;
+      const float** rows = work_.rows + start * part_;
       uint32_t* tap_k = work_.tap_k + tile * part_;
       size_t count = 0;
       for (size_t index = 0; index < chunks; index++) {
         const Chunk chunk = chunk_at(first + index * chunk_, last);
         for (size_t entry = chunk.first; entry < chunk.last; entry++) {
           const TapRecord& tap = tap_of(entry);
-          if (!list_tap(tap, channel0 + chunk.channel, pixels, mr, rows + count * mr)) continue;
+          if (!list_tap(tap, channel0 + chunk.channel, start, mr, rows + count * mr)) continue;
           tap_k[count++] = tap.k + static_cast<uint32_t>(chunk.channel);
         }
         work_.chunk_end[tile * part_ + index] = static_cast<uint16_t>(count);
@@ -142,19 +155,23 @@ class GemmBlock {
     }
   }
 
-  /// Points `rows` at what a tap reads; false when all of it lies outside x.
-  bool list_tap(const TapRecord& tap, size_t channel, const RegionPixel* pixels, size_t mr, const float** rows) const {
+  /// Points `rows` at what a tap of `mr` pixels from `start` on reads; false when all of it lies outside x.
+  bool list_tap(const TapRecord& tap, size_t channel, size_t start, size_t mr, const float** rows) const {
+    const MapView& x = job_.x;
+    const float* base = x.data + (tap.dy * x.stride_y + tap.dx * x.stride_x + static_cast<int64_t>(channel));
+    const int64_t* offset = work_.x_offset + start;
     if (!(region_.flags & kRegionPadded)) {
-      for (size_t i = 0; i < mr; i++) {
-        rows[i] = job_.x.at(pixels[i].image, pixels[i].in_y + tap.dy, pixels[i].in_x + tap.dx) + channel;
-      }
+      for (size_t i = 0; i < mr; i++) rows[i] = base + offset[i];
       return true;
     }
+    const RegionPixel* pixels = work_.pixels + start;
     bool any = false;
     for (size_t i = 0; i < mr; i++) {
-      const float* source = tap_source(job_.x, pixels[i], tap, channel);
-      rows[i] = source != nullptr ? source : kZeros;
-      any |= source != nullptr;
+      // Negative coordinates wrap to large ones: one comparison an axis.
+      const bool inside = (static_cast<uint32_t>(pixels[i].in_y + tap.dy) < x.height) &
+                          (static_cast<uint32_t>(pixels[i].in_x + tap.dx) < x.width);
+      rows[i] = inside ? base + offset[i] : kZeros;
+      any |= inside;
     }
     return any;
   }
@@ -182,9 +199,10 @@ class GemmBlock {
     if (begin == end && accumulate) return;
 
     float* c[kMaxTileRows];
-    for (size_t i = 0; i < mr; i++) c[i] = target(tile_start(tile) + i, column);
+    const size_t start = tile_start(tile);
+    for (size_t i = 0; i < mr; i++) c[i] = target(start + i, column);
     GemmTile args = make_tile(column, c);
-    args.rows = work_.rows + tile_start(tile) * part_ + begin * mr;
+    args.rows = work_.rows + start * part_ + begin * mr;
     args.tap_k = work_.tap_k + tile * part_ + begin;
     args.taps = end - begin;
     args.kc = chunk.kc;

@@ -21,17 +21,16 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// Least CPU time of one call, in seconds, over about 0.3 s.
+/// Mean CPU time of one call, in seconds, over about 0.3 s.
 template <typename F>
-double best_seconds(F&& call) {
-  double best = 1e9;
+double mean_seconds(F&& call) {
+  call();
   const double start = cpu_seconds();
-  do {
-    const double from = cpu_seconds();
+  for (size_t calls = 1;; calls++) {
     call();
-    best = std::min(best, cpu_seconds() - from);
-  } while (cpu_seconds() - start < 0.3);
-  return best;
+    const double seconds = cpu_seconds() - start;
+    if (seconds > 0.3) return seconds / static_cast<double>(calls);
+  }
 }
 
 void report(const char* name, double macs, double seconds, double peak) {
@@ -45,7 +44,8 @@ void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
   constexpr size_t kKc = 256;
   constexpr size_t kCalls = 20;
   const auto x = integers((mr + kTaps) * kKc, 1, 4);
-  const auto weights = integers(panels * kTaps * kKc * kPanel, 2, 4);
+  auto weights_memory = integers(panels * kTaps * kKc * kPanel + kPanel, 2, 4);
+  const std::span<float> weights = aligned(weights_memory);
   std::vector<float> out(mr * panels * kPanel);
   std::vector<const float*> rows;
   std::vector<uint32_t> tap_k;
@@ -57,7 +57,7 @@ void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
   for (size_t i = 0; i < mr; i++) c.push_back(out.data() + i * panels * kPanel);
   const GemmTile tile{rows.data(), tap_k.data(), kTaps, kKc, weights.data(), kTaps * kKc * kPanel, nullptr, c.data(),
                       panels * kPanel, false};
-  const double seconds = best_seconds([&] {
+  const double seconds = mean_seconds([&] {
     for (size_t i = 0; i < kCalls; i++) kernels.gemm[panels - 1][mr - 1](tile);
   });
   char name[64];
@@ -81,7 +81,7 @@ void bench_conv(const Kernels& kernels, size_t threads, const char* name, const 
   ConvProgram program(c);
   const double macs = static_cast<double>(c.y.n) * c.y.height * c.y.width * static_cast<double>(c.columns()) * c.k_total;
   double seconds = 0;
-  program.repeat(kernels, threads, [&](auto&& once) { seconds = best_seconds(once); });
+  program.repeat(kernels, threads, [&](auto&& once) { seconds = mean_seconds(once); });
   report(name, macs, seconds, peak);
 }
 

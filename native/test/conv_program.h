@@ -61,6 +61,12 @@ inline std::vector<float> integers(size_t count, uint32_t seed, int span) {
   return values;
 }
 
+/// The part of `memory` that starts at a multiple of 64 bytes, kPanel floats shorter.
+inline std::span<float> aligned(std::vector<float>& memory) {
+  const size_t past = reinterpret_cast<uintptr_t>(memory.data()) / sizeof(float) % kPanel;
+  return std::span<float>(memory).subspan(past == 0 ? 0 : kPanel - past, memory.size() - kPanel);
+}
+
 /// The memory and tables of one case. Arena: x (pitch of one spare channel per pixel), residual, y (likewise).
 class ConvProgram {
  public:
@@ -119,9 +125,11 @@ class ConvProgram {
     std::vector<float> arena = x_;
     arena.insert(arena.end(), residual_.begin(), residual_.end());
     arena.insert(arena.end(), y_floats, kUnwritten);
-    std::vector<float> constants = weights_;
-    constants.insert(constants.end(), bias_.begin(), bias_.end());
-    constants.insert(constants.end(), slope_.begin(), slope_.end());
+    std::vector<float> constants_memory(weights_.size() + bias_.size() + slope_.size() + kPanel);
+    const std::span<float> constants = aligned(constants_memory);
+    std::copy(weights_.begin(), weights_.end(), constants.begin());
+    std::copy(bias_.begin(), bias_.end(), constants.begin() + weights_.size());
+    std::copy(slope_.begin(), slope_.end(), constants.begin() + weights_.size() + bias_.size());
 
     const uint32_t y_at = static_cast<uint32_t>(x_.size() + residual_.size());
     const ViewRecord views[] = {
