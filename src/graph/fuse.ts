@@ -7,6 +7,7 @@ import {foldAffineAfter, foldAffineBefore} from './fuse-affine.js';
 import {fuseChains, fuseGates} from './fuse-chains.js';
 import {fuseEpilogue} from './fuse-epilogue.js';
 import {fuseGemmReshape} from './fuse-gemm.js';
+import {hoistSteps} from './fuse-hoist.js';
 import {composeRearranging, removeDead, removeNoops} from './fuse-noops.js';
 import {foldPad} from './fuse-pad.js';
 import {foldScalars} from './fuse-scalars.js';
@@ -18,6 +19,7 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   removeNoops,
   foldScalars,
   foldPad,
+  hoistSteps,
   foldAffineAfter,
   fuseEpilogue,
   // A gemm that became a convolution may take in what follows its reshape.

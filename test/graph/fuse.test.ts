@@ -7,6 +7,7 @@ import {foldAffineAfter, foldAffineBefore} from '../../src/graph/fuse-affine.js'
 import {fuseChains, fuseGates} from '../../src/graph/fuse-chains.js';
 import {fuseEpilogue} from '../../src/graph/fuse-epilogue.js';
 import {fuseGemmReshape} from '../../src/graph/fuse-gemm.js';
+import {hoistSteps} from '../../src/graph/fuse-hoist.js';
 import {composeRearranging, removeDead, removeNoops} from '../../src/graph/fuse-noops.js';
 import {foldPad} from '../../src/graph/fuse-pad.js';
 import {foldScalars} from '../../src/graph/fuse-scalars.js';
@@ -357,6 +358,69 @@ test('a gemm reshaped to a channels-last map stays', t => {
   t.true(operationNames(after(b.build(y), fuseGemmReshape)).includes('gemm'));
 });
 
+test('a normalisation and a PRelu behind a concat of convolutions go into them', t => {
+  const {b, x} = withMap();
+  let y = b.node(
+    {op: 'concat', axis: 1},
+    [b.conv(x), b.conv(x, {groups: 2}, [2, 6, 3, 3])],
+    [2, 10, 3, 3],
+  );
+  for (const fn of ['mul', 'add', 'prelu'] as const) y = b.binary(fn, y, b.constant([10, 1, 1]));
+  const graph = b.build(y);
+  after(graph, hoistSteps);
+  t.deepEqual(operationNames(after(graph, fuseGraph)), ['conv', 'conv', 'concat']);
+});
+
+test('behind a concat of values with other uses a normalisation stays', t => {
+  const {b, x} = withMap();
+  const y = b.conv(x);
+  const z = b.node({op: 'concat', axis: 1}, [y, b.conv(x)], [2, 8, 3, 3]);
+  const graph = b.build(b.binary('mul', z, b.constant([8, 1, 1])), y);
+  t.is(after(graph, hoistSteps), graph);
+});
+
+test('a function behind a pixel shuffle goes into the convolution before it', t => {
+  const {b, x} = withMap();
+  const split = b.node({op: 'reshape'}, [b.conv(x)], [2, 1, 2, 2, 3, 3]);
+  const swapped = b.node({op: 'transpose', perm: [0, 1, 4, 2, 5, 3]}, [split], [2, 1, 3, 2, 3, 2]);
+  const map = b.node({op: 'reshape'}, [swapped], [2, 1, 6, 6]);
+  const y = b.unary('clip', b.binary('add', map, b.constant([1, 1, 1], [2])), 0, 1);
+  t.deepEqual(operationNames(after(b.build(y), fuseGraph)), [
+    'conv',
+    'reshape',
+    'transpose',
+    'reshape',
+  ]);
+});
+
+test('scales and shifts move before a resize, other functions only when it repeats pixels', t => {
+  const none = {taps: 0, indices: new Int32Array(), weights: new Float32Array()};
+  const indices = Int32Array.from([0, 0, 0, 1, 0, 1, 1, 1, 1, 2, 2, 2]);
+  const linear = {
+    taps: 2,
+    indices,
+    weights: Float32Array.from({length: 12}, (_, at) => [0.25, 0.75][at % 2]!),
+  };
+  const doubled = Float32Array.from({length: 12}, () => 1);
+  const nearest = {
+    taps: 1,
+    indices: Int32Array.from([0, 0, 1, 1, 2, 2]),
+    weights: doubled.slice(0, 6),
+  };
+  const cases = [
+    [linear, 'add', 2],
+    [linear, 'prelu', 3],
+    [nearest, 'prelu', 2],
+    [{...linear, weights: doubled}, 'add', 3],
+  ] as const;
+  for (const [axis, fn, nodes] of cases) {
+    const {b, x} = withMap();
+    const y = b.node({op: 'resize', axes: [none, none, axis, axis]}, [b.conv(x)], [2, 4, 6, 6]);
+    const graph = b.build(b.binary(fn, y, b.constant([4, 1, 1])));
+    t.is(after(graph, fuseGraph).nodes.length, nodes, fn);
+  }
+});
+
 test('a graph without anything to fuse comes back as it is', t => {
   const {b, x} = withMap();
   const graph = b.build(b.node({op: 'softmax', axis: 1, log: false}, [x], [2, 4, 3, 3]));
@@ -386,6 +450,11 @@ const MOVES: readonly ((b: GraphBuilder, x: string, other: string) => string)[] 
   (b, x, other) => b.binary('sub', other, x),
   (b, x) => b.node({op: 'transpose', perm: [0, 1, 3, 2]}, [x], b.shape(x)),
   (b, x) => b.node({op: 'reshape'}, [x], b.shape(x)),
+  (b, x) => {
+    const wide = b.node({op: 'concat', axis: 1}, [b.conv(x), b.conv(x)], [1, 8, 3, 3]);
+    const scaled = b.unary('relu', b.binary('mul', wide, b.constant([8, 1, 1])));
+    return b.node({op: 'slice', starts: [0, 2, 0, 0], steps: [1, 1, 1, 1]}, [scaled], [1, 4, 3, 3]);
+  },
   (b, x) => {
     const begin = [0, 0, 1, 0];
     const pad = {op: 'pad', mode: 'constant', begin, end: [0, 0, 1, 2], value: 0} as const;
