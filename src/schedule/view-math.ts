@@ -152,6 +152,18 @@ export function sameOrder(shape: readonly number[], a: Order, b: Order): boolean
   return sameNumbers(real(a), real(b));
 }
 
+/**
+ * [.., K] as [A, 1, B, K] with K contiguous, the leading dimensions split before `split`; null when strides do not
+ * allow it.
+ */
+export function gemmRows(view: View, split: number): View | null {
+  const columns = view.shape.at(-1)!;
+  const leading = view.shape.slice(0, -1);
+  const rows = reshapeView(view, [elementCount(leading.slice(0, split)), 1, elementCount(leading.slice(split)), columns]);
+  if (rows === null || (columns !== 1 && rows.strides[3] !== 1)) return null;
+  return {...rows, strides: [...rows.strides.slice(0, 3), 1]};
+}
+
 /** Writes views of one shape with as few dimensions as strides allow, at least one. */
 export function collapseViews(views: readonly View[]): View[] {
   const shape: number[] = [];

@@ -8,7 +8,7 @@ import type {Graph, Node} from '../graph/graph.js';
 import type {BufferList} from './buffers.js';
 import {nodeReads, shapeOf} from './layout.js';
 import type {View} from './steps.js';
-import {elementCount, inverseOrder, type Order, permuteView, reshapeView, sameOrder, sliceView, viewOrder} from './view-math.js';
+import {elementCount, gemmRows, inverseOrder, type Order, permuteView, reshapeView, sameOrder, sliceView, viewOrder} from './view-math.js';
 
 /** The windows a concat's inputs fill in its output. */
 export function concatParts(graph: Graph, node: Node, whole: View): {name: string; view: View}[] {
@@ -130,7 +130,7 @@ function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, n
     case 'resize':
       return hasUnitStride(1) && node.operation.axes.every((axis, dim) => axis.taps === 0 || dim >= 2) && shape.length <= 4;
     case 'gemm':
-      return hasUnitStride(shape.length - 1) && (shape.length <= 4 || mergesRows(place));
+      return shape.some((_, split) => gemmRows(place, split) !== null);
     case 'matmul':
       return mergesBatch(place, node.inputs.every(name => shapeOf(known.graph, name).length >= 2));
     case 'gather':
@@ -144,12 +144,6 @@ function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, n
     default:
       return true;
   }
-}
-
-/** Whether all dimensions but the last can be seen as one. */
-function mergesRows(place: View): boolean {
-  const columns = place.shape.at(-1)!;
-  return reshapeView(place, [elementCount(place.shape) / columns, columns]) !== null;
 }
 
 /** Whether the batch of a matrix product can be seen as one dimension; the product of vectors must be contiguous. */

@@ -1,7 +1,7 @@
 // Fused chains of scalar functions and softmax.
 
 import {UntangleError} from '../../errors.js';
-import type {Node, Operation} from '../../graph/graph.js';
+import {MAX_CHAIN_INPUTS, type Node, type Operation} from '../../graph/graph.js';
 import type {View} from '../steps.js';
 import {broadcastView, collapseByLast, collapseViews, identityOrder, type Order, permuteView, viewOrder} from '../view-math.js';
 import {emit, type Lowering} from './lowering.js';
@@ -11,11 +11,8 @@ type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 /** Views of more dimensions than this cannot be encoded. */
 const MAX_RANK = 6;
 
-/** Input views of one elementwise command. */
-const MAX_INPUTS = 6;
-
 export function lowerChain(node: Node, operation: OperationOf<'chain'>, lowering: Lowering): void {
-  if (node.inputs.length > MAX_INPUTS) throw unsupported(node, `a chain of ${node.inputs.length} inputs`);
+  if (node.inputs.length > MAX_CHAIN_INPUTS) throw unsupported(node, `a chain of ${node.inputs.length} inputs`);
   const y = lowering.target(node.output);
   const order = viewOrder(y);
   const inputs = node.inputs.map(name => {

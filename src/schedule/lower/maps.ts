@@ -1,10 +1,9 @@
 // Operations on maps [N, H, W, C]: convolutions, gemms, pools and instance normalisation.
 
-import {UntangleError} from '../../errors.js';
 import type {Epilogue, Node, Operation} from '../../graph/graph.js';
 import type {ScheduleName} from '../candidates.js';
 import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
-import {elementCount, identityOrder, normalize, reshapeView} from '../view-math.js';
+import {elementCount, gemmRows, identityOrder, normalize, reshapeView} from '../view-math.js';
 import {lowerConv} from './conv.js';
 import {denseCopy, emit, type Lowering, mapOf, toMap} from './lowering.js';
 
@@ -17,51 +16,39 @@ type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
 export function lowerConvolution(node: Node, operation: OperationOf<'conv'>, lowering: Lowering, options: ConvOptions): void {
   const {residual} = operation.epilogue;
+  const map = (value: string) => {
+    const view = mapOf(lowering, {name: node.name, value});
+    return isInjective(view) ? view : denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)});
+  };
   const places = {
-    x: mapOf(lowering, {name: node.name, value: node.inputs[0]!}),
+    x: map(node.inputs[0]!),
     y: toMap(lowering.target(node.output)),
-    residual: residual === undefined ? null : mapOf(lowering, {name: node.name, value: residual}),
+    residual: residual === undefined ? null : map(residual),
   };
   for (const step of lowerConv(node, operation, places, lowering.buffers, options)) lowering.emit(step);
 }
 
-/** A gemm is a 1x1 convolution over its rows. */
+/** Convolutions count every element of an operand once: one that repeats elements (an expand) has to be copied. */
+function isInjective(view: View): boolean {
+  return view.shape.every((size, dim) => size === 1 || view.strides[dim] !== 0);
+}
+
+/** A gemm is a 1x1 convolution over its rows, the leading dimensions merged to at most two. */
 export function lowerGemm(node: Node, operation: OperationOf<'gemm'>, lowering: Lowering, options: ConvOptions): void {
   const {residual} = operation.epilogue;
-  const x = withUnitColumns(lowering, node, node.inputs[0]!);
-  const addend = residual === undefined ? null : withUnitColumns(lowering, node, residual);
   const y = lowering.target(node.output);
-  const isMergeable = [x, y, addend].every(view => view === null || toRows(view) !== null);
-  const toPixels = (view: View) => (isMergeable ? toRows(view)! : padRank(node, view));
+  const names = [node.inputs[0]!, ...(residual === undefined ? [] : [residual])];
+  const views = names.map(name => lowering.view(name));
+  const split = identityOrder(y.shape.length).find(at => [...views, y].every(view => gemmRows(view, at) !== null));
+  const writable = split ?? identityOrder(y.shape.length).find(at => gemmRows(y, at) !== null)!;
+  const [x, addend] = views.map(view => {
+    const rows = gemmRows(view, writable);
+    const isUsable = rows !== null && isInjective(rows);
+    return isUsable ? rows : gemmRows(denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)}), writable)!;
+  });
 
-  const places = {x: toPixels(x), y: toPixels(y), residual: addend && toPixels(addend)};
+  const places = {x: x!, y: gemmRows(y, writable)!, residual: addend ?? null};
   for (const step of lowerConv(node, operation, places, lowering.buffers, options)) lowering.emit(step);
-}
-
-/** The value with its last dimension contiguous, copied when it is not. */
-function withUnitColumns(lowering: Lowering, node: Node, name: string): View {
-  const view = lowering.view(name);
-  if (view.shape.at(-1) === 1 || view.strides.at(-1) === 1) return view;
-  return denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)});
-}
-
-/** [.., K] as [1, 1, M, K], or null when the rows are not evenly spaced. */
-function toRows(view: View): View | null {
-  const columns = view.shape.at(-1)!;
-  const rows = reshapeView(view, [1, 1, elementCount(view.shape) / columns, columns]);
-  return rows && withChannelStride(rows);
-}
-
-/** [.., K] as [A, B, C, K]. */
-function padRank(node: Node, view: View): View {
-  const rank = view.shape.length;
-  if (rank > 4) throw new UntangleError('ERR_INTERNAL', [`gemm "${node.name}" on ${rank} dimensions cannot be flattened`]);
-  const lead = (fill: number) => new Array<number>(4 - rank).fill(fill);
-  return withChannelStride({...view, shape: [...lead(1), ...view.shape], strides: [...lead(0), ...view.strides]});
-}
-
-function withChannelStride(view: View): View {
-  return view.shape[3] === 1 ? {...view, strides: [...view.strides.slice(0, 3), 1]} : view;
 }
 
 export function lowerPool(node: Node, operation: OperationOf<'pool'>, lowering: Lowering): void {

@@ -1,0 +1,257 @@
+// What every operation of a graph means, as loops over logical indices; shares no code with src/schedule.
+
+import type {Graph, Node, Operation, ResizeAxis} from '../../src/graph/graph.js';
+import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
+import {convReference, convTransposeReference} from '../reference/conv.js';
+
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+type Index = readonly number[];
+type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
+
+
+function indices(shape: readonly number[]): number[][] {
+  return shape.reduce<number[][]>((all, count) => all.flatMap(index => Array.from({length: count}, (_, i) => [...index, i])), [[]]);
+}
+
+function tensor(shape: readonly number[], element: (index: Index) => number): Tensor {
+  return {shape, data: indices(shape).map(element)};
+}
+
+function at({shape, data}: Tensor, index: Index): number {
+  return data[index.reduce((flat, i, dim) => flat * shape[dim]! + i, 0)]!;
+}
+
+/** The element of a tensor broadcast to a longer index. */
+function atBroadcast(x: Tensor, index: Index): number {
+  const lead = index.length - x.shape.length;
+  return at(x, x.shape.map((count, dim) => (count === 1 ? 0 : index[lead + dim]!)));
+}
+
+/** The graph's outputs, in order. */
+export function runReference(graph: Graph, inputs: readonly Tensor[]): Tensor[] {
+  const values = new Map<string, Tensor>(graph.inputs.map((name, i) => [name, inputs[i]!]));
+  for (const [name, {dims, data}] of graph.constants) values.set(name, {shape: dims, data: Array.from(data)});
+  for (const node of graph.nodes) {
+    const operands = node.inputs.map(name => values.get(name)!);
+    values.set(node.output, evaluate(node, operands, {values, shape: graph.values.get(node.output)!.shape}));
+  }
+  return graph.outputs.map(output => values.get(output.value)!);
+}
+
+interface Context {
+  readonly values: ReadonlyMap<string, Tensor>;
+  readonly shape: readonly number[];
+}
+
+function evaluate({operation}: Node, operands: readonly Tensor[], {values, shape}: Context): Tensor {
+  const x = operands[0]!;
+  switch (operation.op) {
+    case 'conv':
+      return finish(convolve(operation, x, shape), operation, values);
+    case 'gemm':
+      return finish(gemm(operation, x, shape), operation, values);
+    case 'matmul':
+      return matmul(operands, shape);
+    case 'chain':
+      return tensor(shape, index => chain(operation, operands.map(operand => atBroadcast(operand, index))));
+    case 'instanceNorm':
+      return finish(instanceNorm(operation, x), operation, values);
+    case 'softmax':
+      return softmax(operation, x);
+    case 'pool':
+      return pool(operation, x, shape);
+    case 'reduce':
+      return reduce(operation, x, shape);
+    case 'resize':
+      return operation.axes.reduce((value, axis, dim) => resizeAxis(value, axis, {dim, size: shape[dim]!}), x);
+    case 'reshape':
+      return {shape, data: x.data};
+    case 'transpose':
+      return tensor(shape, index => at(x, x.shape.map((_, dim) => index[operation.perm.indexOf(dim)]!)));
+    case 'expand':
+      return tensor(shape, index => atBroadcast(x, index));
+    case 'slice':
+      return tensor(shape, index => at(x, index.map((i, dim) => operation.starts[dim]! + i * operation.steps[dim]!)));
+    case 'gather':
+      return tensor(shape, index => at(x, index.map((i, dim) => (dim === operation.axis ? operation.indices[i]! : i))));
+    case 'concat':
+      return tensor(shape, index => concatElement(operation, operands, index));
+    case 'pad':
+      return tensor(shape, index => padElement(operation, x, index));
+  }
+}
+
+/** act(y + residual) */
+function finish(y: Tensor, {epilogue}: OperationOf<'conv' | 'gemm' | 'instanceNorm'>, values: ReadonlyMap<string, Tensor>): Tensor {
+  const residual = epilogue.residual === undefined ? null : values.get(epilogue.residual)!;
+  return tensor(y.shape, index => activate(epilogue.activation, at(y, index) + (residual === null ? 0 : at(residual, index))));
+}
+
+function activate({fn, alpha, beta}: Activation, x: number): number {
+  switch (fn) {
+    case 'identity':
+      return x;
+    case 'relu':
+      return Math.max(x, 0);
+    case 'affine':
+      return alpha * x + beta;
+    case 'neg':
+      return -x;
+    default:
+      throw new Error(`no reference for ${fn}`);
+  }
+}
+
+function combine(fn: BinaryFunction, a: number, b: number): number {
+  switch (fn) {
+    case 'add':
+      return a + b;
+    case 'sub':
+      return a - b;
+    case 'max':
+      return Math.max(a, b);
+    default:
+      throw new Error(`no reference for ${fn}`);
+  }
+}
+
+function chain({ops}: OperationOf<'chain'>, inputs: readonly number[]): number {
+  const known = [...inputs];
+  for (const {fn, a, b} of ops) {
+    known.push(fn.kind === 'unary' ? activate(fn.activation, known[a]!) : combine(fn.fn, known[a]!, known[b]!));
+  }
+  return known.at(-1)!;
+}
+
+function convolve({geometry, weights, bias}: OperationOf<'conv'>, x: Tensor, shape: readonly number[]): Tensor {
+  const pair = (values: readonly number[], missing: number) => (values.length > 1 ? [values[0]!, values[1]!] : [missing, values[0]!]) as [number, number];
+  const definition = {
+    batch: x.shape[0]!,
+    groups: geometry.groups,
+    inChannels: x.shape[1]!,
+    outChannels: shape[1]!,
+    input: pair(x.shape.slice(2), 1),
+    output: pair(shape.slice(2), 1),
+    kernel: pair(geometry.kernel, 1),
+    strides: pair(geometry.strides, 1),
+    dilations: pair(geometry.dilations, 1),
+    padBegin: pair(geometry.padBegin, 0),
+  };
+  const data = (geometry.transposed ? convTransposeReference : convReference)(definition, x.data, weights);
+  const y: Tensor = {shape, data};
+  return tensor(shape, index => at(y, index) + (bias === null ? 0 : bias[index[1]!]!));
+}
+
+function gemm({weights, bias}: OperationOf<'gemm'>, x: Tensor, shape: readonly number[]): Tensor {
+  const columns = shape.at(-1)!;
+  return tensor(shape, index => {
+    const column = index.at(-1)!;
+    let sum = bias === null ? 0 : bias[column]!;
+    for (let k = 0; k < x.shape.at(-1)!; k++) sum += at(x, [...index.slice(0, -1), k]) * weights[k * columns + column]!;
+    return sum;
+  });
+}
+
+function matmul([a, b]: readonly Tensor[], shape: readonly number[]): Tensor {
+  return tensor(shape, index => {
+    const [batch, row, column] = [index.slice(0, -2), index.at(-2)!, index.at(-1)!];
+    let sum = 0;
+    for (let k = 0; k < a!.shape.at(-1)!; k++) sum += atBroadcast(a!, [...batch, row, k]) * atBroadcast(b!, [...batch, k, column]);
+    return sum;
+  });
+}
+
+function instanceNorm({epsilon, scale, bias}: OperationOf<'instanceNorm'>, x: Tensor): Tensor {
+  const pixels = indices(x.shape.slice(2));
+  return tensor(x.shape, index => {
+    const [n, c] = index as [number, number];
+    const values = pixels.map(pixel => at(x, [n, c, ...pixel]));
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    return ((at(x, index) - mean) / Math.sqrt(variance + epsilon)) * scale[c]! + bias[c]!;
+  });
+}
+
+function softmax({axis, log}: OperationOf<'softmax'>, x: Tensor): Tensor {
+  return tensor(x.shape, index => {
+    const row = Array.from({length: x.shape[axis]!}, (_, i) => at(x, index.with(axis, i)));
+    const shifted = at(x, index) - Math.max(...row);
+    const sum = row.reduce((total, value) => total + Math.exp(value - Math.max(...row)), 0);
+    return log ? shifted - Math.log(sum) : Math.exp(shifted) / sum;
+  });
+}
+
+function pool(operation: OperationOf<'pool'>, x: Tensor, shape: readonly number[]): Tensor {
+  return tensor(shape, index => {
+    const values: number[] = [];
+    let positions = 0;
+    for (const k of indices(operation.kernel)) {
+      const pixel = k.map((tap, d) => index[2 + d]! * operation.strides[d]! - operation.padBegin[d]! + tap * operation.dilations[d]!);
+      if (pixel.every((i, d) => i < x.shape[2 + d]! + operation.padEnd[d]!)) positions++;
+      if (pixel.every((i, d) => i >= 0 && i < x.shape[2 + d]!)) values.push(at(x, [index[0]!, index[1]!, ...pixel]));
+    }
+    if (operation.fn === 'max') return Math.max(...values);
+    return values.reduce((sum, value) => sum + value, 0) / (operation.countIncludePad ? positions : values.length);
+  });
+}
+
+function reduce({fn, axes}: OperationOf<'reduce'>, x: Tensor, shape: readonly number[]): Tensor {
+  const kept = x.shape.map((_, dim) => dim).filter(dim => !axes.includes(dim));
+  return tensor(shape, index => {
+    const place = shape.length === x.shape.length ? kept.map(dim => index[dim]!) : index;
+    const values = indices(axes.map(axis => x.shape[axis]!)).map(inner =>
+      at(x, x.shape.map((_, dim) => (axes.includes(dim) ? inner[axes.indexOf(dim)]! : place[kept.indexOf(dim)]!))));
+    if (fn === 'max') return Math.max(...values);
+    if (fn === 'min') return Math.min(...values);
+    const sum = values.reduce((total, value) => total + value, 0);
+    return fn === 'mean' ? sum / values.length : sum;
+  });
+}
+
+function resizeAxis(x: Tensor, {taps, indices: sources, weights}: ResizeAxis, output: {dim: number; size: number}): Tensor {
+  if (taps === 0) return x;
+  return tensor(x.shape.with(output.dim, output.size), index => {
+    let sum = 0;
+    for (let t = 0; t < taps; t++) {
+      const entry = index[output.dim]! * taps + t;
+      sum += weights[entry]! * at(x, index.with(output.dim, sources[entry]!));
+    }
+    return sum;
+  });
+}
+
+function concatElement({axis}: OperationOf<'concat'>, operands: readonly Tensor[], index: Index): number {
+  let i = index[axis]!;
+  for (const operand of operands) {
+    if (i < operand.shape[axis]!) return at(operand, index.with(axis, i));
+    i -= operand.shape[axis]!;
+  }
+  throw new Error('index past the end of a concat');
+}
+
+/** Negative pads cut first; what is left is extended. */
+function padElement({mode, begin, end, value}: OperationOf<'pad'>, x: Tensor, index: Index): number {
+  const source = index.map((i, dim) => {
+    const cut = Math.max(-begin[dim]!, 0);
+    const count = x.shape[dim]! - cut - Math.max(-end[dim]!, 0);
+    const position = extendedPosition(mode, i - Math.max(begin[dim]!, 0), count);
+    return position === null ? null : cut + position;
+  });
+  return source.includes(null) ? value : at(x, source as number[]);
+}
+
+/** Where position `i` of an extended axis comes from; null in a constant border. */
+function extendedPosition(mode: OperationOf<'pad'>['mode'], i: number, count: number): number | null {
+  if (i >= 0 && i < count) return i;
+  if (mode === 'constant') return null;
+  if (mode === 'edge' || count === 1) return Math.min(Math.max(i, 0), count - 1);
+  if (mode === 'wrap') return ((i % count) + count) % count;
+  const period = 2 * (count - 1);
+  const folded = ((i % period) + period) % period;
+  return Math.min(folded, period - folded);
+}
+
