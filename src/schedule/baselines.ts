@@ -67,7 +67,11 @@ function sizesOf({plane, groups, inChannels, outChannels}: BaselineConv): Sizes 
 }
 
 /** Writes and reads `scratch` elements per image besides reading x and the weights and writing y. */
-function baseline(conv: BaselineConv, size: Sizes, method: {macs: number; weights: number; scratch: number; yAgain?: number}): Baseline {
+function baseline(
+  conv: BaselineConv,
+  size: Sizes,
+  method: {macs: number; weights: number; scratch: number; yAgain?: number},
+): Baseline {
   const {macs, weights, scratch, yAgain = 0} = method;
   return {
     macs: macs * conv.batch,
@@ -131,7 +135,13 @@ function plainBaselines(conv: BaselineConv): ConvBaselines {
 
 /** Already a matrix product: no method needs a buffer. */
 function isPointwise({y, x}: PlaneConv): boolean {
-  return [y, x].every(axis => axis.kernelSize === 1 && axis.stride === 1 && axis.padBegin === 0 && axis.inputSize === axis.outputSize);
+  return [y, x].every(
+    axis =>
+      axis.kernelSize === 1 &&
+      axis.stride === 1 &&
+      axis.padBegin === 0 &&
+      axis.inputSize === axis.outputSize,
+  );
 }
 
 function paddedSize(axis: Axis): number {

@@ -1,11 +1,16 @@
 // Choosing how to run a convolution: the candidates that apply, and the cheapest or the one asked for.
 
-import {type Candidate, type ScheduleName} from './candidates/candidate.js';
+import type {Candidate, ScheduleName} from './candidates/candidate.js';
 import {cks, fusedPhases, fusedTaps, huge2, ks, uks} from './candidates/methods.js';
 import type {ConvProblem} from './candidates/problem.js';
 import {clearlyCheapest} from './cost.js';
 
-export {type Candidate, type CandidateStep, SCHEDULES, type ScheduleName} from './candidates/candidate.js';
+export {
+  type Candidate,
+  type CandidateStep,
+  SCHEDULES,
+  type ScheduleName,
+} from './candidates/candidate.js';
 export {type ConvProblem, convProblem} from './candidates/problem.js';
 
 /**
@@ -40,7 +45,9 @@ export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): C
  * 'fused-taps' already holds the best of 'uks' and 'cks', and 'ks' never beats 'uks'.
  */
 function cheapestCandidate(problem: ConvProblem): Candidate {
-  return clearlyCheapest([fusedTaps(problem), fusedPhases(problem), huge2(problem)].filter(one => one !== null));
+  return clearlyCheapest(
+    [fusedTaps(problem), fusedPhases(problem), huge2(problem)].filter(one => one !== null),
+  );
 }
 
 function depthwiseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {

@@ -59,7 +59,9 @@ export function regionCost(region: Region, shape: CostShape): number {
 function tiledCost(region: Region, shape: CostShape): number {
   const {taps, kc, padded} = region;
   const rows = shape.batch * region.countY * region.countX;
-  const fractions = taps.map(tap => (padded ? tiledFraction(region, tap.dy, shape.inputHeight) : 1));
+  const fractions = taps.map(tap =>
+    padded ? tiledFraction(region, tap.dy, shape.inputHeight) : 1,
+  );
   return gemmCost({
     rows,
     depth: fractions.reduce((sum, fraction) => sum + fraction, 0) * (kc + COST.tapOverhead),
@@ -85,10 +87,22 @@ function sweptCost(region: Region, shape: CostShape): number {
   const {tapOverhead, tileOverhead, accumulate} = COST;
   const vectors = shape.batch * countY * countX * shape.panels;
   return taps.reduce((sum, tap) => {
-    const columns = tapRange({start: inX + tap.dx, step: inStepX, count: countX, size: shape.inputWidth});
+    const columns = tapRange({
+      start: inX + tap.dx,
+      step: inStepX,
+      count: countX,
+      size: shape.inputWidth,
+    });
     const {start, end} = validRows(region, tap.dy, shape.inputHeight);
     const rows = shape.batch * (end - start) * (columns.end - columns.start);
-    const gemm = gemmCost({rows, depth: kc + tapOverhead, weightRows: kc, chunks: 1, panels: shape.panels, tileOverhead});
+    const gemm = gemmCost({
+      rows,
+      depth: kc + tapOverhead,
+      weightRows: kc,
+      chunks: 1,
+      panels: shape.panels,
+      tileOverhead,
+    });
     return sum + gemm + accumulate * rows * shape.panels;
   }, accumulate * vectors);
 }
@@ -119,5 +133,10 @@ function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead}: Gemm)
 
 /** Rows of the region's outputs for which a tap lies inside the input. */
 function validRows(region: Region, dy: number, inputHeight: number): Range {
-  return tapRange({start: region.inY + dy, step: region.inStepY, count: region.countY, size: inputHeight});
+  return tapRange({
+    start: region.inY + dy,
+    step: region.inStepY,
+    count: region.countY,
+    size: inputHeight,
+  });
 }

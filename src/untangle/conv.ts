@@ -29,10 +29,21 @@ export interface PlanePhase {
   readonly taps: readonly PlaneTap[];
 }
 
-const POINT: Axis = {inputSize: 1, outputSize: 1, kernelSize: 1, stride: 1, dilation: 1, padBegin: 0};
+const POINT: Axis = {
+  inputSize: 1,
+  outputSize: 1,
+  kernelSize: 1,
+  stride: 1,
+  dilation: 1,
+  padBegin: 0,
+};
 
 /** Puts a geometry of one or two axes on the plane; `input` and `output` are the spatial sizes. */
-export function planeConv(geometry: ConvGeometry, input: readonly number[], output: readonly number[]): PlaneConv {
+export function planeConv(
+  geometry: ConvGeometry,
+  input: readonly number[],
+  output: readonly number[],
+): PlaneConv {
   const axes = geometry.kernel.map((kernelSize, i) => ({
     inputSize: input[i]!,
     outputSize: output[i]!,

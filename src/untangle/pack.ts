@@ -35,12 +35,18 @@ function strides(source: WeightSource): {group: number; input: number; output: n
 function columnOffsets(source: WeightSource, phases: readonly number[]): number[] {
   const {output} = strides(source);
   return phases.flatMap(kernelIndex =>
-    Array.from({length: source.outChannels}, (_, c) => (kernelIndex < 0 ? -1 : c * output + kernelIndex)),
+    Array.from({length: source.outChannels}, (_, c) =>
+      kernelIndex < 0 ? -1 : c * output + kernelIndex,
+    ),
   );
 }
 
 /** Packs weights for gemmTaps: [groups][panels][taps * inChannels][PANEL], columns [phase][outChannels]. */
-export function packWeights(source: WeightSource, taps: PackedTaps, fusedPhases: number): Float32Array {
+export function packWeights(
+  source: WeightSource,
+  taps: PackedTaps,
+  fusedPhases: number,
+): Float32Array {
   const {weights, groups, inChannels, outChannels} = source;
   const panels = Math.ceil((fusedPhases * outChannels) / PANEL);
   const stride = strides(source);
@@ -84,13 +90,18 @@ export function packBias(bias: Float32Array, groups: number, fusedPhases: number
 }
 
 /** Packs depthwise weights [C, 1, kh, kw] (the same in Conv and ConvTranspose) to [tap][C]. */
-export function packDepthwise(weights: Float32Array, taps: PackedTaps, kernelElements: number): Float32Array {
+export function packDepthwise(
+  weights: Float32Array,
+  taps: PackedTaps,
+  kernelElements: number,
+): Float32Array {
   const channels = weights.length / kernelElements;
   const packed = new Float32Array(taps.length * channels);
 
   taps.forEach(([kernelIndex = -1], row) => {
     if (kernelIndex < 0) return;
-    for (let c = 0; c < channels; c++) packed[row * channels + c] = weights[c * kernelElements + kernelIndex]!;
+    for (let c = 0; c < channels; c++)
+      packed[row * channels + c] = weights[c * kernelElements + kernelIndex]!;
   });
 
   return packed;

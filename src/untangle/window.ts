@@ -25,18 +25,32 @@ export function fuseAxis(axis: Axis): WindowAxis {
   const {outputSize, stride, padBegin} = axis;
   const outStart = 0 - (((padBegin % stride) + stride) % stride);
   const outCount = Math.ceil((outputSize - outStart) / stride);
-  const aligned = {...axis, outputSize: Math.max(stride, outputSize - outStart), padBegin: padBegin + outStart};
-  const residues = untangleTransposed(aligned).map(phase => new Map(phase.taps.map(tap => [tap.inStart, tap.kernelIndex])));
+  const aligned = {
+    ...axis,
+    outputSize: Math.max(stride, outputSize - outStart),
+    padBegin: padBegin + outStart,
+  };
+  const residues = untangleTransposed(aligned).map(
+    phase => new Map(phase.taps.map(tap => [tap.inStart, tap.kernelIndex])),
+  );
 
-  const offsets = [...new Set(residues.flatMap(residue => [...residue.keys()]))].sort((a, b) => a - b);
+  const offsets = [...new Set(residues.flatMap(residue => [...residue.keys()]))].sort(
+    (a, b) => a - b,
+  );
   const taps = offsets.map((inStart, kernelIndex) => ({inStart, kernelIndex}));
-  const window = withoutDeadTaps({outStart, outStep: stride, outCount, inStep: 1, taps}, axis.inputSize);
+  const window = withoutDeadTaps(
+    {outStart, outStep: stride, outCount, inStep: 1, taps},
+    axis.inputSize,
+  );
   const kernelIndexes = offsets.map(offset => residues.map(residue => residue.get(offset) ?? -1));
 
   return {window, kernelIndexes};
 }
 
 /** The kernel elements of a product of window taps, one per fused phase in [ry][rx] order, -1 for none. */
-export function fusedKernelIndexes(tap: {y: readonly number[]; x: readonly number[]}, kernelWidth: number): number[] {
+export function fusedKernelIndexes(
+  tap: {y: readonly number[]; x: readonly number[]},
+  kernelWidth: number,
+): number[] {
   return tap.y.flatMap(ky => tap.x.map(kx => (ky < 0 || kx < 0 ? -1 : ky * kernelWidth + kx)));
 }

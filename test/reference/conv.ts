@@ -15,8 +15,23 @@ export interface ConvDefinition {
 }
 
 /** Conv, gather form: x [N, Cin, H, W], w [Cout, Cin/g, kh, kw] to y [N, Cout, OH, OW]. */
-export function convReference(conv: ConvDefinition, x: ArrayLike<number>, w: ArrayLike<number>): number[] {
-  const {batch, groups, inChannels, outChannels, input, output, kernel, strides, dilations, padBegin} = conv;
+export function convReference(
+  conv: ConvDefinition,
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+): number[] {
+  const {
+    batch,
+    groups,
+    inChannels,
+    outChannels,
+    input,
+    output,
+    kernel,
+    strides,
+    dilations,
+    padBegin,
+  } = conv;
   const y: number[] = [];
 
   for (let n = 0; n < batch; n++) {
@@ -48,8 +63,23 @@ export function convReference(conv: ConvDefinition, x: ArrayLike<number>, w: Arr
 }
 
 /** ConvTranspose, scatter form: x [N, Cin, H, W], w [Cin, Cout/g, kh, kw] to y [N, Cout, OH, OW]. */
-export function convTransposeReference(conv: ConvDefinition, x: ArrayLike<number>, w: ArrayLike<number>): number[] {
-  const {batch, groups, inChannels, outChannels, input, output, kernel, strides, dilations, padBegin} = conv;
+export function convTransposeReference(
+  conv: ConvDefinition,
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+): number[] {
+  const {
+    batch,
+    groups,
+    inChannels,
+    outChannels,
+    input,
+    output,
+    kernel,
+    strides,
+    dilations,
+    padBegin,
+  } = conv;
   const outPerGroup = outChannels / groups;
   const y = Array<number>(batch * outChannels * output[0] * output[1]).fill(0);
 

@@ -3,111 +3,44 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import type {Activation} from '../../src/graph/functions.js';
-import {IDENTITY} from '../../src/graph/functions.js';
-import type {ConvGeometry, Operation} from '../../src/graph/graph.js';
-import {type Candidate, chooseCandidate, convProblem, SCHEDULES, type ScheduleName} from '../../src/schedule/candidates.js';
+import type {ConvGeometry} from '../../src/graph/graph.js';
+import {
+  type Candidate,
+  chooseCandidate,
+  convProblem,
+  SCHEDULES,
+  type ScheduleName,
+} from '../../src/schedule/candidates.js';
 import {addCounts} from '../../src/schedule/counts.js';
-import {lowerConv} from '../../src/schedule/lower/conv.js';
-import type {DepthwiseStep, GemmTapsStep, View} from '../../src/schedule/steps.js';
 import {checkProperty} from '../helpers/properties.js';
-import {CONV_CASES, type ConvCase, dataOf, definitionOf, geometryOf, integers} from './conv-cases.js';
+import {CONV_CASES, type ConvCase, geometryOf} from './conv-cases.js';
 import {executeConvStep} from './execute.js';
+import {at, indices, lower, SETTINGS} from './lower-case.js';
 import {mapView} from './views.js';
 
-type ConvStep = GemmTapsStep | DepthwiseStep;
-
-/** How the operands lie in memory and what the epilogue does. */
-const SETTINGS = fc.record({
-  /** Channels of the buffer that are not part of the map: a slice of a concat. */
-  gap: fc.constantFrom(0, 0, 3),
-  activation: fc.constantFrom('identity', 'relu', 'prelu'),
-  residual: fc.constantFrom('none', 'full', 'constant'),
-  hasBias: fc.boolean(),
+/** Blocks of a residual network: y has the shape of x. */
+const SAME_SIZE = CONV_CASES.map(({definition, ...conv}): ConvCase => {
+  const {input, inChannels} = definition;
+  return {...conv, definition: {...definition, output: input, outChannels: inChannels}};
 });
 
-type Settings = typeof SETTINGS extends fc.Arbitrary<infer T> ? T : never;
-
-interface Lowered {
-  readonly steps: readonly ConvStep[];
-  readonly memory: Map<number, Float32Array>;
-  readonly y: View;
-  readonly expected: number[];
-}
-
-/** A map [N, H, W, C] in buffer `buffer`, pixels `gap` channels further apart than needed. */
-function gappedView(buffer: number, [n, h, w, c]: readonly [number, number, number, number], gap: number): View {
-  const dense = mapView([n, h, w, c + gap]);
-  return {...dense, buffer, shape: [n, h, w, c]};
-}
-
-function indices(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>((all, size) => all.flatMap(index => Array.from({length: size}, (_, i) => [...index, i])), [[]]);
-}
-
-const at = (view: View, index: readonly number[]): number => index.reduce((sum, i, d) => sum + i * view.strides[d]!, view.offset);
-
-function elements(view: View): number {
-  return 1 + view.shape.reduce((sum, size, d) => sum + (size - 1) * view.strides[d]!, view.offset);
-}
-
-/** Writes NCHW data through a view of NHWC. */
-function fill(view: View, data: ArrayLike<number>): Float32Array {
-  const memory = new Float32Array(elements(view));
-  const [, h, w, c] = view.shape;
-  for (const [n, y, x, k] of indices(view.shape)) memory[at(view, [n!, y!, x!, k!])] = data[((n! * c! + k!) * h! + y!) * w! + x!]!;
-  return memory;
-}
-
-function lower(conv: ConvCase, schedule: ScheduleName, settings: Settings): Lowered {
-  const {batch, inChannels, outChannels, input, output} = conv.definition;
-  const data = dataOf(conv);
-  const x = gappedView(0, [batch, ...input, inChannels], settings.gap);
-  const y = gappedView(1, [batch, ...output, outChannels], settings.gap);
-  const dense = {...mapView([batch, ...output, outChannels]), buffer: 2};
-  const broadcast = {...dense, strides: [0, ...dense.strides.slice(1)]};
-  const residual = settings.residual === 'none' ? null : settings.residual === 'full' ? dense : broadcast;
-  const slope = integers(outChannels, conv.seed + 4);
-  const activation: Activation = {...IDENTITY, fn: settings.activation as 'identity' | 'relu' | 'prelu'};
-
-  const memory = new Map([
-    [0, fill(x, data.x)],
-    [1, new Float32Array(elements(y)).fill(Number.NaN)],
-    [2, integers(elements(dense), conv.seed + 3)],
-  ]);
-  const constant = (contents: Float32Array): View => {
-    memory.set(memory.size, contents);
-    return {buffer: memory.size - 1, offset: 0, shape: [contents.length], strides: [1]};
-  };
-  const operation: Operation = {
-    op: 'conv',
-    geometry: geometryOf(conv),
-    weights: data.weights,
-    bias: settings.hasBias ? data.bias : null,
-    epilogue: {activation, ...(settings.activation === 'prelu' ? {slope} : {})},
-  };
-  const builder = {constant, scratch: (count: number) => constant(new Float32Array(count))};
-  const steps = lowerConv({name: 'conv', operation, inputs: [], output: ''}, operation, {x, y, residual}, builder, {schedule});
-
-  const sums = definitionOf(conv, data);
-  const [, h, w, c] = y.shape as [number, number, number, number];
-  const expected = indices(y.shape).map(([n, oy, ox, k]) => {
-    const bias = settings.hasBias ? data.bias[k!]! : 0;
-    const added = residual ? memory.get(2)![at(residual, [n!, oy!, ox!, k!])]! : 0;
-    const value = sums[((n! * c + k!) * h + oy!) * w + ox!]! + bias + added;
-    if (settings.activation === 'relu') return Math.max(0, value);
-    return settings.activation === 'prelu' && value < 0 ? value * slope[k!]! : value;
-  });
-  return {steps: steps as ConvStep[], memory, y, expected};
-}
-
 for (const schedule of SCHEDULES) {
+  test(`${schedule}: counts an input that is added to the output once`, t => {
+    checkProperty(t, fc.tuple(SAME_SIZE, SETTINGS), ([conv, settings]) => {
+      const {steps, memory} = lower(conv, schedule, {...settings, residual: 'input'});
+      for (const step of steps) assert.deepEqual(step.counts, executeConvStep(step, memory));
+    });
+  });
+
   test(`${schedule}: computes the definition and counts exactly what it touches`, t => {
     checkProperty(t, fc.tuple(CONV_CASES, SETTINGS), ([conv, settings]) => {
       const {steps, memory, y, expected} = lower(conv, schedule, settings);
       for (const step of steps) assert.deepEqual(step.counts, executeConvStep(step, memory));
       // Adding 0 turns -0 into 0.
-      assert.deepEqual(indices(y.shape).map(index => memory.get(1)![at(y, index)]! + 0), expected.map(value => value + 0));
+      assert.deepEqual(
+        indices(y.shape).map(index => memory.get(1)![at(y, index)]! + 0),
+        expected.map(value => value + 0),
+      );
     });
   });
 
@@ -131,20 +64,51 @@ for (const schedule of SCHEDULES) {
 
 function choose({definition, ...conv}: ConvCase, schedule: ScheduleName): Candidate {
   const {batch, inChannels, outChannels, input, output} = definition;
-  return chooseLayer(geometryOf({definition, ...conv}), [batch, ...input, inChannels], [batch, ...output, outChannels], schedule);
+  return chooseLayer(
+    geometryOf({definition, ...conv}),
+    [batch, ...input, inChannels],
+    [batch, ...output, outChannels],
+    schedule,
+  );
 }
 
-function chooseLayer(geometry: ConvGeometry, input: readonly number[], output: readonly number[], schedule: ScheduleName): Candidate {
-  const operands = {x: mapView(input), y: mapView(output), residual: null, hasBias: true, hasSlope: false, hasActivation: true};
+function chooseLayer(
+  geometry: ConvGeometry,
+  input: readonly number[],
+  output: readonly number[],
+  schedule: ScheduleName,
+): Candidate {
+  const operands = {
+    x: mapView(input),
+    y: mapView(output),
+    residual: null,
+    hasBias: true,
+    hasSlope: false,
+    hasActivation: true,
+  };
   return chooseCandidate(convProblem(geometry, operands), schedule);
 }
 
-function square(kernel: number, stride: number, pad: number, more: Partial<ConvGeometry> = {}): ConvGeometry {
-  return {transposed: true, groups: 1, kernel: [kernel, kernel], strides: [stride, stride], dilations: [1, 1], padBegin: [pad, pad], ...more};
+function square(
+  kernel: number,
+  stride: number,
+  pad: number,
+  more: Partial<ConvGeometry> = {},
+): ConvGeometry {
+  return {
+    transposed: true,
+    groups: 1,
+    kernel: [kernel, kernel],
+    strides: [stride, stride],
+    dilations: [1, 1],
+    padBegin: [pad, pad],
+    ...more,
+  };
 }
 
 test('the methods do the multiplications their papers say', t => {
-  const macs = (schedule: ScheduleName): number => chooseLayer(square(3, 2, 1), [1, 4, 4, 8], [1, 7, 7, 5], schedule).counts.macs / 40;
+  const macs = (schedule: ScheduleName): number =>
+    chooseLayer(square(3, 2, 1), [1, 4, 4, 8], [1, 7, 7, 5], schedule).counts.macs / 40;
   // Taps per axis: one in even outputs, two in odd ones; 4 + 3 outputs.
   t.is(macs('uks'), (4 + 2 * 3) ** 2);
   // KS computes 4 + 4 outputs per axis.
@@ -165,8 +129,11 @@ test('ks launches once per phase, the others once', t => {
 });
 
 test('early generator layers read their weights once, wide heads fuse phases, the rest accumulates in registers', t => {
-  const auto = (geometry: ConvGeometry, input: readonly number[], output: readonly number[]): Candidate =>
-    chooseLayer(geometry, [1, ...input], [1, ...output], 'auto');
+  const auto = (
+    geometry: ConvGeometry,
+    input: readonly number[],
+    output: readonly number[],
+  ): Candidate => chooseLayer(geometry, [1, ...input], [1, ...output], 'auto');
 
   t.is(auto(square(4, 2, 1), [4, 4, 1024], [8, 8, 512]).name, 'huge2');
   t.is(auto(square(5, 2, 2), [4, 4, 1024], [8, 8, 512]).name, 'huge2');
@@ -182,17 +149,35 @@ test('early generator layers read their weights once, wide heads fuse phases, th
   const aspp = square(3, 1, 18, {transposed: false, dilations: [18, 18]});
   const trimmed = auto(aspp, [33, 33, 2048], [33, 33, 256]);
   t.is(trimmed.name, 'fused-taps');
-  t.is(trimmed.counts.macs, chooseLayer(aspp, [1, 33, 33, 2048], [1, 33, 33, 256], 'cks').counts.macs);
+  t.is(
+    trimmed.counts.macs,
+    chooseLayer(aspp, [1, 33, 33, 2048], [1, 33, 33, 256], 'cks').counts.macs,
+  );
 });
 
 test('taps adjacent in memory become one k loop where nothing is padded and channels are few', t => {
-  const [inside] = chooseLayer(square(3, 1, 0, {transposed: false}), [1, 8, 8, 3], [1, 6, 6, 8], 'cks').steps[0]!.regions;
-  t.deepEqual(inside!.taps, [{dy: 0, dx: 0, k: 0}, {dy: 1, dx: 0, k: 9}, {dy: 2, dx: 0, k: 18}]);
+  const [inside] = chooseLayer(
+    square(3, 1, 0, {transposed: false}),
+    [1, 8, 8, 3],
+    [1, 6, 6, 8],
+    'cks',
+  ).steps[0]!.regions;
+  t.deepEqual(inside!.taps, [
+    {dy: 0, dx: 0, k: 0},
+    {dy: 1, dx: 0, k: 9},
+    {dy: 2, dx: 0, k: 18},
+  ]);
   t.is(inside!.kc, 9);
 
-  const many = chooseLayer(square(3, 1, 0, {transposed: false}), [1, 8, 8, 64], [1, 6, 6, 8], 'cks').steps[0]!.regions;
+  const many = chooseLayer(square(3, 1, 0, {transposed: false}), [1, 8, 8, 64], [1, 6, 6, 8], 'cks')
+    .steps[0]!.regions;
   t.is(many[0]!.kc, 64);
-  const padded = chooseLayer(square(3, 1, 1, {transposed: false}), [1, 8, 8, 3], [1, 8, 8, 8], 'uks').steps[0]!.regions;
+  const padded = chooseLayer(
+    square(3, 1, 1, {transposed: false}),
+    [1, 8, 8, 3],
+    [1, 8, 8, 8],
+    'uks',
+  ).steps[0]!.regions;
   t.true(padded[0]!.padded);
   t.is(padded[0]!.kc, 3);
 });
@@ -200,7 +185,10 @@ test('taps adjacent in memory become one k loop where nothing is padded and chan
 test('a schedule that does not apply gives way to the cheapest', t => {
   const stride1 = square(3, 1, 1, {transposed: false});
   t.is(chooseLayer(stride1, [1, 8, 8, 16], [1, 8, 8, 16], 'fused-phases').name, 'fused-taps');
-  t.not(chooseLayer(square(4, 2, 1), [1, 8, 8, 16], [1, 16, 16, 256], 'fused-phases').name, 'fused-phases');
+  t.not(
+    chooseLayer(square(4, 2, 1), [1, 8, 8, 16], [1, 16, 16, 256], 'fused-phases').name,
+    'fused-phases',
+  );
   const depthwise = {...stride1, groups: 16};
   for (const schedule of SCHEDULES) {
     const {name, steps} = chooseLayer(depthwise, [1, 8, 8, 16], [1, 8, 8, 16], schedule);
@@ -210,7 +198,12 @@ test('a schedule that does not apply gives way to the cheapest', t => {
 });
 
 test('a convolution that only sees padding writes its bias', t => {
-  const {steps} = chooseLayer(square(1, 1, 9, {transposed: false}), [1, 2, 2, 4], [1, 3, 3, 4], 'auto');
+  const {steps} = chooseLayer(
+    square(1, 1, 9, {transposed: false}),
+    [1, 2, 2, 4],
+    [1, 3, 3, 4],
+    'auto',
+  );
   t.is(steps[0]!.regions.length, 1);
   t.deepEqual(steps[0]!.regions[0]!.taps, []);
   t.is(steps[0]!.kTotal, 4);

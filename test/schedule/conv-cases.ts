@@ -55,13 +55,23 @@ function axisCases(transposed: boolean): fc.Arbitrary<AxisCase> {
 
 const POINT: AxisCase = {input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0};
 
-const CHANNELS = fc.record({groups: fc.constantFrom(1, 1, 1, 2, 3, 17), inPerGroup: fc.integer({min: 1, max: 4}), outPerGroup: fc.integer({min: 1, max: 19})})
-  .map(({groups, inPerGroup, outPerGroup}) => groups === 17 ? {groups, inPerGroup: 1, outPerGroup: 1} : {groups, inPerGroup, outPerGroup});
+const CHANNELS = fc
+  .record({
+    groups: fc.constantFrom(1, 1, 1, 2, 3, 17),
+    inPerGroup: fc.integer({min: 1, max: 4}),
+    outPerGroup: fc.integer({min: 1, max: 19}),
+  })
+  .map(({groups, inPerGroup, outPerGroup}) =>
+    groups === 17 ? {groups, inPerGroup: 1, outPerGroup: 1} : {groups, inPerGroup, outPerGroup},
+  );
 
 export const CONV_CASES: fc.Arbitrary<ConvCase> = fc.boolean().chain(transposed =>
   fc
     .record({
-      y: fc.oneof({arbitrary: axisCases(transposed), weight: 5}, {arbitrary: fc.constant(POINT), weight: 1}),
+      y: fc.oneof(
+        {arbitrary: axisCases(transposed), weight: 5},
+        {arbitrary: fc.constant(POINT), weight: 1},
+      ),
       x: axisCases(transposed),
       channels: CHANNELS,
       batch: fc.constantFrom(1, 1, 3),

@@ -4,7 +4,14 @@
 
 import assert from 'node:assert/strict';
 import type {Activation} from '../../src/graph/functions.js';
-import type {Counts, DepthwiseStep, GemmTapsStep, Region, RegionTap, View} from '../../src/schedule/steps.js';
+import type {
+  Counts,
+  DepthwiseStep,
+  GemmTapsStep,
+  Region,
+  RegionTap,
+  View,
+} from '../../src/schedule/steps.js';
 
 /** Contents by buffer id. */
 export type Memory = ReadonlyMap<number, Float32Array>;
@@ -78,9 +85,11 @@ function sweep(work: Work, region: Region): void {
   const {epilogue} = work.step;
   pass(work, () => {
     readColumns(work, epilogue.bias);
-    forEachColumn(work, region, (group, column, _, y) => store(work, y!, columnValue(work, epilogue.bias, group, column)));
+    forEachColumn(work, region, (group, column, _, y) =>
+      store(work, y!, columnValue(work, epilogue.bias, group, column)),
+    );
   });
-  region.taps.forEach((tap, index) =>
+  for (const [index, tap] of region.taps.entries()) {
     pass(work, () => {
       readWeights(work, region, tap);
       forEachColumn(work, region, (group, column, pixel, y) => {
@@ -88,8 +97,8 @@ function sweep(work: Work, region: Region): void {
         const before = index === 0 ? peek(work, work.step.y, y!) : load(work, work.step.y, y!);
         store(work, y!, before + dot(work, region, tap, {group, column, pixel}));
       });
-    }),
-  );
+    });
+  }
   if (!epilogue.residual && epilogue.activation.fn === 'identity') return;
   pass(work, () => {
     readColumns(work, epilogue.slope);
@@ -106,7 +115,11 @@ interface Pixel {
 }
 
 /** Visits every column of every output of a region; `y` is its index in the output map, null when dropped. */
-function forEachColumn(work: Work, region: Region, visit: (group: number, column: number, pixel: Pixel, y: number[] | null) => void): void {
+function forEachColumn(
+  work: Work,
+  region: Region,
+  visit: (group: number, column: number, pixel: Pixel, y: number[] | null) => void,
+): void {
   const {groups, fusedY, fusedX, outChannels, step} = work;
   for (let n = 0; n < step.y.shape[0]!; n++) {
     for (let qy = 0; qy < region.countY; qy++) {
@@ -118,7 +131,12 @@ function forEachColumn(work: Work, region: Region, visit: (group: number, column
             const ox = region.outX + qx * region.outStepX + (phase % fusedX);
             const isWritten = oy >= 0 && oy < step.y.shape[1]! && ox >= 0 && ox < step.y.shape[2]!;
             assert(isWritten || region.cropped, 'an uncropped region writes outside y');
-            visit(group, column, {n, qy, qx}, isWritten ? [n, oy, ox, group * outChannels + (column % outChannels)] : null);
+            visit(
+              group,
+              column,
+              {n, qy, qx},
+              isWritten ? [n, oy, ox, group * outChannels + (column % outChannels)] : null,
+            );
           }
         }
       }
@@ -133,7 +151,12 @@ function isInside({step}: Work, region: Region, tap: RegionTap, {qy, qx}: Pixel)
 }
 
 /** One tap's share of a column: kc products. */
-function dot(work: Work, region: Region, tap: RegionTap, at: {group: number; column: number; pixel: Pixel}): number {
+function dot(
+  work: Work,
+  region: Region,
+  tap: RegionTap,
+  at: {group: number; column: number; pixel: Pixel},
+): number {
   const {step, inChannels, tally} = work;
   const {group, column, pixel} = at;
   tally.macs += region.kc;
@@ -144,7 +167,10 @@ function dot(work: Work, region: Region, tap: RegionTap, at: {group: number; col
 
   const iy = region.inY + pixel.qy * region.inStepY + tap.dy;
   const ix = region.inX + pixel.qx * region.inStepX + tap.dx;
-  assert(ix + region.kc / inChannels <= step.x.shape[2]!, 'a run of taps reads past the end of a row');
+  assert(
+    ix + region.kc / inChannels <= step.x.shape[2]!,
+    'a run of taps reads past the end of a row',
+  );
   let sum = 0;
   for (let k = 0; k < region.kc; k++) {
     // A run of merged taps goes on into the next pixels: contiguous memory.
@@ -187,18 +213,24 @@ function readWeights(work: Work, region: Region, tap: RegionTap): void {
   const width = work.step.op === 'depthwise' ? 1 : panelsOf(work) * 16;
   for (let k = tap.k; k < tap.k + region.kc; k++) {
     for (let group = 0; group < work.groups; group++) {
-      for (let column = 0; column < width; column++) work.tally.pass.reads.add(`w${weightIndex(work, k, group, column)}`);
+      for (let column = 0; column < width; column++)
+        work.tally.pass.reads.add(`w${weightIndex(work, k, group, column)}`);
     }
   }
 }
 
 function readColumns(work: Work, view: View | null): void {
-  if (view) work.memory.get(view.buffer)!.forEach((_, i) => work.tally.pass.reads.add(`${view.buffer}:${i}`));
+  if (!view) return;
+  for (const i of work.memory.get(view.buffer)!.keys()) {
+    work.tally.pass.reads.add(`${view.buffer}:${i}`);
+  }
 }
 
 function columnValue(work: Work, view: View | null, group: number, column: number): number {
   if (!view) return 0;
-  return work.memory.get(view.buffer)![work.step.op === 'depthwise' ? group : group * panelsOf(work) * 16 + column]!;
+  return work.memory.get(view.buffer)![
+    work.step.op === 'depthwise' ? group : group * panelsOf(work) * 16 + column
+  ]!;
 }
 
 function address(view: View, index: readonly number[]): number {

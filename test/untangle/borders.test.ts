@@ -43,7 +43,8 @@ test('a tap range holds exactly the outputs for which the tap is inside', t => {
   });
   checkProperty(t, ranges, tap => {
     const {start, end} = tapRange(tap);
-    const inside = (q: number): boolean => q * tap.step + tap.start >= 0 && q * tap.step + tap.start < tap.size;
+    const inside = (q: number): boolean =>
+      q * tap.step + tap.start >= 0 && q * tap.step + tap.start < tap.size;
     for (let q = 0; q < tap.count; q++) assert.equal(start <= q && q < end, inside(q));
     assert(start >= 0 && end >= start && end <= Math.max(tap.count, 0));
   });
@@ -61,7 +62,8 @@ test('border classes partition a phase, hold its valid taps, and are maximal', t
       next = first + count;
     }
     assert.equal(next, one.phase.outCount);
-    for (let i = 1; i < pieces.length; i++) assert.notDeepEqual(validTaps(one, pieces[i]!.first), validTaps(one, pieces[i]!.first - 1));
+    for (let i = 1; i < pieces.length; i++)
+      assert.notDeepEqual(validTaps(one, pieces[i]!.first), validTaps(one, pieces[i]!.first - 1));
   });
 });
 
@@ -69,16 +71,39 @@ test('a whole phase is inside when no tap of any output falls outside', t => {
   checkProperty(t, PHASES, one => {
     const [piece] = wholePhase(one.phase, one.inputSize);
     const {outCount, taps} = one.phase;
-    const isInside = Array.from({length: outCount}, (_, q) => validTaps(one, q).length).every(valid => valid === taps.length);
-    assert.deepEqual(piece, {first: 0, count: outCount, tapFirst: 0, tapCount: taps.length, isInside});
+    const isInside = Array.from({length: outCount}, (_, q) => validTaps(one, q).length).every(
+      valid => valid === taps.length,
+    );
+    assert.deepEqual(piece, {
+      first: 0,
+      count: outCount,
+      tapFirst: 0,
+      tapCount: taps.length,
+      isInside,
+    });
   });
 });
 
 test('a 3-tap layer with one pixel of padding has three classes', t => {
-  const [phase] = untangleDilated({inputSize: 8, outputSize: 8, kernelSize: 3, stride: 1, dilation: 1, padBegin: 1});
-  t.deepEqual(borderClasses(phase!, 8).map(({first, count, tapFirst, tapCount}) => [first, count, tapFirst, tapCount]), [
-    [0, 1, 1, 2],
-    [1, 6, 0, 3],
-    [7, 1, 0, 2],
-  ]);
+  const [phase] = untangleDilated({
+    inputSize: 8,
+    outputSize: 8,
+    kernelSize: 3,
+    stride: 1,
+    dilation: 1,
+    padBegin: 1,
+  });
+  t.deepEqual(
+    borderClasses(phase!, 8).map(({first, count, tapFirst, tapCount}) => [
+      first,
+      count,
+      tapFirst,
+      tapCount,
+    ]),
+    [
+      [0, 1, 1, 2],
+      [1, 6, 0, 3],
+      [7, 1, 0, 2],
+    ],
+  );
 });

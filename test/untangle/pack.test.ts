@@ -13,15 +13,23 @@ const SOURCES = fc.record({
   outChannels: fc.integer({min: 1, max: 20}),
   kernelElements: fc.integer({min: 1, max: 6}),
   fusedPhases: fc.integer({min: 1, max: 4}),
-  taps: fc.array(fc.array(fc.integer({min: -1, max: 5}), {minLength: 4, maxLength: 4}), {minLength: 1, maxLength: 5}),
+  taps: fc.array(fc.array(fc.integer({min: -1, max: 5}), {minLength: 4, maxLength: 4}), {
+    minLength: 1,
+    maxLength: 5,
+  }),
 });
 
 test('a packed weight is found at [group][panel][tap * inChannels + channel][column]', t => {
   checkProperty(t, SOURCES, ({fusedPhases, ...shape}) => {
     const {transposed, groups, inChannels, outChannels, kernelElements} = shape;
-    const taps = shape.taps.map(phases => phases.slice(0, fusedPhases).map(k => Math.min(k, kernelElements - 1)));
+    const taps = shape.taps.map(phases =>
+      phases.slice(0, fusedPhases).map(k => Math.min(k, kernelElements - 1)),
+    );
     // Every weight is different, and none is zero.
-    const weights = Float32Array.from({length: groups * inChannels * outChannels * kernelElements}, (_, i) => i + 1);
+    const weights = Float32Array.from(
+      {length: groups * inChannels * outChannels * kernelElements},
+      (_, i) => i + 1,
+    );
     const packed = packWeights({...shape, weights}, taps, fusedPhases);
 
     const panels = Math.ceil((fusedPhases * outChannels) / PANEL);
@@ -32,9 +40,12 @@ test('a packed weight is found at [group][panel][tap * inChannels + channel][col
       const panel = Math.floor(index / PANEL / kTotal);
       const group = Math.floor(panel / panels);
       const column = (panel % panels) * PANEL + (index % PANEL);
-      const kernelIndex = taps[Math.floor(row / inChannels)]![Math.floor(column / outChannels)] ?? -1;
+      const kernelIndex =
+        taps[Math.floor(row / inChannels)]![Math.floor(column / outChannels)] ?? -1;
       const [ci, co] = [row % inChannels, column % outChannels];
-      const pair = transposed ? (group * inChannels + ci) * outChannels + co : (group * outChannels + co) * inChannels + ci;
+      const pair = transposed
+        ? (group * inChannels + ci) * outChannels + co
+        : (group * outChannels + co) * inChannels + ci;
       assert.equal(value, kernelIndex < 0 ? 0 : weights[pair * kernelElements + kernelIndex]);
     });
   });

@@ -27,7 +27,9 @@ test('the window gives each output the inputs of its kernel elements', t => {
         const pairs = window.taps.flatMap(tap => {
           const kernelIndex = kernelIndexes[tap.kernelIndex]![r]!;
           const input = q + tap.inStart;
-          return kernelIndex < 0 || input < 0 || input >= axis.inputSize ? [] : [`${input}:${kernelIndex}`];
+          return kernelIndex < 0 || input < 0 || input >= axis.inputSize
+            ? []
+            : [`${input}:${kernelIndex}`];
         });
         const expected: string[] = [];
         for (let input = 0; input < axis.inputSize; input++) {
@@ -44,7 +46,14 @@ test('the window gives each output the inputs of its kernel elements', t => {
 test('without dilation the window has ceil(K / S) taps', t => {
   for (let kernelSize = 1; kernelSize <= 7; kernelSize++) {
     for (let stride = 1; stride <= 4; stride++) {
-      const {window} = fuseAxis({inputSize: 20, outputSize: 20 * stride, kernelSize, stride, dilation: 1, padBegin: 1});
+      const {window} = fuseAxis({
+        inputSize: 20,
+        outputSize: 20 * stride,
+        kernelSize,
+        stride,
+        dilation: 1,
+        padBegin: 1,
+      });
       t.is(window.taps.length, Math.ceil(kernelSize / stride));
     }
   }

@@ -1,12 +1,20 @@
 // A candidate: one way to run a convolution, as data; priced, counted, and ready to be packed.
 
 import type {PackedTaps} from '../../untangle/pack.js';
-import {addCounts, countConv, type ConvWork} from '../counts.js';
+import {addCounts, type ConvWork, countConv} from '../counts.js';
 import type {Counts, Region} from '../steps.js';
 import {type ConvProblem, rowsPerTap, stepCost} from './problem.js';
 
 /** The published methods and the project's own; 'auto' lets the cost model choose for each layer. */
-export const SCHEDULES = ['auto', 'fused-taps', 'fused-phases', 'huge2', 'ks', 'uks', 'cks'] as const;
+export const SCHEDULES = [
+  'auto',
+  'fused-taps',
+  'fused-phases',
+  'huge2',
+  'ks',
+  'uks',
+  'cks',
+] as const;
 
 export type ScheduleName = (typeof SCHEDULES)[number];
 
@@ -35,7 +43,11 @@ export interface StepPlan {
 }
 
 /** Prices and counts the steps of a candidate. */
-export function candidate(name: ScheduleName, problem: ConvProblem, plans: readonly StepPlan[]): Candidate {
+export function candidate(
+  name: ScheduleName,
+  problem: ConvProblem,
+  plans: readonly StepPlan[],
+): Candidate {
   const steps = plans.map((plan): CandidateStep => {
     const work: ConvWork = {
       op: problem.isDepthwise ? 'depthwise' : 'gemmTaps',
@@ -45,7 +57,10 @@ export function candidate(name: ScheduleName, problem: ConvProblem, plans: reado
       fusedX: plan.fusedX,
     };
     // A step whose taps all lie in padding keeps one of zeros: weights are never empty.
-    const packedTaps = plan.packedTaps.length > 0 ? plan.packedTaps : [Array<number>(plan.fusedY * plan.fusedX).fill(-1)];
+    const packedTaps =
+      plan.packedTaps.length > 0
+        ? plan.packedTaps
+        : [Array<number>(plan.fusedY * plan.fusedX).fill(-1)];
     const kTotal = packedTaps.length * rowsPerTap(problem);
     return {...work, packedTaps, kTotal, counts: countConv(work, problem.operands)};
   });
@@ -54,6 +69,9 @@ export function candidate(name: ScheduleName, problem: ConvProblem, plans: reado
     name,
     steps,
     counts: addCounts(steps.map(step => step.counts)),
-    cost: plans.reduce((sum, plan) => sum + stepCost(problem, plan.regions, plan.fusedY * plan.fusedX), 0),
+    cost: plans.reduce(
+      (sum, plan) => sum + stepCost(problem, plan.regions, plan.fusedY * plan.fusedX),
+      0,
+    ),
   };
 }

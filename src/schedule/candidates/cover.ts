@@ -18,7 +18,12 @@ export const PADDED: Cut = {y: 'padded', x: 'padded'};
 export const EXACT: Cut = {y: 'exact', x: 'exact'};
 
 /** All ways to cut a plane, from the fewest multiplications to the fewest regions. */
-export const CUTS: readonly Cut[] = [EXACT, {y: 'exact', x: 'padded'}, {y: 'padded', x: 'exact'}, PADDED];
+export const CUTS: readonly Cut[] = [
+  EXACT,
+  {y: 'exact', x: 'padded'},
+  {y: 'padded', x: 'exact'},
+  PADDED,
+];
 
 /** What covering a phase needs besides the phase. */
 export interface CoverOptions {
@@ -34,7 +39,11 @@ export interface CoverOptions {
 const SHORT_RUN_ROWS = 64;
 
 /** Covers one phase with regions that partition its outputs. */
-export function coverPhase(problem: ConvProblem, phase: PlanePhase, options: CoverOptions): Region[] {
+export function coverPhase(
+  problem: ConvProblem,
+  phase: PlanePhase,
+  options: CoverOptions,
+): Region[] {
   const {plane} = problem;
   const hasTaps = phase.taps.length > 0;
   const piecesY = cutAxis(phase.y, plane.y.inputSize, hasTaps ? options.cut.y : 'padded');
@@ -46,7 +55,12 @@ function cutAxis(phase: Phase, inputSize: number, cut: AxisCut): Piece[] {
   return cut === 'exact' ? borderClasses(phase, inputSize) : wholePhase(phase, inputSize);
 }
 
-function region(problem: ConvProblem, phase: PlanePhase, pieces: {y: Piece; x: Piece}, options: CoverOptions): Region {
+function region(
+  problem: ConvProblem,
+  phase: PlanePhase,
+  pieces: {y: Piece; x: Piece},
+  options: CoverOptions,
+): Region {
   const {y, x} = pieces;
   const rows = rowsPerTap(problem);
   const taps = productTaps(phase, pieces, {firstRow: options.firstRow, rows});
@@ -55,8 +69,15 @@ function region(problem: ConvProblem, phase: PlanePhase, pieces: {y: Piece; x: P
 
   const outY = phase.y.outStart + y.first * phase.y.outStep;
   const outX = phase.x.outStart + x.first * phase.x.outStep;
-  const cropped = isCropped({first: outY, step: phase.y.outStep, count: y.count, fused: options.fusedY}, problem.plane.y.outputSize)
-    || isCropped({first: outX, step: phase.x.outStep, count: x.count, fused: options.fusedX}, problem.plane.x.outputSize);
+  const cropped =
+    isCropped(
+      {first: outY, step: phase.y.outStep, count: y.count, fused: options.fusedY},
+      problem.plane.y.outputSize,
+    ) ||
+    isCropped(
+      {first: outX, step: phase.x.outStep, count: x.count, fused: options.fusedX},
+      problem.plane.x.outputSize,
+    );
 
   return {
     outY,
@@ -77,7 +98,11 @@ function region(problem: ConvProblem, phase: PlanePhase, pieces: {y: Piece; x: P
   };
 }
 
-function productTaps(phase: PlanePhase, {y, x}: {y: Piece; x: Piece}, packed: {firstRow: number; rows: number}): RegionTap[] {
+function productTaps(
+  phase: PlanePhase,
+  {y, x}: {y: Piece; x: Piece},
+  packed: {firstRow: number; rows: number},
+): RegionTap[] {
   const taps: RegionTap[] = [];
   const width = phase.x.taps.length;
   for (let ty = y.tapFirst; ty < y.tapFirst + y.tapCount; ty++) {
@@ -89,7 +114,10 @@ function productTaps(phase: PlanePhase, {y, x}: {y: Piece; x: Piece}, packed: {f
   return taps;
 }
 
-function isCropped(axis: {first: number; step: number; count: number; fused: number}, outputSize: number): boolean {
+function isCropped(
+  axis: {first: number; step: number; count: number; fused: number},
+  outputSize: number,
+): boolean {
   return axis.first < 0 || axis.first + (axis.count - 1) * axis.step + axis.fused > outputSize;
 }
 
@@ -105,7 +133,8 @@ function mergeableRun(problem: ConvProblem, taps: readonly RegionTap[]): number 
 
   const starts = taps.flatMap((tap, i) => {
     const before = taps[i - 1];
-    const continues = before?.dy === tap.dy && before.dx + 1 === tap.dx && before.k + inChannels === tap.k;
+    const continues =
+      before?.dy === tap.dy && before.dx + 1 === tap.dx && before.k + inChannels === tap.k;
     return continues ? [] : [i];
   });
   const run = taps.length / starts.length;

@@ -2,10 +2,10 @@
 
 import {type PlanePhase, planePhase} from '../../untangle/conv.js';
 import {fuseAxis, fusedKernelIndexes, type WindowAxis} from '../../untangle/window.js';
+import {clearlyCheapest} from '../cost.js';
 import type {Region} from '../steps.js';
 import {type Candidate, candidate, type ScheduleName, type StepPlan} from './candidate.js';
-import {coverPhase, type Cut, CUTS, EXACT, PADDED} from './cover.js';
-import {clearlyCheapest} from '../cost.js';
+import {CUTS, type Cut, coverPhase, EXACT, PADDED} from './cover.js';
 import {type ConvProblem, regionsCost, rowsPerTap} from './problem.js';
 
 type Cover = (phase: PlanePhase, firstRow: number) => Region[];
@@ -13,7 +13,10 @@ type Cover = (phase: PlanePhase, firstRow: number) => Region[];
 /** HUGE2 (arXiv:1907.11210, section 3): one GEMM per tap, accumulating in the output. */
 export function huge2(problem: ConvProblem): Candidate {
   return singleStep('huge2', problem, (phase, firstRow) =>
-    cover(problem, phase, firstRow, PADDED).map(region => ({...region, perTap: region.taps.length > 0})),
+    cover(problem, phase, firstRow, PADDED).map(region => ({
+      ...region,
+      perTap: region.taps.length > 0,
+    })),
   );
 }
 
@@ -60,11 +63,16 @@ export function fusedPhases(problem: ConvProblem): Candidate | null {
   const phase = windowPhase(axes);
   const fusedY = plane.y.stride;
   const fusedX = plane.x.stride;
-  const regions = cheapest(problem, fused, cut => coverPhase(problem, phase, {cut, firstRow: 0, fusedY, fusedX}));
+  const regions = cheapest(problem, fused, cut =>
+    coverPhase(problem, phase, {cut, firstRow: 0, fusedY, fusedX}),
+  );
   const taps = phase.taps.map(({kernelIndex}) => {
     const width = axes.x.kernelIndexes.length;
     const y = axes.y.kernelIndexes[Math.floor(kernelIndex / width)]!;
-    return fusedKernelIndexes({y, x: axes.x.kernelIndexes[kernelIndex % width]!}, plane.x.kernelSize);
+    return fusedKernelIndexes(
+      {y, x: axes.x.kernelIndexes[kernelIndex % width]!},
+      plane.x.kernelSize,
+    );
   });
   return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
 }
@@ -86,7 +94,9 @@ function singleStep(name: ScheduleName, problem: ConvProblem, coverOf: Cover): C
     regions.push(...coverOf(phase, firstRow));
     firstRow += phase.taps.length * rowsPerTap(problem);
   }
-  return candidate(name, problem, [{regions, packedTaps: packedTaps(problem.phases), fusedY: 1, fusedX: 1}]);
+  return candidate(name, problem, [
+    {regions, packedTaps: packedTaps(problem.phases), fusedY: 1, fusedX: 1},
+  ]);
 }
 
 function packedTaps(phases: readonly PlanePhase[]): number[][] {
@@ -94,7 +104,11 @@ function packedTaps(phases: readonly PlanePhase[]): number[][] {
 }
 
 /** The regions of the cheapest cut. */
-function cheapest(problem: ConvProblem, fused: number, regionsOf: (cut: Cut) => Region[]): Region[] {
+function cheapest(
+  problem: ConvProblem,
+  fused: number,
+  regionsOf: (cut: Cut) => Region[],
+): Region[] {
   const options = CUTS.map(cut => {
     const regions = regionsOf(cut);
     return {regions, cost: regionsCost(problem, regions, fused)};

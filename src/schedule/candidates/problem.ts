@@ -2,7 +2,7 @@
 
 import type {ConvGeometry} from '../../graph/graph.js';
 import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
-import {type CostShape, COST, regionCost} from '../cost.js';
+import {COST, type CostShape, regionCost} from '../cost.js';
 import type {ConvOperands} from '../counts.js';
 import {PANEL, type Region, type View} from '../steps.js';
 
@@ -36,7 +36,15 @@ export function convProblem(geometry: ConvGeometry, operands: ConvOperands): Con
   const inChannels = operands.x.shape[3]! / groups;
   const outChannels = operands.y.shape[3]! / groups;
   const isDepthwise = groups > 1 && inChannels === 1 && outChannels === 1;
-  return {plane, phases: untangleConv(plane), groups, inChannels, outChannels, isDepthwise, operands};
+  return {
+    plane,
+    phases: untangleConv(plane),
+    groups,
+    inChannels,
+    outChannels,
+    isDepthwise,
+    operands,
+  };
 }
 
 function spatial(map: View, rank: number): number[] {
@@ -54,9 +62,15 @@ export function stepCost(problem: ConvProblem, regions: readonly Region[], fused
 }
 
 /** The cost of regions inside a step. */
-export function regionsCost(problem: ConvProblem, regions: readonly Region[], fused: number): number {
+export function regionsCost(
+  problem: ConvProblem,
+  regions: readonly Region[],
+  fused: number,
+): number {
   const {plane, groups, outChannels, isDepthwise, operands} = problem;
-  const panels = isDepthwise ? Math.ceil(groups / PANEL) : groups * Math.ceil((fused * outChannels) / PANEL);
+  const panels = isDepthwise
+    ? Math.ceil(groups / PANEL)
+    : groups * Math.ceil((fused * outChannels) / PANEL);
   const shape: CostShape = {
     batch: operands.y.shape[0]!,
     inputHeight: plane.y.inputSize,

@@ -3,8 +3,14 @@
 import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
 import {packBias, packDepthwise, packWeights} from '../../untangle/pack.js';
-import {type CandidateStep, chooseCandidate, type ConvProblem, convProblem, type ScheduleName} from '../candidates.js';
 import {POINTWISE} from '../candidates/problem.js';
+import {
+  type CandidateStep,
+  type ConvProblem,
+  chooseCandidate,
+  convProblem,
+  type ScheduleName,
+} from '../candidates.js';
 import type {Step, StepEpilogue, View} from '../steps.js';
 
 /** x [N, H, W, Cin] and y [N, OH, OW, Cout] with channel stride 1; [1, 1, M, K] and [1, 1, M, N] for a gemm. */
@@ -37,7 +43,9 @@ export function lowerConv(
   options: {readonly schedule: ScheduleName},
 ): Step[] {
   if (operation.op !== 'conv' && operation.op !== 'gemm') {
-    throw new UntangleError('ERR_INTERNAL', [`node "${node.name}": ${operation.op} is not a convolution`]);
+    throw new UntangleError('ERR_INTERNAL', [
+      `node "${node.name}": ${operation.op} is not a convolution`,
+    ]);
   }
 
   const {epilogue, bias} = operation;
@@ -64,7 +72,16 @@ export function lowerConv(
   return candidate.steps.map((step): Step => {
     const weights = builder.constant(packStep(operation, problem, step));
     const {counts, regions, kTotal, groups, fusedY, fusedX} = step;
-    const common = {name: node.name, schedule: candidate.name, counts, x: io.x, y: io.y, weights, regions, epilogue: stepEpilogue};
+    const common = {
+      name: node.name,
+      schedule: candidate.name,
+      counts,
+      x: io.x,
+      y: io.y,
+      weights,
+      regions,
+      epilogue: stepEpilogue,
+    };
     return step.op === 'depthwise'
       ? {op: 'depthwise', ...common}
       : {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
@@ -72,12 +89,23 @@ export function lowerConv(
 }
 
 /** The weights of one step in the executor's order; a gemm's [K, N] are those of a transposed 1x1 convolution. */
-function packStep(operation: ConvOperation, problem: ConvProblem, step: CandidateStep): Float32Array {
+function packStep(
+  operation: ConvOperation,
+  problem: ConvProblem,
+  step: CandidateStep,
+): Float32Array {
   const {weights} = operation;
   const {plane, groups, inChannels, outChannels} = problem;
   const kernelElements = plane.y.kernelSize * plane.x.kernelSize;
   if (step.op === 'depthwise') return packDepthwise(weights, step.packedTaps, kernelElements);
 
-  const source = {weights, transposed: plane.transposed, groups, inChannels, outChannels, kernelElements};
+  const source = {
+    weights,
+    transposed: plane.transposed,
+    groups,
+    inChannels,
+    outChannels,
+    kernelElements,
+  };
   return packWeights(source, step.packedTaps, step.fusedY * step.fusedX);
 }
