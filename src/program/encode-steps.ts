@@ -12,7 +12,7 @@ import type {
   Step,
   StepEpilogue,
 } from '../schedule/steps.js';
-import {COMMAND_WORDS, COMMANDS, NONE} from './commands.js';
+import {COMMAND_WORDS, COMMANDS} from './commands.js';
 import {addIndices, addOps, addRegions, addView, type Tables} from './encode-tables.js';
 import {floatBits, toWord} from './words.js';
 

@@ -70,7 +70,7 @@ export function checkElementwise(checker: Checker, command: CommandOf<'elementwi
 }
 
 export function checkPool(checker: Checker, command: CommandOf<'pool'>): void {
-  const [xN, xH, xW, xC] = requireMap(checker, 'x', readable(checker, 'x', command.x));
+  const [xN, , , xC] = requireMap(checker, 'x', readable(checker, 'x', command.x));
   const y = writable(checker, 'y', command.y);
   const [, yH, yW] = requireMap(checker, 'y', y);
   requireShape(checker, 'y', y, [xN, yH, yW, xC]);

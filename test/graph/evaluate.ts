@@ -53,21 +53,29 @@ function evaluateOperation(operation: Operation, inputs: Evaluated[], y: Evaluat
   const x = inputs[0]!;
   switch (operation.op) {
     case 'conv':
-      return convolve(operation, x, y);
+      convolve(operation, x, y);
+      break;
     case 'gemm':
-      return multiplyConstant(operation, x, y);
+      multiplyConstant(operation, x, y);
+      break;
     case 'matmul':
-      return multiply(x, inputs[1]!, y);
+      multiply(x, inputs[1]!, y);
+      break;
     case 'chain':
-      return chain(operation, inputs, y);
+      chain(operation, inputs, y);
+      break;
     case 'instanceNorm':
-      return normalize(operation, x, y);
+      normalize(operation, x, y);
+      break;
     case 'softmax':
-      return softmax(operation, x, y);
+      softmax(operation, x, y);
+      break;
     case 'pool':
-      return pool(operation, x, y);
+      pool(operation, x, y);
+      break;
     case 'reduce':
-      return reduce(operation, x, y);
+      reduce(operation, x, y);
+      break;
     default:
       evaluateRearranging(operation, inputs, y);
   }
