@@ -96,10 +96,10 @@ int main(int argc, char** argv) {
   std::printf("%s: FMA peak %.1f GFLOP/s, read %.1f GB/s per core; %zu threads\n", kernels->isa, peak,
               measure_read_gbs(*kernels, memory.data(), memory.size(), 0.2), threads);
   for (size_t panels = 1; panels <= kernels->panels; panels++) {
-    for (size_t mr : {size_t{1}, size_t{2}, size_t{4}, size_t{8}, size_t{12}}) {
-      if (mr <= kernels->mr) bench_tile(*kernels, panels, mr, peak);
+    for (size_t mr : {size_t{1}, size_t{2}, size_t{4}, size_t{8}}) {
+      if (mr < kernels->mr) bench_tile(*kernels, panels, mr, peak);
     }
-    if (kernels->mr < 12) bench_tile(*kernels, panels, kernels->mr, peak);
+    bench_tile(*kernels, panels, kernels->mr, peak);
   }
   bench_conv(*kernels, threads, "3x3 64x64x256 -> 256", conv({1, 64, 64, 256}, 256, 3, kRegionPadded), peak);
   bench_conv(*kernels, threads, "3x3 64x64x256 -> 256 per tap", conv({1, 64, 64, 256}, 256, 3, kRegionPerTap), peak);
