@@ -106,7 +106,12 @@ bool Validator::region(const RegionRecord& region, const Sweep& sweep) {
       region.out_y + (int64_t{region.count_y} - 1) * region.out_step_y + sweep.fused_y - 1;
   const int64_t last_x =
       region.out_x + (int64_t{region.count_x} - 1) * region.out_step_x + sweep.fused_x - 1;
-  if (!require(small(last_y) && small(last_x), "a region is out of range")) return false;
+  const int64_t last_in_y = region.in_y + (int64_t{region.count_y} - 1) * region.in_step_y;
+  const int64_t last_in_x = region.in_x + (int64_t{region.count_x} - 1) * region.in_step_x;
+  if (!require(small(last_y) && small(last_x) && small(last_in_y) && small(last_in_x),
+               "a region is out of range")) {
+    return false;
+  }
   if ((region.flags & kRegionCropped) == 0 &&
       !require(region.out_y >= 0 && region.out_x >= 0 && last_y < int64_t{sweep.y[1]} &&
                    last_x < int64_t{sweep.y[2]},
