@@ -9,7 +9,7 @@ export function applyUnary(activation: Activation, x: number): number {
     case 'identity':
       return x;
     case 'relu':
-      return x < 0 ? 0 : x;
+      return Math.max(x, 0);
     case 'leakyRelu':
       return x < 0 ? alpha * x : x;
     case 'clip':

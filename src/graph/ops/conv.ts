@@ -118,7 +118,6 @@ function resolveTransposed(
 
 function readCall(context: BuildContext): ConvCall {
   const x = context.input(0);
-  const {constant, shape: weightsShape} = context.constantInput(1, 'weights');
   const spatialRank = x.shape.length - 2;
   if (spatialRank === 3)
     context.unsupported(`${context.opType} with 3 spatial axes (3-D convolutions)`);
@@ -128,6 +127,7 @@ function readCall(context: BuildContext): ConvCall {
     );
   }
 
+  const {constant, shape: weightsShape} = context.constantInput(1, 'weights');
   const kernel = weightsShape.slice(2);
   const declared = context.ints('kernel_shape') ?? kernel;
   const isMatching = kernel.length === spatialRank && declared.join() === kernel.join();

@@ -30,16 +30,39 @@ interface Contribution {
   readonly weights: readonly number[];
 }
 
-/** Builds the table of one axis; an axis that would only be copied has taps 0. */
+/** Input elements per output element in each mode. */
+const TAPS = {nearest: 1, linear: 2, cubic: 4} as const;
+
+/**
+ * Builds the table of one axis; an axis that would only be copied has taps 0.
+ *
+ * Rows outside the region of tf_crop_and_resize have only zero weights.
+ */
 export function resampleAxis(request: AxisRequest): ResizeAxis {
-  const rows = Array.from({length: request.outputSize}, (_, index) => contribution(request, index));
-  const isCopy = request.inputSize === request.outputSize && rows.every(isIdentityAt);
-  if (isCopy) return COPY_AXIS;
-  return {
-    taps: rows[0]!.indices.length,
-    indices: Int32Array.from(rows.flatMap(row => row.indices)),
-    weights: Float32Array.from(rows.flatMap(row => row.weights)),
-  };
+  const {inputSize, outputSize, coordinates} = request;
+  const isWhole = coordinates !== 'tf_crop_and_resize';
+  // Without a region, scale 1 copies in every mode, as onnxruntime does.
+  if (isWhole && inputSize === outputSize && request.scale === 1) return COPY_AXIS;
+
+  const taps = TAPS[request.mode];
+  const indices = new Int32Array(outputSize * taps);
+  const weights = new Float32Array(outputSize * taps);
+  let isCopy = inputSize === outputSize;
+  for (let index = 0; index < outputSize; index++) {
+    const row = contribution(request, index);
+    indices.set(row.indices, index * taps);
+    weights.set(row.weights, index * taps);
+    isCopy &&= isIdentityAt(row, index);
+  }
+  return isCopy ? COPY_AXIS : {taps, indices, weights};
+}
+
+/** Whether some output element lies outside the region and reads nothing. */
+export function hasEmptyRow({taps, weights}: ResizeAxis): boolean {
+  for (let at = 0; at < weights.length; at += taps) {
+    if (weights.subarray(at, at + taps).every(weight => weight === 0)) return true;
+  }
+  return false;
 }
 
 function isIdentityAt({indices, weights}: Contribution, at: number): boolean {
@@ -52,7 +75,7 @@ function contribution(request: AxisRequest, index: number): Contribution {
   const x = originalCoordinate(request, index);
   const last = inputSize - 1;
   const clamp = (position: number) => Math.min(Math.max(position, 0), last);
-  // Outside the region the result is the extrapolation value, which is 0 here.
+  // Outside the input the result is the extrapolation value, which is 0 here.
   const isOutside = coordinates === 'tf_crop_and_resize' && (x < 0 || x > last);
 
   if (mode === 'nearest') {
@@ -104,7 +127,8 @@ function originalCoordinate(request: AxisRequest, index: number): number {
       const [start, end] = region;
       const last = inputSize - 1;
       if (outputSize === 1) return f32(0.5 * (start + end) * last);
-      return f32(start * last + (index * (end - start) * last) / (outputSize - 1));
+      const travelled = f32(f32(index * f32(end - start)) * last);
+      return f32(f32(start * last) + f32(travelled / (outputSize - 1)));
     }
     default:
       return halfPixel();

@@ -1,8 +1,8 @@
 // Resize and Upsample as separable tables, one per axis.
 
 import {type BuildContext, type Operand, type Registration, resolveAxes} from '../registration.js';
-import {elementCount, formatShape} from '../shapes.js';
-import {type AxisRequest, COPY_AXIS, resampleAxis} from './resize-axis.js';
+import {formatShape} from '../shapes.js';
+import {type AxisRequest, COPY_AXIS, hasEmptyRow, resampleAxis} from './resize-axis.js';
 
 const COORDINATES = [
   'half_pixel',
@@ -107,10 +107,8 @@ function buildResize(context: BuildContext): Operand {
   const shrinks = [...targets.values()].some(target => target.scale < 1);
   if (context.int('antialias', 0) === 1 && mode !== 'nearest' && shrinks)
     context.unsupported('Resize antialias=1');
-  if (style.coordinates !== 'tf_crop_and_resize') return emitResize(context, style, targets);
-  const extrapolation = context.float('extrapolation_value', 0);
-  if (extrapolation !== 0) context.unsupported(`Resize extrapolation_value=${extrapolation}`);
-  return emitResize(context, style, targets, readRegions(context, axes));
+  const isCrop = style.coordinates === 'tf_crop_and_resize';
+  return emitResize(context, style, targets, isCrop ? readRegions(context, axes) : new Map());
 }
 
 function readMode(context: BuildContext): Style['mode'] {
@@ -126,15 +124,10 @@ function scaleTargets(
   if (scales.length !== axes.length || scales.some(scale => !(scale > 0))) {
     context.fail(`expected ${axes.length} positive scales but received [${scales.join(', ')}]`);
   }
-  const regions =
-    context.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize'
-      ? readRegions(context, axes)
-      : new Map<number, readonly [number, number]>();
-
+  // The region of tf_crop_and_resize does not shrink the result: that is how onnxruntime does it.
   return new Map(
     axes.map((axis, index) => {
-      const [start, end] = regions.get(axis) ?? [0, 1];
-      const outputSize = Math.floor(Math.fround(shape[axis]! * (end - start) * scales[index]!));
+      const outputSize = Math.floor(Math.fround(shape[axis]! * scales[index]!));
       return [axis, {outputSize, scale: scales[index]!}];
     }),
   );
@@ -181,7 +174,7 @@ function emitResize(
 ): Operand {
   const x = context.input(0);
   const shape = x.shape.map((size, axis) => targets.get(axis)?.outputSize ?? size);
-  if (shape.some(size => size < 1) || elementCount(shape) > 2 ** 31) {
+  if (shape.some(size => size < 1)) {
     context.fail(
       `expected a result of at least one element per axis but ${formatShape(x.shape)} would become ${formatShape(shape)}`,
     );
@@ -190,8 +183,14 @@ function emitResize(
   const axes = x.shape.map((inputSize, axis) => {
     const target = targets.get(axis);
     if (target === undefined) return COPY_AXIS;
+    // A table has up to four taps.
+    context.checkFolded([target.outputSize, 4]);
     return resampleAxis({...style, ...target, inputSize, region: regions.get(axis) ?? [0, 1]});
   });
   if (axes.every(axis => axis.taps === 0)) return x;
+  const extrapolation = context.float('extrapolation_value', 0);
+  if (extrapolation !== 0 && axes.some(hasEmptyRow)) {
+    context.unsupported(`Resize extrapolation_value=${extrapolation}`);
+  }
   return context.emit({op: 'resize', axes}, [x], shape);
 }
