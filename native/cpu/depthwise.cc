@@ -1,6 +1,7 @@
 // depthwise: one weight per tap and channel; pixels share a pass over the weights.
 //
-// Each output is one chain of FMAs in the order of the taps, inside one item: the thread count changes nothing.
+// Each output is one chain of FMAs in the order of the taps, inside one item: the thread count
+// changes nothing.
 
 #include <algorithm>
 #include <atomic>
@@ -40,6 +41,10 @@ struct DepthwiseJob {
   Unary activation;
   float alpha;
   float beta;
+
+  /// The residual lies where y will: sums start from it instead of adding it last.
+  bool in_place() const { return residual.data != nullptr && residual.data == y.data; }
+  bool adds_residual() const { return residual.data != nullptr && !in_place(); }
 };
 
 /// Up to kMaxTilePixels outputs times a run of channels.
@@ -50,9 +55,10 @@ struct DepthwisePass {
   size_t channels;
 };
 
-/// Lists what taps [first, last) read, without those that miss the input for all pixels; returns how many are left.
-size_t list_taps(const DepthwiseJob& job, const RegionRecord& region, const DepthwisePass& pass, size_t first,
-                 size_t last, DepthwiseWorkspace& work) {
+/// Lists what taps [first, last) read, without those that miss the input for all pixels; returns
+/// how many are left.
+size_t list_taps(const DepthwiseJob& job, const RegionRecord& region, const DepthwisePass& pass,
+                 size_t first, size_t last, DepthwiseWorkspace& work) {
   size_t count = 0;
   for (size_t index = first; index < last; index++) {
     const TapRecord& tap = job.run.program.taps[region.tap_first + index];
@@ -68,7 +74,7 @@ size_t list_taps(const DepthwiseJob& job, const RegionRecord& region, const Dept
 }
 
 void finish_pass(const DepthwiseJob& job, const DepthwisePass& pass, float* const* rows) {
-  if (job.activation == Unary::kIdentity && job.residual.data == nullptr) return;
+  if (job.activation == Unary::kIdentity && !job.adds_residual()) return;
   float* target[kMaxTilePixels];
   const float* residual[kMaxTilePixels];
   size_t kept = 0;
@@ -76,14 +82,15 @@ void finish_pass(const DepthwiseJob& job, const DepthwisePass& pass, float* cons
     const RegionPixel& pixel = pass.pixels[i];
     if (!job.y.contains(pixel.out_y, pixel.out_x)) continue;
     target[kept] = rows[i];
-    if (job.residual.data) residual[kept] = job.residual.at(pixel.image, pixel.out_y, pixel.out_x) + pass.channel;
+    if (job.adds_residual())
+      residual[kept] = job.residual.at(pixel.image, pixel.out_y, pixel.out_x) + pass.channel;
     kept++;
   }
   job.run.kernels.epilogue({.rows = kept,
                             .columns = pass.channels,
                             .source = target,
                             .target = target,
-                            .residual = job.residual.data ? residual : nullptr,
+                            .residual = job.adds_residual() ? residual : nullptr,
                             .slope = job.slope ? job.slope + pass.channel : nullptr,
                             .activation = job.activation,
                             .alpha = job.alpha,
@@ -96,21 +103,23 @@ void run_pass(const DepthwiseJob& job, const RegionRecord& region, const Depthwi
   for (size_t i = 0; i < pass.count; i++) {
     const RegionPixel& pixel = pass.pixels[i];
     const bool inside = job.y.contains(pixel.out_y, pixel.out_x);
-    rows[i] = inside ? job.y.at(pixel.image, pixel.out_y, pixel.out_x) + pass.channel : work.dropped;
+    rows[i] =
+        inside ? job.y.at(pixel.image, pixel.out_y, pixel.out_x) + pass.channel : work.dropped;
   }
   size_t first = 0;
   do {  // once, unless there are thousands of taps; none at all still write the bias
     const size_t last = std::min<size_t>(region.tap_count, first + kMaxTaps);
     const size_t taps = list_taps(job, region, pass, first, last, work);
-    job.run.kernels.depthwise[pass.count - 1]({.rows = work.rows,
-                                               .tap_k = work.tap_k,
-                                               .taps = taps,
-                                               .weights = job.weights + pass.channel,
-                                               .weight_stride = job.x.channels,
-                                               .bias = job.bias ? job.bias + pass.channel : nullptr,
-                                               .y = rows,
-                                               .channels = pass.channels,
-                                               .accumulate = first > 0});
+    job.run.kernels.depthwise[pass.count - 1](
+        {.rows = work.rows,
+         .tap_k = work.tap_k,
+         .taps = taps,
+         .weights = job.weights + pass.channel,
+         .weight_stride = job.x.channels,
+         .bias = job.bias && first == 0 ? job.bias + pass.channel : nullptr,
+         .y = rows,
+         .channels = pass.channels,
+         .accumulate = first > 0 || job.in_place()});
     first = last;
   } while (first < region.tap_count);
   finish_pass(job, pass, rows);
@@ -162,7 +171,8 @@ void run_depthwise(const DepthwiseCommand& command, const Execution& run) {
       const size_t pixels = count_pixels(region, job.y);
       const size_t step = pixels_per_item(job, region);
       const size_t region_items = divide_up(pixels, step);
-      if (item < region_items) return run_item(job, region, item * step, std::min(pixels, (item + 1) * step), work);
+      if (item < region_items)
+        return run_item(job, region, item * step, std::min(pixels, (item + 1) * step), work);
       item -= region_items;
     }
   });

@@ -1,7 +1,9 @@
-// Runs one item of a gemmTaps command: pointer tables once, then column tiles over chunks of taps over row tiles.
+// Runs one item of a gemmTaps command: pointer tables once, then column tiles over chunks of taps
+// over row tiles.
 //
-// A chunk's weights (one column tile wide) stay in L2 while every row tile uses them, so weights come from DRAM
-// once per item; partial sums wait in y, or in scratch when columns have to be scattered.
+// A chunk's weights (one column tile wide) stay in L2 while every row tile uses them, so weights
+// come from DRAM once per item; partial sums wait in y, or in scratch when columns have to be
+// scattered.
 
 #include "native/cpu/gemm_block.h"
 
@@ -19,19 +21,22 @@ alignas(64) const float kZeros[kMaxSlice] = {};
 
 /// A thread's scratch while it runs an item.
 struct GemmWorkspace {
-  alignas(64) float sums[kMaxBlockPixels * kMaxTileColumns];  // fused: C of the block, one column tile wide
-  alignas(64) float dropped[kMaxTileColumns];                 // C of pixels outside y
+  alignas(64) float sums[kMaxBlockPixels *
+                         kMaxTileColumns];     // fused: C of the block, one column tile wide
+  alignas(64) float dropped[kMaxTileColumns];  // C of pixels outside y
   RegionPixel pixels[kMaxBlockPixels];
-  int64_t x_offset[kMaxBlockPixels];   // of a tap (0, 0) from x, in elements
-  float* out[kMaxBlockPixels];         // C of the first column tile; the same place for all when fused or dropped
-  size_t out_step[kMaxBlockPixels];    // to the next column tile
-  const float* rows[kMaxRowPointers];  // per tile: [entry][mr]
-  uint32_t tap_k[kMaxRowPointers];     // per tile: [entry]
+  int64_t x_offset[kMaxBlockPixels];  // of a tap (0, 0) from x, in elements
+  float* out[kMaxBlockPixels];  // C of the first column tile; the same place for all when fused or
+                                // dropped
+  size_t out_step[kMaxBlockPixels];     // to the next column tile
+  const float* rows[kMaxRowPointers];   // per tile: [entry][mr]
+  uint32_t tap_k[kMaxRowPointers];      // per tile: [entry]
   uint16_t chunk_end[kMaxRowPointers];  // per tile: [chunk], entries before its end
 };
 static_assert(sizeof(GemmWorkspace) <= kWorkspaceBytes);
 
-/// A run of entries whose rows have the same length. An entry is a tap, or a slice of one with many channels.
+/// A run of entries whose rows have the same length. An entry is a tap, or a slice of one with many
+/// channels.
 struct Chunk {
   size_t first;
   size_t last;
@@ -62,7 +67,8 @@ class GemmBlock {
   void run() {
     if (region_.flags & kRegionPerTap) return run_per_tap();
     size_t first = 0;
-    do {  // once, unless there are more entries than pointers; regions without taps still write their bias
+    do {  // once, unless there are more entries than pointers; regions without taps still write
+          // their bias
       const size_t last = std::min(entries_, first + part_);
       list_rows(first, last);
       for (size_t column = item_.column_first; column < item_.column_last; column++) {
@@ -84,7 +90,8 @@ class GemmBlock {
   }
   bool aborted() const { return job_.run.aborted.load(std::memory_order_relaxed); }
 
-  /// Entries of a chunk: few enough for their weights to stay in L2 between row tiles; slices go one by one.
+  /// Entries of a chunk: few enough for their weights to stay in L2 between row tiles; slices go
+  /// one by one.
   size_t chunk_entries() const {
     if (slices_ > 1) return 1;
     if (tile_count_ == 1) return std::max<size_t>(1, part_);
@@ -92,9 +99,12 @@ class GemmBlock {
   }
   Chunk chunk_at(size_t first, size_t last) const {
     const size_t channel = first % slices_ * slice_;
-    return {first, std::min(last, first + chunk_), channel, std::min<size_t>(slice_, region_.kc - channel)};
+    return {first, std::min(last, first + chunk_), channel,
+            std::min<size_t>(slice_, region_.kc - channel)};
   }
-  const TapRecord& tap_of(size_t entry) const { return job_.taps[region_.tap_first + entry / slices_]; }
+  const TapRecord& tap_of(size_t entry) const {
+    return job_.taps[region_.tap_first + entry / slices_];
+  }
 
   /// Where pixel i reads and where its row of C goes: y, the sums of the block, or nowhere.
   void list_pixel(size_t i) {
@@ -105,8 +115,9 @@ class GemmBlock {
     if (job_.fused()) {
       work_.out[i] = work_.sums + i * kMaxTileColumns;
     } else {
-      work_.out[i] = outside ? work_.dropped
-                             : job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs;
+      work_.out[i] =
+          outside ? work_.dropped
+                  : job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs;
     }
     work_.out_step[i] = job_.fused() || outside ? 0 : job_.tile_columns();
   }
@@ -114,6 +125,7 @@ class GemmBlock {
     return work_.out[pixel] + column * work_.out_step[pixel];
   }
 
+  /// A tile before any tap: the bias, on what lies in y when that is the residual.
   GemmTile make_tile(size_t column, float* const* c) const {
     const size_t panel = item_.group * job_.panels + column * job_.kernels.panels;
     return {.rows = nullptr,
@@ -125,7 +137,7 @@ class GemmBlock {
             .bias = job_.bias != nullptr ? job_.bias + panel * kPanel : nullptr,
             .c = c,
             .columns = columns_of(column),
-            .accumulate = false};
+            .accumulate = job_.in_place()};
   }
   void call(const GemmTile& tile, size_t rows) const {
     job_.kernels.gemm[(tile.columns - 1) / kPanel][rows - 1](tile);
@@ -133,7 +145,8 @@ class GemmBlock {
 
   // --- registers accumulate over all taps
 
-  /// Fills the pointer tables of every tile for entries [first, last). Taps that miss the input for a whole tile are left out.
+  /// Fills the pointer tables of every tile for entries [first, last). Taps that miss the input for
+  /// a whole tile are left out.
   void list_rows(size_t first, size_t last) {
     const size_t channel0 = item_.group * job_.group_inputs;
     const size_t chunks = divide_up(last - first, chunk_);
@@ -155,10 +168,13 @@ class GemmBlock {
     }
   }
 
-  /// Points `rows` at what a tap of `mr` pixels from `start` on reads; false when all of it lies outside x.
-  bool list_tap(const TapRecord& tap, size_t channel, size_t start, size_t mr, const float** rows) const {
+  /// Points `rows` at what a tap of `mr` pixels from `start` on reads; false when all of it lies
+  /// outside x.
+  bool list_tap(const TapRecord& tap, size_t channel, size_t start, size_t mr,
+                const float** rows) const {
     const MapView& x = job_.x;
-    const float* base = x.data + (tap.dy * x.stride_y + tap.dx * x.stride_x + static_cast<int64_t>(channel));
+    const float* base =
+        x.data + (tap.dy * x.stride_y + tap.dx * x.stride_x + static_cast<int64_t>(channel));
     const int64_t* offset = work_.x_offset + start;
     if (!(region_.flags & kRegionPadded)) {
       for (size_t i = 0; i < mr; i++) rows[i] = base + offset[i];
@@ -195,8 +211,8 @@ class GemmBlock {
     const uint16_t* ends = work_.chunk_end + tile * part_;
     const size_t begin = index > 0 ? ends[index - 1] : 0;
     const size_t end = chunk.first < chunk.last ? ends[index] : 0;
-    const bool accumulate = chunk.first > 0;
-    if (begin == end && accumulate) return;
+    const bool continues = chunk.first > 0;
+    if (begin == end && continues) return;
 
     float* c[kMaxTileRows];
     const size_t start = tile_start(tile);
@@ -206,8 +222,12 @@ class GemmBlock {
     args.tap_k = work_.tap_k + tile * part_ + begin;
     args.taps = end - begin;
     args.kc = chunk.kc;
-    args.accumulate = accumulate;
+    if (continues) continue_sums(args);
     call(args, mr);
+  }
+  static void continue_sums(GemmTile& tile) {
+    tile.accumulate = true;
+    tile.bias = nullptr;
   }
 
   // --- tap by tap, accumulating in y (HUGE2)
@@ -224,7 +244,8 @@ class GemmBlock {
     }
     for (size_t entry = 0; entry < entries_; entry++) {
       const Chunk chunk = chunk_at(entry, entry + 1);
-      const size_t count = list_valid(tap_of(entry), item_.group * job_.group_inputs + chunk.channel);
+      const size_t count =
+          list_valid(tap_of(entry), item_.group * job_.group_inputs + chunk.channel);
       for (size_t column = item_.column_first; column < item_.column_last; column++) {
         if (!run_tap(entry, chunk, count, column)) return;
       }
@@ -236,7 +257,8 @@ class GemmBlock {
     }
   }
 
-  /// Lists the pixels for which a tap reads inside x, and what it reads; returns how many there are.
+  /// Lists the pixels for which a tap reads inside x, and what it reads; returns how many there
+  /// are.
   size_t list_valid(const TapRecord& tap, size_t channel) {
     size_t count = 0;
     for (size_t pixel = 0; pixel < pixel_count_; pixel++) {
@@ -263,7 +285,7 @@ class GemmBlock {
       args.tap_k = &tap_k;
       args.taps = 1;
       args.kc = chunk.kc;
-      args.accumulate = true;
+      continue_sums(args);
       call(args, mr);
     }
     return true;
@@ -298,20 +320,23 @@ class GemmBlock {
       const int64_t out_x = pixel.out_x + phase_x;
       if (!job_.y.contains(out_y, out_x)) continue;
       rows[kept] = job_.y.at(pixel.image, out_y, out_x) + channel;
-      source[kept] = job_.fused() ? work_.sums + (start + i) * kMaxTileColumns + (at - column * job_.tile_columns())
+      source[kept] = job_.fused() ? work_.sums + (start + i) * kMaxTileColumns +
+                                        (at - column * job_.tile_columns())
                                   : rows[kept];
-      if (job_.residual.data) residual[kept] = job_.residual.at(pixel.image, out_y, out_x) + channel;
+      if (job_.adds_residual())
+        residual[kept] = job_.residual.at(pixel.image, out_y, out_x) + channel;
       kept++;
     }
-    job_.kernels.epilogue({.rows = kept,
-                           .columns = run,
-                           .source = source,
-                           .target = rows,
-                           .residual = job_.residual.data ? residual : nullptr,
-                           .slope = job_.slope ? job_.slope + item_.group * job_.panels * kPanel + at : nullptr,
-                           .activation = job_.activation,
-                           .alpha = job_.alpha,
-                           .beta = job_.beta});
+    job_.kernels.epilogue(
+        {.rows = kept,
+         .columns = run,
+         .source = source,
+         .target = rows,
+         .residual = job_.adds_residual() ? residual : nullptr,
+         .slope = job_.slope ? job_.slope + item_.group * job_.panels * kPanel + at : nullptr,
+         .activation = job_.activation,
+         .alpha = job_.alpha,
+         .beta = job_.beta});
   }
 
   const GemmJob& job_;

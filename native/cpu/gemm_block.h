@@ -34,13 +34,18 @@ struct GemmJob {
   float alpha;
   float beta;
 
+  /// The residual lies where y will: sums start from it instead of adding it last.
+  bool in_place() const { return residual.data != nullptr && residual.data == y.data && !fused(); }
   bool fused() const { return fused_y * fused_x > 1; }
-  bool has_epilogue() const { return activation != Unary::kIdentity || residual.data != nullptr; }
+  bool has_epilogue() const { return activation != Unary::kIdentity || adds_residual(); }
+  /// The epilogue, not the sum, adds the residual.
+  bool adds_residual() const { return residual.data != nullptr && !in_place(); }
   size_t tile_columns() const { return kernels.panels * kPanel; }
   size_t column_tiles() const { return divide_up(columns, tile_columns()); }
 };
 
-/// Row tiles [tile_first, tile_last) of a region cut into `tiles`, times column tiles [column_first, column_last).
+/// Row tiles [tile_first, tile_last) of a region cut into `tiles`, times column tiles
+/// [column_first, column_last).
 struct GemmItem {
   const RegionRecord& region;
   size_t group;
@@ -55,7 +60,8 @@ struct GemmItem {
 inline constexpr size_t kMaxBlockPixels = 192;
 inline constexpr size_t kMaxRowPointers = 12288;
 
-/// Longest run of input channels of one kernel call: what the block of zeros for padded reads can hold.
+/// Longest run of input channels of one kernel call: what the block of zeros for padded reads can
+/// hold.
 inline constexpr size_t kMaxSlice = 2048;
 
 /// Computes the item; returns early when the run is aborted.

@@ -27,10 +27,16 @@ inline void depthwise_columns(const DepthwiseTile& tile, size_t first, size_t co
   if (tile.accumulate) {
     UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) load_row<NV>(tile.y[i] + first, columns, acc[i]);
   } else {
-    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[0][j] = Vec::zero();
-    if (tile.bias != nullptr) load_row<NV>(tile.bias + first, columns, acc[0]);
-    UNTANGLE_UNROLL for (size_t i = 1; i < P; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = acc[0][j];
+    UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::zero();
+    }
+  }
+  if (tile.bias != nullptr) {
+    Vec::Reg bias[NV];
+    load_row<NV>(tile.bias + first, columns, bias);
+    UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+          Vec::fma(Vec::splat(1.0f), bias[j], acc[i][j]);
     }
   }
   for (size_t tap = 0; tap < tile.taps; tap++) {

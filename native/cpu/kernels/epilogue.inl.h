@@ -1,7 +1,9 @@
-// What follows an accumulation: residual and activation over rows that are still in L1; see EpilogueRows in kernels.h.
-// Included by kernels_<isa>.cc inside an anonymous namespace, after math.inl.h.
+// What follows an accumulation: residual and activation over rows that are still in L1; see
+// EpilogueRows in kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after
+// math.inl.h.
 
-/// Four cases of one loop, so that each is a plain vector loop. A target may be its own source or residual.
+/// Four cases of one loop, so that each is a plain vector loop. A target may be its own source or
+/// residual.
 template <class F>
 inline void epilogue_row(const EpilogueRows& e, size_t i, F f) {
   const float* source = e.source[i];

@@ -1,20 +1,23 @@
 // Body of every f32 GEMM micro-kernel; the contract is GemmTile in kernels.h.
 //
-// Included by kernels_<isa>.cc inside an anonymous namespace, after Vec: each includer is compiled with its
-// own -m flags, and a shared inline symbol would let the linker keep one for a CPU that cannot run it.
+// Included by kernels_<isa>.cc inside an anonymous namespace, after Vec: each includer is compiled
+// with its own -m flags, and a shared inline symbol would let the linker keep one for a CPU that
+// cannot run it.
 
 // Accumulators stay in registers only if these loops are fully unrolled, so we ask for it.
 #define UNTANGLE_UNROLL _Pragma("GCC unroll 16")
 
 constexpr size_t kPanelVectors = kPanel / Vec::kLanes;
 
-/// Copies `rows` x `columns` floats between a tile's rows and a full-width block: the way in and out of partial tiles.
+/// Copies `rows` x `columns` floats between a tile's rows and a full-width block: the way in and
+/// out of partial tiles.
 inline void copy_in(float* const* c, size_t rows, size_t columns, float* block, size_t width) {
   for (size_t i = 0; i < rows; i++) {
     for (size_t j = 0; j < columns; j++) block[i * width + j] = c[i][j];
   }
 }
-inline void copy_out(const float* block, size_t width, size_t rows, size_t columns, float* const* c) {
+inline void copy_out(const float* block, size_t width, size_t rows, size_t columns,
+                     float* const* c) {
   for (size_t i = 0; i < rows; i++) {
     for (size_t j = 0; j < columns; j++) c[i][j] = block[i * width + j];
   }
@@ -32,14 +35,22 @@ inline void load_tile(const GemmTile& tile, Vec::Reg (&acc)[MR][NV]) {
     }
   } else if (tile.columns == NR) {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::load(tile.c[i] + j * Vec::kLanes);
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+          Vec::load(tile.c[i] + j * Vec::kLanes);
     }
   } else {
     float block[MR * NR] = {};
     copy_in(tile.c, MR, tile.columns, block, NR);
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::load(block + i * NR + j * Vec::kLanes);
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+          Vec::load(block + i * NR + j * Vec::kLanes);
     }
+  }
+  if (!tile.accumulate || tile.bias == nullptr) return;
+  UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
+    const Vec::Reg bias = Vec::load(tile.bias + j * Vec::kLanes);
+    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) acc[i][j] =
+        Vec::fma(Vec::splat(1.0f), bias, acc[i][j]);
   }
 }
 
@@ -48,12 +59,14 @@ inline void store_tile(const GemmTile& tile, const Vec::Reg (&acc)[MR][NV]) {
   constexpr size_t NR = NV * Vec::kLanes;
   if (tile.columns == NR) {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) Vec::store(tile.c[i] + j * Vec::kLanes, acc[i][j]);
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++)
+          Vec::store(tile.c[i] + j * Vec::kLanes, acc[i][j]);
     }
   } else {
     float block[MR * NR];
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) Vec::store(block + i * NR + j * Vec::kLanes, acc[i][j]);
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++)
+          Vec::store(block + i * NR + j * Vec::kLanes, acc[i][j]);
     }
     copy_out(block, NR, MR, tile.columns, tile.c);
   }

@@ -1,7 +1,8 @@
 // The micro-kernels of one instruction set, as a struct of function pointers.
 //
-// Every kernels_<isa>.cc compiles the same bodies with its own flags. Sizes are elements. Kernels do not
-// allocate, start no threads and read and write nothing outside the blocks named here; any alignment will do.
+// Every kernels_<isa>.cc compiles the same bodies with its own flags. Sizes are elements. Kernels
+// do not allocate, start no threads and read and write nothing outside the blocks named here; any
+// alignment will do.
 
 #pragma once
 
@@ -18,7 +19,8 @@ inline constexpr size_t kMaxTilePanels = 2;
 inline constexpr size_t kMaxTileColumns = kMaxTilePanels * kPanel;
 inline constexpr size_t kMaxTilePixels = 4;
 
-/// C[mr x columns] = (accumulate ? C : bias) + sum over taps of A_tap[mr x kc] . W_tap[kc x columns]
+/// C[mr x columns] = (accumulate ? C : 0) + bias + sum over taps of A_tap[mr x kc] . W_tap[kc x
+/// columns]
 struct GemmTile {
   const float* const* rows;  // [taps][mr]: kc floats each
   const uint32_t* tap_k;     // [taps]: first k row of the tap in a panel
@@ -26,21 +28,22 @@ struct GemmTile {
   size_t kc;                 // >= 1 unless taps is 0
   const float* weights;      // [k][16] of the first panel
   size_t panel_stride;       // from a panel to its right neighbour
-  const float* bias;         // whole panels; null starts from zero
+  const float* bias;         // whole panels; null: none
   float* const* c;           // [mr]: `columns` floats each, never aliasing rows or weights
   size_t columns;            // 1 .. panels * 16; weights and bias are zero-padded to whole panels
   bool accumulate;
 };
 using GemmF32 = void (*)(const GemmTile& tile);
 
-/// y[pixels x channels] = (accumulate ? y : bias) + sum over taps of x_tap[pixels x channels] * w_tap[channels]
+/// y[pixels x channels] = (accumulate ? y : 0) + bias + sum over taps of x_tap[pixels x channels] *
+/// w_tap[channels]
 struct DepthwiseTile {
   const float* const* rows;  // [taps][pixels]: `channels` floats each
   const uint32_t* tap_k;     // [taps]: row of the tap in weights
   size_t taps;               // may be 0
   const float* weights;      // row k is weight_stride floats after row k - 1
   size_t weight_stride;
-  const float* bias;  // [channels]; null starts from zero
+  const float* bias;  // [channels]; null: none
   float* const* y;    // [pixels]: `channels` floats each, never aliasing rows or weights
   size_t channels;
   bool accumulate;
@@ -66,11 +69,12 @@ struct Kernels {
   size_t mr;
   size_t panels;
   size_t pixels;
-  GemmF32 gemm[kMaxTilePanels][kMaxTileRows];   // [panels - 1][rows - 1]; null past mr and panels
-  DepthwiseF32 depthwise[kMaxTilePixels];       // [pixels - 1]
+  GemmF32 gemm[kMaxTilePanels][kMaxTileRows];  // [panels - 1][rows - 1]; null past mr and panels
+  DepthwiseF32 depthwise[kMaxTilePixels];      // [pixels - 1]
   EpilogueF32 epilogue;
   OpKernels ops;
-  /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations done.
+  /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations
+  /// done.
   double (*fma_rounds)(size_t steps);
   /// Sums `count` floats, reading each once.
   float (*read_all)(const float* data, size_t count);
@@ -82,13 +86,14 @@ struct TileShape {
   size_t panels;
   size_t pixels;
 };
-#define ISA(name, mr, panels, pixels)                      \
+#define ISA(name, mr, panels, pixels)                           \
   inline constexpr TileShape kShape_##name{mr, panels, pixels}; \
   extern const Kernels kernels_##name;
 #include "native/cpu/kernels/kernels.def"
 #undef ISA
 
-/// The kernels of `isa`, or the best this machine runs when null; null when it is unknown or not available here.
+/// The kernels of `isa`, or the best this machine runs when null; null when it is unknown or not
+/// available here.
 const Kernels* select_kernels(const char* isa);
 
 /// Name of the best instruction set of this machine.

@@ -1,4 +1,5 @@
-// Puts the bodies together into one Kernels. Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
+// Puts the bodies together into one Kernels. Included by kernels_<isa>.cc inside an anonymous
+// namespace, after Vec.
 
 // Own index lists: nothing of <utility> may be instantiated under this file's flags.
 template <size_t... I>
@@ -10,10 +11,10 @@ struct MakeIndices<0, I...> {
   using Type = Indices<I...>;
 };
 
-#include "native/cpu/kernels/gemm_f32.inl.h"
 #include "native/cpu/kernels/depthwise_f32.inl.h"
-#include "native/cpu/kernels/math.inl.h"
 #include "native/cpu/kernels/epilogue.inl.h"
+#include "native/cpu/kernels/gemm_f32.inl.h"
+#include "native/cpu/kernels/math.inl.h"
 #include "native/cpu/kernels/measure.inl.h"
 #if __has_include("native/cpu/kernels/op_kernels.inl.h")
 #include "native/cpu/kernels/op_kernels.inl.h"  // defines make_op_kernels()
@@ -24,14 +25,16 @@ constexpr OpKernels make_op_kernels() { return {}; }
 template <TileShape SHAPE>
 constexpr Kernels make_kernels(const char* isa) {
   constexpr size_t MR = SHAPE.mr;
-  static_assert(MR <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels && SHAPE.pixels <= kMaxTilePixels);
+  static_assert(MR <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels &&
+                SHAPE.pixels <= kMaxTilePixels);
   Kernels kernels{};
   kernels.isa = isa;
   kernels.mr = MR;
   kernels.panels = SHAPE.panels;
   kernels.pixels = SHAPE.pixels;
   fill_gemm_row<1>(kernels.gemm[0], typename MakeIndices<MR>::Type{});
-  if constexpr (SHAPE.panels == 2) fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
+  if constexpr (SHAPE.panels == 2)
+    fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
   fill_depthwise(kernels.depthwise, typename MakeIndices<SHAPE.pixels>::Type{});
   kernels.epilogue = epilogue_f32;
   kernels.ops = make_op_kernels();

@@ -1,7 +1,8 @@
 // Scalar functions written without branches or calls, so that loops over them become vector code.
 //
-// Relative error against libm is a few 1e-7 over the whole range (test_math.cc holds the bounds); infinities, NaN,
-// overflow and signed zeros come out as libm's. Included by kernels_<isa>.cc inside an anonymous namespace.
+// Relative error against libm is a few 1e-7 over the whole range (test_math.cc holds the bounds);
+// infinities, NaN, overflow and signed zeros come out as libm's. Included by kernels_<isa>.cc
+// inside an anonymous namespace.
 
 static inline float fast_min(float a, float b) { return a < b ? a : b; }
 static inline float fast_max(float a, float b) { return a > b ? a : b; }
@@ -10,13 +11,15 @@ static inline float fast_abs(float x) { return __builtin_fabsf(x); }
 /// 2^n for -127 < n < 128.
 static inline float exp2_int(int32_t n) { return __builtin_bit_cast(float, (n + 127) << 23); }
 
-/// exp(x) = 2^n * (1 + q): n near x / ln 2, |q| < 0.42. x is clamped to where exp neither over- nor underflows fully.
+/// exp(x) = 2^n * (1 + q): n near x / ln 2, |q| < 0.42. x is clamped to where exp neither over- nor
+/// underflows fully.
 struct ExpParts {
   int32_t n;
   float q;
 };
 static inline ExpParts exp_parts(float x) {
-  // Adding 1.5 * 2^23 rounds to an integer, left in the low bits: no float-to-int conversion to go wrong on NaN.
+  // Adding 1.5 * 2^23 rounds to an integer, left in the low bits: no float-to-int conversion to go
+  // wrong on NaN.
   constexpr float kRounder = 12582912.0f;
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
@@ -52,7 +55,8 @@ static inline float fast_expm1(float x) {
 
 static inline float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
 
-/// Rational minimax approximation on [-7.9, 7.9], where tanh reaches 1 in f32 (the one Eigen and XLA use).
+/// Rational minimax approximation on [-7.9, 7.9], where tanh reaches 1 in f32 (the one Eigen and
+/// XLA use).
 static inline float fast_tanh(float x) {
   constexpr float kEnd = 7.90531110763549805f;
   float c = x < -kEnd ? -kEnd : x;
@@ -128,22 +132,27 @@ static inline float fast_softplus(float x) {
   return (x > 0.0f ? x : 0.0f) + (x == x ? log1p : x);
 }
 
-/// Calls body(f) with the scalar function f(x, alpha, beta) of `fn`, so that a loop in body sees it inlined.
-/// kPrelu, which needs a slope per element, is the caller's and runs as the identity here.
+/// Calls body(f) with the scalar function f(x, alpha, beta) of `fn`, so that a loop in body sees it
+/// inlined. kPrelu, which needs a slope per element, is the caller's and runs as the identity here.
 template <class Body>
 inline void with_unary(Unary fn, Body&& body) {
   switch (fn) {
     case Unary::kIdentity:
-    case Unary::kPrelu: return body([](float x, float, float) { return x; });
-    case Unary::kRelu: return body([](float x, float, float) { return x < 0.0f ? 0.0f : x; });
-    case Unary::kLeakyRelu: return body([](float x, float a, float) { return x < 0.0f ? a * x : x; });
+    case Unary::kPrelu:
+      return body([](float x, float, float) { return x; });
+    case Unary::kRelu:
+      return body([](float x, float, float) { return x < 0.0f ? 0.0f : x; });
+    case Unary::kLeakyRelu:
+      return body([](float x, float a, float) { return x < 0.0f ? a * x : x; });
     case Unary::kClip:
       return body([](float x, float a, float b) {
         const float low = x < a ? a : x;
         return low > b ? b : low;
       });
-    case Unary::kTanh: return body([](float x, float, float) { return fast_tanh(x); });
-    case Unary::kSigmoid: return body([](float x, float, float) { return fast_sigmoid(x); });
+    case Unary::kTanh:
+      return body([](float x, float, float) { return fast_tanh(x); });
+    case Unary::kSigmoid:
+      return body([](float x, float, float) { return fast_sigmoid(x); });
     case Unary::kHardSigmoid:
       return body([](float x, float a, float b) {
         const float y = a * x + b;
@@ -156,17 +165,29 @@ inline void with_unary(Unary fn, Body&& body) {
         const float low = y < 0.0f ? 0.0f : y;
         return x * (low > 1.0f ? 1.0f : low);
       });
-    case Unary::kElu: return body([](float x, float a, float) { return x < 0.0f ? a * fast_expm1(x) : x; });
-    case Unary::kExp: return body([](float x, float, float) { return fast_exp(x); });
-    case Unary::kLog: return body([](float x, float, float) { return fast_log(x); });
-    case Unary::kSqrt: return body([](float x, float, float) { return __builtin_sqrtf(x); });
-    case Unary::kAbs: return body([](float x, float, float) { return fast_abs(x); });
-    case Unary::kNeg: return body([](float x, float, float) { return -x; });
-    case Unary::kReciprocal: return body([](float x, float, float) { return 1.0f / x; });
-    case Unary::kFloor: return body([](float x, float, float) { return __builtin_floorf(x); });
-    case Unary::kCeil: return body([](float x, float, float) { return __builtin_ceilf(x); });
-    case Unary::kErf: return body([](float x, float, float) { return fast_erf(x); });
-    case Unary::kSoftplus: return body([](float x, float, float) { return fast_softplus(x); });
-    case Unary::kAffine: return body([](float x, float a, float b) { return a * x + b; });
+    case Unary::kElu:
+      return body([](float x, float a, float) { return x < 0.0f ? a * fast_expm1(x) : x; });
+    case Unary::kExp:
+      return body([](float x, float, float) { return fast_exp(x); });
+    case Unary::kLog:
+      return body([](float x, float, float) { return fast_log(x); });
+    case Unary::kSqrt:
+      return body([](float x, float, float) { return __builtin_sqrtf(x); });
+    case Unary::kAbs:
+      return body([](float x, float, float) { return fast_abs(x); });
+    case Unary::kNeg:
+      return body([](float x, float, float) { return -x; });
+    case Unary::kReciprocal:
+      return body([](float x, float, float) { return 1.0f / x; });
+    case Unary::kFloor:
+      return body([](float x, float, float) { return __builtin_floorf(x); });
+    case Unary::kCeil:
+      return body([](float x, float, float) { return __builtin_ceilf(x); });
+    case Unary::kErf:
+      return body([](float x, float, float) { return fast_erf(x); });
+    case Unary::kSoftplus:
+      return body([](float x, float, float) { return fast_softplus(x); });
+    case Unary::kAffine:
+      return body([](float x, float a, float b) { return a * x + b; });
   }
 }

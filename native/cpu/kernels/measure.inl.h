@@ -1,4 +1,5 @@
-// Loops that find the machine's limits. Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
+// Loops that find the machine's limits. Included by kernels_<isa>.cc inside an anonymous namespace,
+// after Vec.
 
 /// Twelve chains: enough for 2 FMAs a cycle of latency 4 to 6, and to stay in 16 registers.
 double fma_rounds(size_t steps) {
