@@ -39,7 +39,9 @@ export function placeBuffers(lifetimes: readonly Lifetime[]): Placement {
   const bound = liveBound(lifetimes);
   let best: {offsetsBytes: number[]; peakBytes: number} | null = null;
   for (const compare of ORDERS) {
-    const order = lifetimes.map((_, index) => index).sort((a, b) => compare(lifetimes[a]!, lifetimes[b]!) || a - b);
+    const order = lifetimes
+      .map((_, index) => index)
+      .sort((a, b) => compare(lifetimes[a]!, lifetimes[b]!) || a - b);
     const placed = placeInOrder(lifetimes, order);
     if (best === null || placed.peakBytes < best.peakBytes) best = placed;
     if (best.peakBytes === bound.bytes) break;
@@ -55,7 +57,10 @@ function placeInOrder(lifetimes: readonly Lifetime[], order: readonly number[]) 
     const lifetime = lifetimes[index]!;
     const taken = placed
       .filter(other => overlaps(lifetime, lifetimes[other]!))
-      .map(other => ({start: offsetsBytes[other]!, end: offsetsBytes[other]! + aligned(lifetimes[other]!.bytes)}))
+      .map(other => ({
+        start: offsetsBytes[other]!,
+        end: offsetsBytes[other]! + aligned(lifetimes[other]!.bytes),
+      }))
       .sort((a, b) => a.start - b.start);
     offsetsBytes[index] = smallestGap(taken, aligned(lifetime.bytes));
     placed.push(index);

@@ -16,11 +16,20 @@ export interface Memory {
 }
 
 /** What a session of this schedule holds. */
-export function scheduleMemory(schedule: Pick<Schedule, 'buffers' | 'arenaPeakBytes'>, workspaceBytes: number): Memory {
-  const bytes = (kind: string) => schedule.buffers
-    .filter(buffer => buffer.storage.kind === kind)
-    .reduce((sum, buffer) => sum + alignedBytes(kind, buffer), 0);
-  const parts = {arenaBytes: schedule.arenaPeakBytes, constantBytes: bytes('constant'), outputBytes: bytes('output'), workspaceBytes};
+export function scheduleMemory(
+  schedule: Pick<Schedule, 'buffers' | 'arenaPeakBytes'>,
+  workspaceBytes: number,
+): Memory {
+  const bytes = (kind: string) =>
+    schedule.buffers
+      .filter(buffer => buffer.storage.kind === kind)
+      .reduce((sum, buffer) => sum + alignedBytes(kind, buffer), 0);
+  const parts = {
+    arenaBytes: schedule.arenaPeakBytes,
+    constantBytes: bytes('constant'),
+    outputBytes: bytes('output'),
+    workspaceBytes,
+  };
   return {...parts, totalBytes: Object.values(parts).reduce((sum, part) => sum + part, 0)};
 }
 
@@ -31,11 +40,18 @@ function alignedBytes(kind: string, buffer: Buffer): number {
 }
 
 /** @throws ERR_BUDGET_EXCEEDED with the step during which most of the arena is alive. */
-export function checkBudget(schedule: Schedule, limits: {memoryBudgetBytes: number; workspaceBytes: number}): void {
+export function checkBudget(
+  schedule: Schedule,
+  limits: {memoryBudgetBytes: number; workspaceBytes: number},
+): void {
   const {memoryBudgetBytes: budgetBytes, workspaceBytes} = limits;
   const neededBytes = scheduleMemory(schedule, workspaceBytes).totalBytes;
   if (neededBytes <= budgetBytes) return;
   const command = schedule.busiestStep;
   const name = schedule.steps[command]?.name ?? '';
-  throw new UntangleError('ERR_BUDGET_EXCEEDED', [budgetBytes, neededBytes, command, name], {budgetBytes, neededBytes, command});
+  throw new UntangleError('ERR_BUDGET_EXCEEDED', [budgetBytes, neededBytes, command, name], {
+    budgetBytes,
+    neededBytes,
+    command,
+  });
 }

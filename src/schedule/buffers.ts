@@ -37,7 +37,8 @@ export function createBuffers(): BufferList {
     all,
     arena,
     scratch: elements => arena([elements]),
-    output: (index, shape) => denseView(add({storage: {kind: 'output', index}, elements: elementCount(shape)}).id, shape),
+    output: (index, shape) =>
+      denseView(add({storage: {kind: 'output', index}, elements: elementCount(shape)}).id, shape),
     constant(data) {
       const sameLength = constantsByLength.get(data.length) ?? [];
       constantsByLength.set(data.length, sameLength);

@@ -1,15 +1,22 @@
 // Exact bytes of every step that is not a convolution, from its views (docs/01-architecture.md, Counting).
 
-import type {Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
 import {epilogueViews} from './step-views.js';
-import {collapseByLast, distinctElements, elementCount, elementRange, normalize, sameView} from './view-math.js';
+import type {Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
+import {
+  collapseByLast,
+  distinctElements,
+  elementCount,
+  elementRange,
+  normalize,
+  sameView,
+} from './view-math.js';
 
 const F32_BYTES = 4;
 
 /** A step other than a convolution, before it is counted. */
-export type UncountedStep = Omit1<Exclude<Step, {op: 'gemmTaps' | 'depthwise'}>>;
+export type UncountedStep = OmitCounts<Exclude<Step, {op: 'gemmTaps' | 'depthwise'}>>;
 /** `Omit` that keeps a union a union. */
-type Omit1<T> = T extends unknown ? Omit<T, 'counts'> : never;
+type OmitCounts<T> = T extends unknown ? Omit<T, 'counts'> : never;
 
 /** Adds the counts to a step. */
 export function counted(step: UncountedStep): Step {
@@ -38,10 +45,15 @@ function readElements(step: UncountedStep): number {
     case 'pool':
       return touchedElements(step.x, [null, poolRows(step, 0), poolRows(step, 1), null]);
     case 'normalize':
-      return distinctElements(step.x) + unionElements([step.x, step.scale, ...epilogueViews(step.epilogue)]);
+      return (
+        distinctElements(step.x) +
+        unionElements([step.x, step.scale, ...epilogueViews(step.epilogue)])
+      );
     case 'resize':
-      return touchedElements(step.x, [null, resizeRows(step, 'Y'), resizeRows(step, 'X'), null])
-        + unionElements([step.weightsY, step.weightsX]);
+      return (
+        touchedElements(step.x, [null, resizeRows(step, 'Y'), resizeRows(step, 'X'), null]) +
+        unionElements([step.weightsY, step.weightsX])
+      );
     case 'matmul':
       return unionElements([step.a, step.b]);
     case 'gather':
@@ -88,7 +100,9 @@ export function unionElements(views: readonly View[]): number {
 
 /** The set of elements a view names, written the same way however its dimensions are ordered, split or repeated. */
 function footprint(view: View): View {
-  const kept = normalize(view).strides.map((stride, dim) => ({stride, size: view.shape[dim]!})).filter(({stride}) => stride !== 0);
+  const kept = normalize(view)
+    .strides.map((stride, dim) => ({stride, size: view.shape[dim]!}))
+    .filter(({stride}) => stride !== 0);
   const offset = elementRange(view).first;
   const forward: View = {
     buffer: view.buffer,
@@ -132,5 +146,6 @@ function markView(marks: Uint8Array, view: View, offset: number, dim: number): v
     marks[offset] = 1;
     return;
   }
-  for (let i = 0; i < view.shape[dim]!; i++) markView(marks, view, offset + i * view.strides[dim]!, dim + 1);
+  for (let i = 0; i < view.shape[dim]!; i++)
+    markView(marks, view, offset + i * view.strides[dim]!, dim + 1);
 }

@@ -1,8 +1,8 @@
 // Steps that may write over an input that dies with them: one buffer instead of two.
 
-import type {Buffer, Step, View} from './steps.js';
 import {mapStepViews, stepReads, stepViews} from './step-views.js';
-import {elementCount, isDense, normalize, sameStrides, sameNumbers} from './view-math.js';
+import type {Buffer, Step, View} from './steps.js';
+import {elementCount, isDense, normalize, sameNumbers, sameStrides} from './view-math.js';
 
 /** First and last step that touches each buffer, inclusive; inputs are there at -1. */
 export interface Uses {
@@ -28,7 +28,11 @@ export function bufferUses(steps: readonly Step[], inputs: readonly number[]): U
  * Both views must be the whole of their buffers and step alike, so that every element is read before it is
  * overwritten, by the thread that overwrites it.
  */
-export function shareInPlace(steps: readonly Step[], buffers: readonly Buffer[], inputs: readonly number[]): Step[] {
+export function shareInPlace(
+  steps: readonly Step[],
+  buffers: readonly Buffer[],
+  inputs: readonly number[],
+): Step[] {
   const {first, last} = bufferUses(steps, inputs);
   const merged = new Map<number, number>();
   const rename = (view: View): View => ({...view, buffer: merged.get(view.buffer) ?? view.buffer});
@@ -38,7 +42,9 @@ export function shareInPlace(steps: readonly Step[], buffers: readonly Buffer[],
     const {y} = step;
     if (first.get(y.buffer) !== index || !isWholeArena(buffers, y)) return step;
 
-    const reusable = overwritable(step).find(x => last.get(x.buffer) === index && isWholeArena(buffers, x) && isSafe(step, x));
+    const reusable = overwritable(step).find(
+      x => last.get(x.buffer) === index && isWholeArena(buffers, x) && isSafe(step, x),
+    );
     if (reusable === undefined) return step;
 
     merged.set(y.buffer, reusable.buffer);
@@ -57,7 +63,9 @@ function overwritable(step: Step): View[] {
     case 'gemmTaps':
     case 'depthwise':
       // A sweep tap by tap writes y before it adds the residual.
-      return step.epilogue.residual === null || step.regions.some(region => region.perTap) ? [] : [step.epilogue.residual];
+      return step.epilogue.residual === null || step.regions.some(region => region.perTap)
+        ? []
+        : [step.epilogue.residual];
     default:
       return [];
   }
@@ -73,10 +81,16 @@ function isSafe(step: Step, x: View): boolean {
 
 /** Equal but for the buffer. */
 function isSamePlace(a: View, b: View): boolean {
-  return a.offset === b.offset && sameNumbers(a.shape, b.shape) && sameStrides(normalize(a), normalize(b));
+  return (
+    a.offset === b.offset &&
+    sameNumbers(a.shape, b.shape) &&
+    sameStrides(normalize(a), normalize(b))
+  );
 }
 
 function isWholeArena(buffers: readonly Buffer[], view: View): boolean {
   const buffer = buffers[view.buffer]!;
-  return buffer.storage.kind === 'arena' && isDense(view) && elementCount(view.shape) === buffer.elements;
+  return (
+    buffer.storage.kind === 'arena' && isDense(view) && elementCount(view.shape) === buffer.elements
+  );
 }

@@ -5,14 +5,24 @@
 
 import type {Graph, Node} from '../graph/graph.js';
 import {
-  broadcastView, channelsLast, denseView, elementCount, identityOrder, type Order, reshapeOrder, reshapeView, viewOrder,
+  broadcastView,
+  channelsLast,
+  denseView,
+  elementCount,
+  identityOrder,
+  type Order,
+  reshapeOrder,
+  reshapeView,
+  viewOrder,
 } from './view-math.js';
 
 /** A node's inputs and, when the node does not list it among them, its residual. */
 export function nodeReads(node: Node): string[] {
   const {operation} = node;
   const residual = 'epilogue' in operation ? operation.epilogue.residual : undefined;
-  return residual === undefined || node.inputs.includes(residual) ? [...node.inputs] : [...node.inputs, residual];
+  return residual === undefined || node.inputs.includes(residual)
+    ? [...node.inputs]
+    : [...node.inputs, residual];
 }
 
 /** The shape of any value, constants included. */
@@ -24,8 +34,10 @@ export function shapeOf(graph: Graph, name: string): readonly number[] {
 export function planOrders(graph: Graph): Map<string, Order> {
   const wishes = collectWishes(graph);
   const orders = new Map<string, Order>();
-  for (const name of [...graph.inputs, ...graph.constants.keys()]) orders.set(name, identityOrder(shapeOf(graph, name).length));
-  for (const node of graph.nodes) orders.set(node.output, outputOrder(graph, node, {orders, wish: wishes.get(node.output)}));
+  for (const name of [...graph.inputs, ...graph.constants.keys()])
+    orders.set(name, identityOrder(shapeOf(graph, name).length));
+  for (const node of graph.nodes)
+    orders.set(node.output, outputOrder(graph, node, {orders, wish: wishes.get(node.output)}));
   return orders;
 }
 
@@ -40,7 +52,11 @@ function collectWishes(graph: Graph): Map<string, Order> {
         needs.set(name, need);
         continue;
       }
-      const hope = inputWish(graph, {node, name, wish: needs.get(node.output) ?? hopes.get(node.output)});
+      const hope = inputWish(graph, {
+        node,
+        name,
+        wish: needs.get(node.output) ?? hopes.get(node.output),
+      });
       if (hope !== null) hopes.set(name, hope);
     }
   }
@@ -63,7 +79,10 @@ function neededOrder(graph: Graph, node: Node): Order | null {
   }
 }
 
-function inputWish(graph: Graph, {node, name, wish}: {node: Node; name: string; wish: Order | undefined}): Order | null {
+function inputWish(
+  graph: Graph,
+  {node, name, wish}: {node: Node; name: string; wish: Order | undefined},
+): Order | null {
   const shape = shapeOf(graph, name);
   if (node.operation.op === 'matmul') return identityOrder(shape.length);
   if (wish === undefined) return null;
@@ -84,10 +103,17 @@ function inputWish(graph: Graph, {node, name, wish}: {node: Node; name: string; 
   }
 }
 
-function outputOrder(graph: Graph, node: Node, known: {orders: ReadonlyMap<string, Order>; wish: Order | undefined}): Order {
+function outputOrder(
+  graph: Graph,
+  node: Node,
+  known: {orders: ReadonlyMap<string, Order>; wish: Order | undefined},
+): Order {
   const {orders, wish} = known;
   const shape = shapeOf(graph, node.output);
-  const input = node.operation.op === 'chain' || node.operation.op === 'concat' ? largestInput(graph, node) : node.inputs[0]!;
+  const input =
+    node.operation.op === 'chain' || node.operation.op === 'concat'
+      ? largestInput(graph, node)
+      : node.inputs[0]!;
   const inputShape = shapeOf(graph, input);
   const inputOrder = orders.get(input)!;
 
@@ -121,7 +147,10 @@ function outputOrder(graph: Graph, node: Node, known: {orders: ReadonlyMap<strin
 }
 
 /** Kept dimensions stay in the order they have in the input. */
-function reducedOrder(inputOrder: Order, {axes, rank}: {axes: readonly number[]; rank: number}): Order {
+function reducedOrder(
+  inputOrder: Order,
+  {axes, rank}: {axes: readonly number[]; rank: number},
+): Order {
   if (rank === inputOrder.length) return inputOrder;
   const kept = identityOrder(inputOrder.length).filter(dim => !axes.includes(dim));
   return inputOrder.filter(dim => kept.includes(dim)).map(dim => kept.indexOf(dim));

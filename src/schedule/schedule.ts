@@ -22,7 +22,11 @@ export interface Schedule {
   /** The arena buffer that holds each input, dense in logical order, when the program starts. */
   readonly inputs: readonly {readonly name: string; readonly buffer: number}[];
   /** Output `slot` holds `value`, dense in logical order, when the program ends. */
-  readonly outputs: readonly {readonly name: string; readonly value: string; readonly slot: number}[];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly value: string;
+    readonly slot: number;
+  }[];
   /** Byte offset of every arena buffer. */
   readonly offsetsBytes: ReadonlyMap<number, number>;
   readonly arenaPeakBytes: number;
@@ -44,11 +48,13 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const uses = bufferUses(steps, inputBuffers);
   const used = buffers.all.filter(buffer => uses.first.has(buffer.id));
   const arena = used.filter(buffer => buffer.storage.kind === 'arena');
-  const placement: Placement = placeBuffers(arena.map(({id, elements}) => ({
-    bytes: elements * 4,
-    firstUse: uses.first.get(id)!,
-    lastUse: uses.last.get(id)!,
-  })));
+  const placement: Placement = placeBuffers(
+    arena.map(({id, elements}) => ({
+      bytes: elements * 4,
+      firstUse: uses.first.get(id)!,
+      lastUse: uses.last.get(id)!,
+    })),
+  );
 
   return {
     steps,
@@ -71,7 +77,8 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
   const lowering = createLowering({graph, buffers, orders, targets: places, steps});
   const handOver = (value: string, name: string) => {
     graph.outputs.forEach((output, slot) => {
-      if (output.value === value) emitCopy(lowering, name, {x: lowering.view(value), y: slots[slot]!});
+      if (output.value === value)
+        emitCopy(lowering, name, {x: lowering.view(value), y: slots[slot]!});
     });
   };
 
@@ -95,7 +102,8 @@ interface LoweringParts {
 function createLowering({graph, buffers, orders, targets, steps}: LoweringParts): Lowering {
   const views = new Map<string, View>();
   const find = (name: string, view: View | undefined): View => {
-    if (view === undefined) throw new UntangleError('ERR_INTERNAL', [`value "${name}" is used before it is computed`]);
+    if (view === undefined)
+      throw new UntangleError('ERR_INTERNAL', [`value "${name}" is used before it is computed`]);
     return view;
   };
   return {
@@ -103,7 +111,10 @@ function createLowering({graph, buffers, orders, targets, steps}: LoweringParts)
     buffers,
     orders,
     copies: new Map(),
-    view: (name, order) => (graph.constants.has(name) ? constantView(graph, buffers, {name, order}) : find(name, views.get(name))),
+    view: (name, order) =>
+      graph.constants.has(name)
+        ? constantView(graph, buffers, {name, order})
+        : find(name, views.get(name)),
     target: name => find(name, targets.get(name)),
     proposed: name => targets.get(name),
     setView: (name, view) => views.set(name, view),
@@ -112,7 +123,11 @@ function createLowering({graph, buffers, orders, targets, steps}: LoweringParts)
 }
 
 /** A constant, its contents rearranged so that it lies in `order`. */
-function constantView(graph: Graph, buffers: BufferList, {name, order}: {name: string; order: Order | undefined}): View {
+function constantView(
+  graph: Graph,
+  buffers: BufferList,
+  {name, order}: {name: string; order: Order | undefined},
+): View {
   const {dims, data} = graph.constants.get(name)!;
   const logical = denseView(0, dims);
   const sorted = permuteView(logical, order ?? dims.map((_, dim) => dim));

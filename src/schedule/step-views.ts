@@ -36,13 +36,32 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
   switch (step.op) {
     case 'gemmTaps':
     case 'depthwise':
-      return {...step, x: map(step.x), y: map(step.y), weights: map(step.weights), epilogue: mapEpilogue(step.epilogue, map)};
+      return {
+        ...step,
+        x: map(step.x),
+        y: map(step.y),
+        weights: map(step.weights),
+        epilogue: mapEpilogue(step.epilogue, map),
+      };
     case 'elementwise':
       return {...step, inputs: step.inputs.map(map), y: map(step.y)};
     case 'normalize':
-      return {...step, x: map(step.x), y: map(step.y), scale: map(step.scale), scratch: map(step.scratch), epilogue: mapEpilogue(step.epilogue, map)};
+      return {
+        ...step,
+        x: map(step.x),
+        y: map(step.y),
+        scale: map(step.scale),
+        scratch: map(step.scratch),
+        epilogue: mapEpilogue(step.epilogue, map),
+      };
     case 'resize':
-      return {...step, x: map(step.x), y: map(step.y), weightsY: map(step.weightsY), weightsX: map(step.weightsX)};
+      return {
+        ...step,
+        x: map(step.x),
+        y: map(step.y),
+        weightsY: map(step.weightsY),
+        weightsX: map(step.weightsX),
+      };
     case 'matmul':
       return {...step, a: map(step.a), b: map(step.b), y: map(step.y)};
     case 'fill':
@@ -62,5 +81,10 @@ export function epilogueViews(epilogue: StepEpilogue): View[] {
 
 function mapEpilogue(epilogue: StepEpilogue, map: (view: View) => View): StepEpilogue {
   const optional = (view: View | null) => (view === null ? null : map(view));
-  return {...epilogue, bias: optional(epilogue.bias), residual: optional(epilogue.residual), slope: optional(epilogue.slope)};
+  return {
+    ...epilogue,
+    bias: optional(epilogue.bias),
+    residual: optional(epilogue.residual),
+    slope: optional(epilogue.slope),
+  };
 }

@@ -22,7 +22,11 @@ export function channelsLast(rank: number): number[] {
 }
 
 /** A view of `buffer` that fills it without gaps, its dimensions in memory order `order`. */
-export function denseView(buffer: number, shape: readonly number[], order: Order = identityOrder(shape.length)): View {
+export function denseView(
+  buffer: number,
+  shape: readonly number[],
+  order: Order = identityOrder(shape.length),
+): View {
   const strides = new Array<number>(shape.length).fill(0);
   let stride = 1;
   for (const dim of [...order].reverse()) {
@@ -34,12 +38,20 @@ export function denseView(buffer: number, shape: readonly number[], order: Order
 
 /** Gives dimensions of size 1 the stride 0. */
 export function normalize(view: View): View {
-  return {...view, strides: view.strides.map((stride, dim) => (view.shape[dim] === 1 ? 0 : stride))};
+  return {
+    ...view,
+    strides: view.strides.map((stride, dim) => (view.shape[dim] === 1 ? 0 : stride)),
+  };
 }
 
 /** Whether two views of equal shape name the same elements in the same order. */
 export function sameView(a: View, b: View): boolean {
-  return a.buffer === b.buffer && a.offset === b.offset && sameNumbers(a.shape, b.shape) && sameStrides(a, b);
+  return (
+    a.buffer === b.buffer &&
+    a.offset === b.offset &&
+    sameNumbers(a.shape, b.shape) &&
+    sameStrides(a, b)
+  );
 }
 
 /** Whether two views of equal shape step through memory alike. */
@@ -52,7 +64,11 @@ export function sameNumbers(a: readonly number[], b: readonly number[]): boolean
 }
 
 export function permuteView(view: View, order: Order): View {
-  return {...view, shape: order.map(dim => view.shape[dim]!), strides: order.map(dim => view.strides[dim]!)};
+  return {
+    ...view,
+    shape: order.map(dim => view.shape[dim]!),
+    strides: order.map(dim => view.strides[dim]!),
+  };
 }
 
 /** The permutation that undoes `order`. */
@@ -65,7 +81,10 @@ export function inverseOrder(order: Order): number[] {
 }
 
 /** Elements starts[d] + i*steps[d] of every dimension; steps may be negative. */
-export function sliceView(view: View, window: {starts: readonly number[]; steps?: readonly number[]; shape: readonly number[]}): View {
+export function sliceView(
+  view: View,
+  window: {starts: readonly number[]; steps?: readonly number[]; shape: readonly number[]},
+): View {
   const {starts, shape} = window;
   const steps = window.steps ?? starts.map(() => 1);
   const offset = starts.reduce((sum, start, dim) => sum + start * view.strides[dim]!, view.offset);
@@ -76,7 +95,9 @@ export function sliceView(view: View, window: {starts: readonly number[]; steps?
 /** Repeats a view to `shape` under ONNX broadcasting: aligned at the last dimension, stride 0 where repeated. */
 export function broadcastView(view: View, shape: readonly number[]): View {
   const lead = shape.length - view.shape.length;
-  const strides = shape.map((_, dim) => (dim < lead || view.shape[dim - lead] === 1 ? 0 : view.strides[dim - lead]!));
+  const strides = shape.map((_, dim) =>
+    dim < lead || view.shape[dim - lead] === 1 ? 0 : view.strides[dim - lead]!,
+  );
   return {...view, shape, strides};
 }
 
@@ -132,7 +153,8 @@ export function reshapeView(view: View, shape: readonly number[]): View | null {
  * same elements stay in the relative order they have in `view`.
  */
 export function reshapeOrder(view: View, shape: readonly number[]): Order {
-  const innermost = (group: Group) => Math.min(...group.from.map(dim => Math.abs(view.strides[dim]!)));
+  const innermost = (group: Group) =>
+    Math.min(...group.from.map(dim => Math.abs(view.strides[dim]!)));
   const groups = reshapeGroups(view.shape, shape)
     .map(group => ({to: group.to, stride: innermost(group)}))
     .sort((a, b) => b.stride - a.stride);
@@ -142,8 +164,11 @@ export function reshapeOrder(view: View, shape: readonly number[]): Order {
 
 /** Dimensions sorted from the largest stride to the smallest; those of size 1 first. */
 export function viewOrder(view: View): Order {
-  const weight = (dim: number) => (view.shape[dim] === 1 ? Number.POSITIVE_INFINITY : Math.abs(view.strides[dim]!));
-  return identityOrder(view.shape.length).sort((a, b) => (weight(a) === weight(b) ? a - b : weight(b) - weight(a)));
+  const weight = (dim: number) =>
+    view.shape[dim] === 1 ? Number.POSITIVE_INFINITY : Math.abs(view.strides[dim]!);
+  return identityOrder(view.shape.length).sort((a, b) =>
+    weight(a) === weight(b) ? a - b : weight(b) - weight(a),
+  );
 }
 
 /** Whether two orders lay out `shape` alike: dimensions of size 1 do not count. */
@@ -159,7 +184,12 @@ export function sameOrder(shape: readonly number[], a: Order, b: Order): boolean
 export function gemmRows(view: View, split: number): View | null {
   const columns = view.shape.at(-1)!;
   const leading = view.shape.slice(0, -1);
-  const rows = reshapeView(view, [elementCount(leading.slice(0, split)), 1, elementCount(leading.slice(split)), columns]);
+  const rows = reshapeView(view, [
+    elementCount(leading.slice(0, split)),
+    1,
+    elementCount(leading.slice(split)),
+    columns,
+  ]);
   if (rows === null || (columns !== 1 && rows.strides[3] !== 1)) return null;
   return {...rows, strides: [...rows.strides.slice(0, 3), 1]};
 }
@@ -170,7 +200,9 @@ export function collapseViews(views: readonly View[]): View[] {
   const strides: number[][] = views.map(() => []);
   views[0]!.shape.forEach((size, dim) => {
     if (size === 1) return;
-    const merges = shape.length > 0 && views.every((view, v) => strides[v]!.at(-1) === view.strides[dim]! * size);
+    const merges =
+      shape.length > 0 &&
+      views.every((view, v) => strides[v]!.at(-1) === view.strides[dim]! * size);
     if (merges) {
       shape[shape.length - 1]! *= size;
     } else {
@@ -210,10 +242,16 @@ export function elementRange(view: View): {first: number; last: number} {
 /** Whether a view names every element of its range exactly once. */
 export function isDense(view: View): boolean {
   const {first, last} = elementRange(view);
-  return last - first + 1 === elementCount(view.shape) && distinctElements(view) === elementCount(view.shape);
+  return (
+    last - first + 1 === elementCount(view.shape) &&
+    distinctElements(view) === elementCount(view.shape)
+  );
 }
 
 /** Distinct elements of a view: repeated dimensions count once. */
 export function distinctElements(view: View): number {
-  return view.shape.reduce((product, size, dim) => (view.strides[dim] === 0 ? product : product * size), 1);
+  return view.shape.reduce(
+    (product, size, dim) => (view.strides[dim] === 0 ? product : product * size),
+    1,
+  );
 }

@@ -8,7 +8,17 @@ import type {Graph, Node} from '../graph/graph.js';
 import type {BufferList} from './buffers.js';
 import {nodeReads, shapeOf} from './layout.js';
 import type {View} from './steps.js';
-import {elementCount, gemmRows, inverseOrder, type Order, permuteView, reshapeView, sameOrder, sliceView, viewOrder} from './view-math.js';
+import {
+  elementCount,
+  gemmRows,
+  inverseOrder,
+  type Order,
+  permuteView,
+  reshapeView,
+  sameOrder,
+  sliceView,
+  viewOrder,
+} from './view-math.js';
 
 /** The windows a concat's inputs fill in its output. */
 export function concatParts(graph: Graph, node: Node, whole: View): {name: string; view: View}[] {
@@ -17,7 +27,10 @@ export function concatParts(graph: Graph, node: Node, whole: View): {name: strin
   let start = 0;
   return node.inputs.map(name => {
     const shape = shapeOf(graph, name);
-    const view = sliceView(whole, {starts: shape.map((_, dim) => (dim === axis ? start : 0)), shape});
+    const view = sliceView(whole, {
+      starts: shape.map((_, dim) => (dim === axis ? start : 0)),
+      shape,
+    });
     start += shape[axis]!;
     return {name, view};
   });
@@ -27,7 +40,9 @@ export function concatParts(graph: Graph, node: Node, whole: View): {name: strin
 export function padInterior(node: Node, {x, y}: {x: View; y: View}): {x: View; y: View} {
   if (node.operation.op !== 'pad') return {x, y};
   const {begin, end} = node.operation;
-  const shape = x.shape.map((size, dim) => size + Math.min(begin[dim]!, 0) + Math.min(end[dim]!, 0));
+  const shape = x.shape.map(
+    (size, dim) => size + Math.min(begin[dim]!, 0) + Math.min(end[dim]!, 0),
+  );
   return {
     x: sliceView(x, {starts: begin.map(pad => Math.max(-pad, 0)), shape}),
     y: sliceView(y, {starts: begin.map(pad => Math.max(pad, 0)), shape}),
@@ -67,7 +82,11 @@ export interface Targets {
 }
 
 /** Decides the place of every value that a step computes. */
-export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, buffers: BufferList): Targets {
+export function planTargets(
+  graph: Graph,
+  orders: ReadonlyMap<string, Order>,
+  buffers: BufferList,
+): Targets {
   const targets = new Map<string, View>();
   const isComputed = new Set(graph.nodes.map(node => node.output));
   const propose = (name: string, view: View) => {
@@ -88,8 +107,10 @@ export function planTargets(graph: Graph, orders: ReadonlyMap<string, Order>, bu
       continue;
     }
     const order = orders.get(node.output)!;
-    const accepts = proposed !== undefined && canWrite({graph, producers}, node, proposed)
-      && (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
+    const accepts =
+      proposed !== undefined &&
+      canWrite({graph, producers}, node, proposed) &&
+      (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
     const target = accepts ? proposed : buffers.arena(shapeOf(graph, node.output), order);
     targets.set(node.output, target);
     proposeParts(graph, node, target, propose);
@@ -109,16 +130,28 @@ function sourcePlace(graph: Graph, node: Node, place: View): View | null {
   }
 }
 
-function proposeParts(graph: Graph, node: Node, target: View, propose: (name: string, view: View) => void): void {
+function proposeParts(
+  graph: Graph,
+  node: Node,
+  target: View,
+  propose: (name: string, view: View) => void,
+): void {
   for (const part of concatParts(graph, node, target)) propose(part.name, part.view);
-  if (node.operation.op === 'pad' && [...node.operation.begin, ...node.operation.end].every(pad => pad >= 0)) {
+  if (
+    node.operation.op === 'pad' &&
+    [...node.operation.begin, ...node.operation.end].every(pad => pad >= 0)
+  ) {
     const starts = node.operation.begin;
     propose(node.inputs[0]!, sliceView(target, {starts, shape: shapeOf(graph, node.inputs[0]!)}));
   }
 }
 
 /** Whether the step of `node` can write its output to `place`. */
-function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, node: Node, place: View): boolean {
+function canWrite(
+  known: {graph: Graph; producers: ReadonlyMap<string, Node>},
+  node: Node,
+  place: View,
+): boolean {
   const {shape, strides} = place;
   const hasUnitStride = (dim: number) => shape[dim] === 1 || strides[dim] === 1;
 
@@ -128,18 +161,27 @@ function canWrite(known: {graph: Graph; producers: ReadonlyMap<string, Node>}, n
     case 'instanceNorm':
       return hasUnitStride(1);
     case 'resize':
-      return hasUnitStride(1) && node.operation.axes.every((axis, dim) => axis.taps === 0 || dim >= 2) && shape.length <= 4;
+      return (
+        hasUnitStride(1) &&
+        node.operation.axes.every((axis, dim) => axis.taps === 0 || dim >= 2) &&
+        shape.length <= 4
+      );
     case 'gemm':
       return shape.some((_, split) => gemmRows(place, split) !== null);
     case 'matmul':
-      return mergesBatch(place, node.inputs.every(name => shapeOf(known.graph, name).length >= 2));
+      return mergesBatch(
+        place,
+        node.inputs.every(name => shapeOf(known.graph, name).length >= 2),
+      );
     case 'gather':
       return false;
     case 'concat':
       // One copy of the whole is better than one of every part.
       return concatParts(known.graph, node, place).every(part => {
         const producer = known.producers.get(part.name);
-        return producer === undefined || isViewNode(producer) || canWrite(known, producer, part.view);
+        return (
+          producer === undefined || isViewNode(producer) || canWrite(known, producer, part.view)
+        );
       });
     default:
       return true;

@@ -32,7 +32,11 @@ export function buildGraph(): GraphBuilder {
     constant(shape) {
       const name = `c${constants.size}`;
       const length = shape.reduce((a, b) => a * b, 1);
-      constants.set(name, {dtype: 'float32', dims: shape, data: Float32Array.from({length}, (_, i) => ((i * 5 + constants.size) % 7) - 3)});
+      constants.set(name, {
+        dtype: 'float32',
+        dims: shape,
+        data: Float32Array.from({length}, (_, i) => ((i * 5 + constants.size) % 7) - 3),
+      });
       return name;
     },
     add(operation, from, shape) {
@@ -61,15 +65,32 @@ export function binaryChain(fn: 'add' | 'sub' | 'max' = 'add'): Operation {
 }
 
 /** A convolution with small whole weights; `kernel` taps per axis, stride 1, same size when padded. */
-export function convolution(channels: readonly [number, number], kernel: readonly number[], options: Partial<{padBegin: readonly number[]; residual: string}> = {}): Operation {
+export function convolution(
+  channels: readonly [number, number],
+  kernel: readonly number[],
+  options: Partial<{padBegin: readonly number[]; residual: string}> = {},
+): Operation {
   const taps = kernel.reduce((a, b) => a * b, 1);
   const [inChannels, outChannels] = channels;
   const ones = kernel.map(() => 1);
   return {
     op: 'conv',
-    geometry: {transposed: false, groups: 1, kernel, strides: ones, dilations: ones, padBegin: options.padBegin ?? kernel.map(() => 0)},
-    weights: Float32Array.from({length: inChannels * outChannels * taps}, (_, i) => ((i * 3) % 5) - 2),
+    geometry: {
+      transposed: false,
+      groups: 1,
+      kernel,
+      strides: ones,
+      dilations: ones,
+      padBegin: options.padBegin ?? kernel.map(() => 0),
+    },
+    weights: Float32Array.from(
+      {length: inChannels * outChannels * taps},
+      (_, i) => ((i * 3) % 5) - 2,
+    ),
     bias: Float32Array.from({length: outChannels}, (_, i) => i - 1),
-    epilogue: {...NO_EPILOGUE, ...(options.residual === undefined ? {} : {residual: options.residual})},
+    epilogue: {
+      ...NO_EPILOGUE,
+      ...(options.residual === undefined ? {} : {residual: options.residual}),
+    },
   };
 }

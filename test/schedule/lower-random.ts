@@ -2,7 +2,15 @@
 
 import fc from 'fast-check';
 import type {Graph, Operation, ResizeAxis} from '../../src/graph/graph.js';
-import {binaryChain, buildGraph, convolution, type GraphBuilder, NO_EPILOGUE, RELU, unaryChain} from './lower-graph.js';
+import {
+  binaryChain,
+  buildGraph,
+  convolution,
+  type GraphBuilder,
+  NO_EPILOGUE,
+  RELU,
+  unaryChain,
+} from './lower-graph.js';
 
 /** One node to add: which kind, on which values, with which choices. */
 export interface Move {
@@ -31,18 +39,29 @@ const MOVES = {
   },
   addConstant: (draw: Draw) => {
     const {graph, x, shape} = draw;
-    const kept = shape.slice(draw.choose(shape.length + 1)).map(count => (draw.choose(2) === 0 ? 1 : count));
+    const kept = shape
+      .slice(draw.choose(shape.length + 1))
+      .map(count => (draw.choose(2) === 0 ? 1 : count));
     return graph.add(binaryChain('sub'), [x, graph.constant(kept)], shape);
   },
   transpose: (draw: Draw) => {
-    const perm = shuffle(draw.shape.map((_, dim) => dim), draw);
-    return draw.graph.add({op: 'transpose', perm}, [draw.x], perm.map(dim => draw.shape[dim]!));
+    const perm = shuffle(
+      draw.shape.map((_, dim) => dim),
+      draw,
+    );
+    return draw.graph.add(
+      {op: 'transpose', perm},
+      [draw.x],
+      perm.map(dim => draw.shape[dim]!),
+    );
   },
   reshape: (draw: Draw) => {
     let rest = draw.shape.reduce((a, b) => a * b, 1);
     const shape: number[] = [];
     for (let dim = 0; dim < 3 && rest > 1; dim++) {
-      const divisors = Array.from({length: rest}, (_, i) => i + 1).filter(count => rest % count === 0);
+      const divisors = Array.from({length: rest}, (_, i) => i + 1).filter(
+        count => rest % count === 0,
+      );
       shape.push(divisors[draw.choose(divisors.length)]!);
       rest /= shape.at(-1)!;
     }
@@ -53,22 +72,51 @@ const MOVES = {
       const step = draw.choose(2) + 1;
       const start = draw.choose(count);
       const isReversed = draw.choose(3) === 0;
-      return isReversed ? {start, step: -step, count: Math.floor(start / step) + 1} : {start, step, count: Math.ceil((count - start) / step)};
+      return isReversed
+        ? {start, step: -step, count: Math.floor(start / step) + 1}
+        : {start, step, count: Math.ceil((count - start) / step)};
     });
-    const operation: Operation = {op: 'slice', starts: windows.map(({start}) => start), steps: windows.map(({step}) => step)};
-    return draw.graph.add(operation, [draw.x], windows.map(({count}) => count));
+    const operation: Operation = {
+      op: 'slice',
+      starts: windows.map(({start}) => start),
+      steps: windows.map(({step}) => step),
+    };
+    return draw.graph.add(
+      operation,
+      [draw.x],
+      windows.map(({count}) => count),
+    );
   },
   expand: (draw: Draw) => {
     const shape = draw.shape.map(count => (count === 1 ? draw.choose(2) + 1 : count));
-    return draw.graph.add({op: 'expand'}, [draw.x], draw.choose(2) === 0 && shape.length < 4 ? [2, ...shape] : shape);
+    return draw.graph.add(
+      {op: 'expand'},
+      [draw.x],
+      draw.choose(2) === 0 && shape.length < 4 ? [2, ...shape] : shape,
+    );
   },
   concat: (draw: Draw) => {
     const {graph, x, shape, values} = draw;
     if (shape.length === 0) return x;
     const axis = draw.choose(shape.length);
-    const fits = values.filter(name => graph.shape(name).length === shape.length && graph.shape(name).every((count, dim) => dim === axis || count === shape[dim]));
-    const parts = [x, fits[draw.choose(fits.length)]!, ...(draw.choose(2) === 0 ? [fits[draw.choose(fits.length)]!] : [])];
-    return graph.add({op: 'concat', axis}, parts, shape.with(axis, parts.reduce((sum, name) => sum + graph.shape(name)[axis]!, 0)));
+    const fits = values.filter(
+      name =>
+        graph.shape(name).length === shape.length &&
+        graph.shape(name).every((count, dim) => dim === axis || count === shape[dim]),
+    );
+    const parts = [
+      x,
+      fits[draw.choose(fits.length)]!,
+      ...(draw.choose(2) === 0 ? [fits[draw.choose(fits.length)]!] : []),
+    ];
+    return graph.add(
+      {op: 'concat', axis},
+      parts,
+      shape.with(
+        axis,
+        parts.reduce((sum, name) => sum + graph.shape(name)[axis]!, 0),
+      ),
+    );
   },
   pad: (draw: Draw) => {
     const mode = (['constant', 'reflect', 'edge', 'wrap'] as const)[draw.choose(4)]!;
@@ -85,24 +133,44 @@ const MOVES = {
     if (draw.shape.length === 0) return draw.x;
     const axis = draw.choose(draw.shape.length);
     const indices = Array.from({length: draw.choose(3) + 1}, () => draw.choose(draw.shape[axis]!));
-    return draw.graph.add({op: 'gather', axis, indices}, [draw.x], draw.shape.with(axis, indices.length));
+    return draw.graph.add(
+      {op: 'gather', axis, indices},
+      [draw.x],
+      draw.shape.with(axis, indices.length),
+    );
   },
   reduce: (draw: Draw) => {
     const axes = draw.shape.map((_, dim) => dim).filter(() => draw.choose(2) === 0);
     const isKept = draw.choose(2) === 0;
     const fn = (['max', 'min', 'mean'] as const)[draw.choose(3)]!;
-    const shape = isKept ? draw.shape.map((count, dim) => (axes.includes(dim) ? 1 : count)) : draw.shape.filter((_, dim) => !axes.includes(dim));
+    const shape = isKept
+      ? draw.shape.map((count, dim) => (axes.includes(dim) ? 1 : count))
+      : draw.shape.filter((_, dim) => !axes.includes(dim));
     return draw.graph.add({op: 'reduce', fn, axes}, [draw.x], shape);
   },
-  softmax: (draw: Draw) => draw.shape.length === 0 ? draw.x : draw.graph.add({op: 'softmax', axis: draw.choose(draw.shape.length), log: draw.choose(2) === 0}, [draw.x], draw.shape),
+  softmax: (draw: Draw) =>
+    draw.shape.length === 0
+      ? draw.x
+      : draw.graph.add(
+          {op: 'softmax', axis: draw.choose(draw.shape.length), log: draw.choose(2) === 0},
+          [draw.x],
+          draw.shape,
+        ),
   resize: (draw: Draw) => {
     const axes = draw.shape.map((count): ResizeAxis => {
-      if (draw.choose(2) === 0) return {taps: 0, indices: new Int32Array(0), weights: new Float32Array(0)};
+      if (draw.choose(2) === 0)
+        return {taps: 0, indices: new Int32Array(0), weights: new Float32Array(0)};
       const [taps, output] = [draw.choose(2) + 1, draw.choose(4) + 1];
       const weights = Float32Array.from({length: output * taps}, () => draw.choose(3));
-      return {taps, indices: Int32Array.from({length: output * taps}, () => draw.choose(count)), weights};
+      return {
+        taps,
+        indices: Int32Array.from({length: output * taps}, () => draw.choose(count)),
+        weights,
+      };
     });
-    const shape = draw.shape.map((count, dim) => (axes[dim]!.taps === 0 ? count : axes[dim]!.indices.length / axes[dim]!.taps));
+    const shape = draw.shape.map((count, dim) =>
+      axes[dim]!.taps === 0 ? count : axes[dim]!.indices.length / axes[dim]!.taps,
+    );
     return draw.graph.add({op: 'resize', axes}, [draw.x], shape);
   },
   pool: (draw: Draw) => {
@@ -111,38 +179,85 @@ const MOVES = {
     const kernel = spatial.map(count => Math.min(draw.choose(3) + 1, count));
     const strides = spatial.map(() => draw.choose(2) + 1);
     const pads = kernel.map(count => draw.choose(count));
-    const shape = spatial.map((count, d) => Math.floor((count + pads[d]! - kernel[d]!) / strides[d]!) + 1);
-    const common = {kernel, strides, dilations: spatial.map(() => 1), padBegin: pads, padEnd: spatial.map(() => 0)};
+    const shape = spatial.map(
+      (count, d) => Math.floor((count + pads[d]! - kernel[d]!) / strides[d]!) + 1,
+    );
+    const common = {
+      kernel,
+      strides,
+      dilations: spatial.map(() => 1),
+      padBegin: pads,
+      padEnd: spatial.map(() => 0),
+    };
     const fn = draw.choose(2) === 0 ? 'max' : 'average';
-    return draw.graph.add({op: 'pool', fn, ...common, countIncludePad: draw.choose(2) === 0}, [draw.x], [...draw.shape.slice(0, 2), ...shape]);
+    return draw.graph.add(
+      {op: 'pool', fn, ...common, countIncludePad: draw.choose(2) === 0},
+      [draw.x],
+      [...draw.shape.slice(0, 2), ...shape],
+    );
   },
   instanceNorm: (draw: Draw) => {
     if (draw.shape.length < 3 || draw.shape.length > 4) return draw.x;
     const scale = Float32Array.from({length: draw.shape[1]!}, (_, c) => c + 1);
-    return draw.graph.add({op: 'instanceNorm', epsilon: 0.5, scale, bias: scale.map(value => -value), epilogue: {activation: RELU}}, [draw.x], draw.shape);
+    return draw.graph.add(
+      {
+        op: 'instanceNorm',
+        epsilon: 0.5,
+        scale,
+        bias: scale.map(value => -value),
+        epilogue: {activation: RELU},
+      },
+      [draw.x],
+      draw.shape,
+    );
   },
   conv: (draw: Draw) => {
     if (draw.shape.length < 3 || draw.shape.length > 4) return draw.x;
     const kernel = draw.shape.slice(2).map(count => Math.min(draw.choose(3) + 1, count));
     const outChannels = draw.choose(4) + 1;
-    const shape = [draw.shape[0]!, outChannels, ...draw.shape.slice(2).map((count, d) => count - kernel[d]! + 1)];
+    const shape = [
+      draw.shape[0]!,
+      outChannels,
+      ...draw.shape.slice(2).map((count, d) => count - kernel[d]! + 1),
+    ];
     const partner = draw.values.find(name => draw.graph.shape(name).join() === shape.join());
-    if (partner === undefined || draw.choose(2) === 0) return draw.graph.add(convolution([draw.shape[1]!, outChannels], kernel), [draw.x], shape);
+    if (partner === undefined || draw.choose(2) === 0)
+      return draw.graph.add(convolution([draw.shape[1]!, outChannels], kernel), [draw.x], shape);
     const residual = draw.graph.add(unaryChain(RELU), [partner], shape);
-    return draw.graph.add(convolution([draw.shape[1]!, outChannels], kernel, {residual}), [draw.x, residual], shape);
+    return draw.graph.add(
+      convolution([draw.shape[1]!, outChannels], kernel, {residual}),
+      [draw.x, residual],
+      shape,
+    );
   },
   gemm: (draw: Draw) => {
     const [rows, columns] = [draw.shape.at(-1)!, draw.choose(4) + 1];
     if (draw.shape.length < 2 || draw.shape.length > 4) return draw.x;
     const weights = Float32Array.from({length: rows * columns}, (_, i) => (i % 5) - 2);
-    return draw.graph.add({op: 'gemm', weights, bias: null, epilogue: NO_EPILOGUE}, [draw.x], draw.shape.with(-1, columns));
+    return draw.graph.add(
+      {op: 'gemm', weights, bias: null, epilogue: NO_EPILOGUE},
+      [draw.x],
+      draw.shape.with(-1, columns),
+    );
   },
   matmul: (draw: Draw) => {
     if (draw.shape.length < 2) return draw.x;
     const rank = draw.shape.length;
-    const swapped = draw.graph.add({op: 'transpose', perm: [...draw.shape.keys()].map(dim => (dim === rank - 1 ? rank - 2 : dim === rank - 2 ? rank - 1 : dim))}, [draw.x],
-      [...draw.shape.slice(0, -2), draw.shape.at(-1)!, draw.shape.at(-2)!]);
-    return draw.graph.add({op: 'matmul'}, [draw.x, swapped], [...draw.shape.slice(0, -1), draw.shape.at(-2)!]);
+    const swapped = draw.graph.add(
+      {
+        op: 'transpose',
+        perm: [...draw.shape.keys()].map(dim =>
+          dim === rank - 1 ? rank - 2 : dim === rank - 2 ? rank - 1 : dim,
+        ),
+      },
+      [draw.x],
+      [...draw.shape.slice(0, -2), draw.shape.at(-1)!, draw.shape.at(-2)!],
+    );
+    return draw.graph.add(
+      {op: 'matmul'},
+      [draw.x, swapped],
+      [...draw.shape.slice(0, -1), draw.shape.at(-2)!],
+    );
   },
 };
 

@@ -1,7 +1,7 @@
 // What every operation of a graph means, as loops over logical indices; shares no code with src/schedule.
 
-import type {Graph, Node, Operation, ResizeAxis} from '../../src/graph/graph.js';
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
+import type {Graph, Node, Operation, ResizeAxis} from '../../src/graph/graph.js';
 import {convReference, convTransposeReference} from '../reference/conv.js';
 
 export interface Tensor {
@@ -12,9 +12,11 @@ export interface Tensor {
 type Index = readonly number[];
 type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
-
 function indices(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>((all, count) => all.flatMap(index => Array.from({length: count}, (_, i) => [...index, i])), [[]]);
+  return shape.reduce<number[][]>(
+    (all, count) => all.flatMap(index => Array.from({length: count}, (_, i) => [...index, i])),
+    [[]],
+  );
 }
 
 function tensor(shape: readonly number[], element: (index: Index) => number): Tensor {
@@ -28,16 +30,23 @@ function at({shape, data}: Tensor, index: Index): number {
 /** The element of a tensor broadcast to a longer index. */
 function atBroadcast(x: Tensor, index: Index): number {
   const lead = index.length - x.shape.length;
-  return at(x, x.shape.map((count, dim) => (count === 1 ? 0 : index[lead + dim]!)));
+  return at(
+    x,
+    x.shape.map((count, dim) => (count === 1 ? 0 : index[lead + dim]!)),
+  );
 }
 
 /** The graph's outputs, in order. */
 export function runReference(graph: Graph, inputs: readonly Tensor[]): Tensor[] {
   const values = new Map<string, Tensor>(graph.inputs.map((name, i) => [name, inputs[i]!]));
-  for (const [name, {dims, data}] of graph.constants) values.set(name, {shape: dims, data: Array.from(data)});
+  for (const [name, {dims, data}] of graph.constants)
+    values.set(name, {shape: dims, data: Array.from(data)});
   for (const node of graph.nodes) {
     const operands = node.inputs.map(name => values.get(name)!);
-    values.set(node.output, evaluate(node, operands, {values, shape: graph.values.get(node.output)!.shape}));
+    values.set(
+      node.output,
+      evaluate(node, operands, {values, shape: graph.values.get(node.output)!.shape}),
+    );
   }
   return graph.outputs.map(output => values.get(output.value)!);
 }
@@ -47,7 +56,11 @@ interface Context {
   readonly shape: readonly number[];
 }
 
-function evaluate({operation}: Node, operands: readonly Tensor[], {values, shape}: Context): Tensor {
+function evaluate(
+  {operation}: Node,
+  operands: readonly Tensor[],
+  {values, shape}: Context,
+): Tensor {
   const x = operands[0]!;
   switch (operation.op) {
     case 'conv':
@@ -57,7 +70,12 @@ function evaluate({operation}: Node, operands: readonly Tensor[], {values, shape
     case 'matmul':
       return matmul(operands, shape);
     case 'chain':
-      return tensor(shape, index => chain(operation, operands.map(operand => atBroadcast(operand, index))));
+      return tensor(shape, index =>
+        chain(
+          operation,
+          operands.map(operand => atBroadcast(operand, index)),
+        ),
+      );
     case 'instanceNorm':
       return finish(instanceNorm(operation, x), operation, values);
     case 'softmax':
@@ -67,17 +85,35 @@ function evaluate({operation}: Node, operands: readonly Tensor[], {values, shape
     case 'reduce':
       return reduce(operation, x, shape);
     case 'resize':
-      return operation.axes.reduce((value, axis, dim) => resizeAxis(value, axis, {dim, size: shape[dim]!}), x);
+      return operation.axes.reduce(
+        (value, axis, dim) => resizeAxis(value, axis, {dim, size: shape[dim]!}),
+        x,
+      );
     case 'reshape':
       return {shape, data: x.data};
     case 'transpose':
-      return tensor(shape, index => at(x, x.shape.map((_, dim) => index[operation.perm.indexOf(dim)]!)));
+      return tensor(shape, index =>
+        at(
+          x,
+          x.shape.map((_, dim) => index[operation.perm.indexOf(dim)]!),
+        ),
+      );
     case 'expand':
       return tensor(shape, index => atBroadcast(x, index));
     case 'slice':
-      return tensor(shape, index => at(x, index.map((i, dim) => operation.starts[dim]! + i * operation.steps[dim]!)));
+      return tensor(shape, index =>
+        at(
+          x,
+          index.map((i, dim) => operation.starts[dim]! + i * operation.steps[dim]!),
+        ),
+      );
     case 'gather':
-      return tensor(shape, index => at(x, index.map((i, dim) => (dim === operation.axis ? operation.indices[i]! : i))));
+      return tensor(shape, index =>
+        at(
+          x,
+          index.map((i, dim) => (dim === operation.axis ? operation.indices[i]! : i)),
+        ),
+      );
     case 'concat':
       return tensor(shape, index => concatElement(operation, operands, index));
     case 'pad':
@@ -86,9 +122,15 @@ function evaluate({operation}: Node, operands: readonly Tensor[], {values, shape
 }
 
 /** act(y + residual) */
-function finish(y: Tensor, {epilogue}: OperationOf<'conv' | 'gemm' | 'instanceNorm'>, values: ReadonlyMap<string, Tensor>): Tensor {
+function finish(
+  y: Tensor,
+  {epilogue}: OperationOf<'conv' | 'gemm' | 'instanceNorm'>,
+  values: ReadonlyMap<string, Tensor>,
+): Tensor {
   const residual = epilogue.residual === undefined ? null : values.get(epilogue.residual)!;
-  return tensor(y.shape, index => activate(epilogue.activation, at(y, index) + (residual === null ? 0 : at(residual, index))));
+  return tensor(y.shape, index =>
+    activate(epilogue.activation, at(y, index) + (residual === null ? 0 : at(residual, index))),
+  );
 }
 
 function activate({fn, alpha, beta}: Activation, x: number): number {
@@ -122,13 +164,22 @@ function combine(fn: BinaryFunction, a: number, b: number): number {
 function chain({ops}: OperationOf<'chain'>, inputs: readonly number[]): number {
   const known = [...inputs];
   for (const {fn, a, b} of ops) {
-    known.push(fn.kind === 'unary' ? activate(fn.activation, known[a]!) : combine(fn.fn, known[a]!, known[b]!));
+    known.push(
+      fn.kind === 'unary'
+        ? activate(fn.activation, known[a]!)
+        : combine(fn.fn, known[a]!, known[b]!),
+    );
   }
   return known.at(-1)!;
 }
 
-function convolve({geometry, weights, bias}: OperationOf<'conv'>, x: Tensor, shape: readonly number[]): Tensor {
-  const pair = (values: readonly number[], missing: number) => (values.length > 1 ? [values[0]!, values[1]!] : [missing, values[0]!]) as [number, number];
+function convolve(
+  {geometry, weights, bias}: OperationOf<'conv'>,
+  x: Tensor,
+  shape: readonly number[],
+): Tensor {
+  const pair = (values: readonly number[], missing: number) =>
+    (values.length > 1 ? [values[0]!, values[1]!] : [missing, values[0]!]) as [number, number];
   const definition = {
     batch: x.shape[0]!,
     groups: geometry.groups,
@@ -141,7 +192,11 @@ function convolve({geometry, weights, bias}: OperationOf<'conv'>, x: Tensor, sha
     dilations: pair(geometry.dilations, 1),
     padBegin: pair(geometry.padBegin, 0),
   };
-  const data = (geometry.transposed ? convTransposeReference : convReference)(definition, x.data, weights);
+  const data = (geometry.transposed ? convTransposeReference : convReference)(
+    definition,
+    x.data,
+    weights,
+  );
   const y: Tensor = {shape, data};
   return tensor(shape, index => at(y, index) + (bias === null ? 0 : bias[index[1]!]!));
 }
@@ -151,7 +206,8 @@ function gemm({weights, bias}: OperationOf<'gemm'>, x: Tensor, shape: readonly n
   return tensor(shape, index => {
     const column = index.at(-1)!;
     let sum = bias === null ? 0 : bias[column]!;
-    for (let k = 0; k < x.shape.at(-1)!; k++) sum += at(x, [...index.slice(0, -1), k]) * weights[k * columns + column]!;
+    for (let k = 0; k < x.shape.at(-1)!; k++)
+      sum += at(x, [...index.slice(0, -1), k]) * weights[k * columns + column]!;
     return sum;
   });
 }
@@ -160,7 +216,8 @@ function matmul([a, b]: readonly Tensor[], shape: readonly number[]): Tensor {
   return tensor(shape, index => {
     const [batch, row, column] = [index.slice(0, -2), index.at(-2)!, index.at(-1)!];
     let sum = 0;
-    for (let k = 0; k < a!.shape.at(-1)!; k++) sum += atBroadcast(a!, [...batch, row, k]) * atBroadcast(b!, [...batch, k, column]);
+    for (let k = 0; k < a!.shape.at(-1)!; k++)
+      sum += atBroadcast(a!, [...batch, row, k]) * atBroadcast(b!, [...batch, k, column]);
     return sum;
   });
 }
@@ -190,12 +247,21 @@ function pool(operation: OperationOf<'pool'>, x: Tensor, shape: readonly number[
     const values: number[] = [];
     let positions = 0;
     for (const k of indices(operation.kernel)) {
-      const pixel = k.map((tap, d) => index[2 + d]! * operation.strides[d]! - operation.padBegin[d]! + tap * operation.dilations[d]!);
+      const pixel = k.map(
+        (tap, d) =>
+          index[2 + d]! * operation.strides[d]! -
+          operation.padBegin[d]! +
+          tap * operation.dilations[d]!,
+      );
       if (pixel.every((i, d) => i < x.shape[2 + d]! + operation.padEnd[d]!)) positions++;
-      if (pixel.every((i, d) => i >= 0 && i < x.shape[2 + d]!)) values.push(at(x, [index[0]!, index[1]!, ...pixel]));
+      if (pixel.every((i, d) => i >= 0 && i < x.shape[2 + d]!))
+        values.push(at(x, [index[0]!, index[1]!, ...pixel]));
     }
     if (operation.fn === 'max') return Math.max(...values);
-    return values.reduce((sum, value) => sum + value, 0) / (operation.countIncludePad ? positions : values.length);
+    return (
+      values.reduce((sum, value) => sum + value, 0) /
+      (operation.countIncludePad ? positions : values.length)
+    );
   });
 }
 
@@ -204,7 +270,13 @@ function reduce({fn, axes}: OperationOf<'reduce'>, x: Tensor, shape: readonly nu
   return tensor(shape, index => {
     const place = shape.length === x.shape.length ? kept.map(dim => index[dim]!) : index;
     const values = indices(axes.map(axis => x.shape[axis]!)).map(inner =>
-      at(x, x.shape.map((_, dim) => (axes.includes(dim) ? inner[axes.indexOf(dim)]! : place[kept.indexOf(dim)]!))));
+      at(
+        x,
+        x.shape.map((_, dim) =>
+          axes.includes(dim) ? inner[axes.indexOf(dim)]! : place[kept.indexOf(dim)]!,
+        ),
+      ),
+    );
     if (fn === 'max') return Math.max(...values);
     if (fn === 'min') return Math.min(...values);
     const sum = values.reduce((total, value) => total + value, 0);
@@ -212,7 +284,11 @@ function reduce({fn, axes}: OperationOf<'reduce'>, x: Tensor, shape: readonly nu
   });
 }
 
-function resizeAxis(x: Tensor, {taps, indices: sources, weights}: ResizeAxis, output: {dim: number; size: number}): Tensor {
+function resizeAxis(
+  x: Tensor,
+  {taps, indices: sources, weights}: ResizeAxis,
+  output: {dim: number; size: number},
+): Tensor {
   if (taps === 0) return x;
   return tensor(x.shape.with(output.dim, output.size), index => {
     let sum = 0;
@@ -224,7 +300,11 @@ function resizeAxis(x: Tensor, {taps, indices: sources, weights}: ResizeAxis, ou
   });
 }
 
-function concatElement({axis}: OperationOf<'concat'>, operands: readonly Tensor[], index: Index): number {
+function concatElement(
+  {axis}: OperationOf<'concat'>,
+  operands: readonly Tensor[],
+  index: Index,
+): number {
   let i = index[axis]!;
   for (const operand of operands) {
     if (i < operand.shape[axis]!) return at(operand, index.with(axis, i));
@@ -234,7 +314,11 @@ function concatElement({axis}: OperationOf<'concat'>, operands: readonly Tensor[
 }
 
 /** Negative pads cut first; what is left is extended. */
-function padElement({mode, begin, end, value}: OperationOf<'pad'>, x: Tensor, index: Index): number {
+function padElement(
+  {mode, begin, end, value}: OperationOf<'pad'>,
+  x: Tensor,
+  index: Index,
+): number {
   const source = index.map((i, dim) => {
     const cut = Math.max(-begin[dim]!, 0);
     const count = x.shape[dim]! - cut - Math.max(-end[dim]!, 0);
@@ -245,7 +329,11 @@ function padElement({mode, begin, end, value}: OperationOf<'pad'>, x: Tensor, in
 }
 
 /** Where position `i` of an extended axis comes from; null in a constant border. */
-function extendedPosition(mode: OperationOf<'pad'>['mode'], i: number, count: number): number | null {
+function extendedPosition(
+  mode: OperationOf<'pad'>['mode'],
+  i: number,
+  count: number,
+): number | null {
   if (i >= 0 && i < count) return i;
   if (mode === 'constant') return null;
   if (mode === 'edge' || count === 1) return Math.min(Math.max(i, 0), count - 1);
@@ -254,4 +342,3 @@ function extendedPosition(mode: OperationOf<'pad'>['mode'], i: number, count: nu
   const folded = ((i % period) + period) % period;
   return Math.min(folded, period - folded);
 }
-

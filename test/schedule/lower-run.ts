@@ -20,11 +20,24 @@ const EXPLANATION: Omit<Explanation, 'inputs' | 'outputs' | 'commands'> = {
 
 /** A program of a schedule whose explanation says nothing. */
 export function encodeSchedule(graph: Graph, planned: Schedule): Uint8Array {
-  const port = (name: string, value = name) => ({name, dtype: 'float32', shape: graph.values.get(value)?.shape ?? graph.constants.get(value)!.dims}) as const;
+  const port = (name: string, value = name) =>
+    ({
+      name,
+      dtype: 'float32',
+      shape: graph.values.get(value)?.shape ?? graph.constants.get(value)!.dims,
+    }) as const;
   const inputs = planned.inputs.map(({name, buffer}) => ({port: port(name), buffer}));
   const outputs = planned.outputs.map(({name, value}) => ({port: port(name, value)}));
-  const commands = planned.steps.map(step => ({...step.counts, op: step.op, name: step.name, schedule: step.schedule, shape: step.y.shape, arenaOffset: -1}));
-  const ports = (bindings: readonly {port: Explanation['inputs'][number]}[]) => bindings.map(binding => binding.port);
+  const commands = planned.steps.map(step => ({
+    ...step.counts,
+    op: step.op,
+    name: step.name,
+    schedule: step.schedule,
+    shape: step.y.shape,
+    arenaOffset: -1,
+  }));
+  const ports = (bindings: readonly {port: Explanation['inputs'][number]}[]) =>
+    bindings.map(binding => binding.port);
   return encodeProgram({
     steps: planned.steps,
     buffers: planned.buffers,
@@ -51,18 +64,29 @@ export function assertRuns(graph: Graph): Schedule {
   assertPlaced(planned);
   const inputs = integerInputs(graph);
   const program = decodeProgram(encodeSchedule(graph, planned));
-  const result = interpret(program, inputs.map(input => Float32Array.from(input.data)), {count: true});
+  const result = interpret(
+    program,
+    inputs.map(input => Float32Array.from(input.data)),
+    {count: true},
+  );
 
   runReference(graph, inputs).forEach((expected, index) => {
     const actual = result.outputs[index]!;
     assert.equal(actual.length, expected.data.length);
     expected.data.forEach((value, i) => {
       const tolerance = 1e-4 * Math.max(1, Math.abs(value));
-      assert.ok(Math.abs(actual[i]! - value) <= tolerance, `output ${index}[${i}]: expected ${value} but received ${actual[i]}`);
+      assert.ok(
+        Math.abs(actual[i]! - value) <= tolerance,
+        `output ${index}[${i}]: expected ${value} but received ${actual[i]}`,
+      );
     });
   });
   planned.steps.forEach((step, index) => {
-    assert.deepEqual(step.counts, result.counts[index], `counts of step ${index} (${step.op} of ${step.name})`);
+    assert.deepEqual(
+      step.counts,
+      result.counts[index],
+      `counts of step ${index} (${step.op} of ${step.name})`,
+    );
   });
   return planned;
 }

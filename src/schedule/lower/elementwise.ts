@@ -3,7 +3,15 @@
 import {UntangleError} from '../../errors.js';
 import {MAX_CHAIN_INPUTS, type Node, type Operation} from '../../graph/graph.js';
 import type {View} from '../steps.js';
-import {broadcastView, collapseByLast, collapseViews, identityOrder, type Order, permuteView, viewOrder} from '../view-math.js';
+import {
+  broadcastView,
+  collapseByLast,
+  collapseViews,
+  identityOrder,
+  type Order,
+  permuteView,
+  viewOrder,
+} from '../view-math.js';
 import {emit, type Lowering} from './lowering.js';
 
 type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
@@ -12,7 +20,8 @@ type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 const MAX_RANK = 6;
 
 export function lowerChain(node: Node, operation: OperationOf<'chain'>, lowering: Lowering): void {
-  if (node.inputs.length > MAX_CHAIN_INPUTS) throw unsupported(node, `a chain of ${node.inputs.length} inputs`);
+  if (node.inputs.length > MAX_CHAIN_INPUTS)
+    throw unsupported(node, `a chain of ${node.inputs.length} inputs`);
   const y = lowering.target(node.output);
   const order = viewOrder(y);
   const inputs = node.inputs.map(name => {
@@ -21,7 +30,14 @@ export function lowerChain(node: Node, operation: OperationOf<'chain'>, lowering
   });
   const views = collapseByLast([...inputs, y]);
   checkRank(node, views[0]!);
-  emit(lowering, {op: 'elementwise', name: node.name, schedule: '', inputs: views.slice(0, -1), y: views.at(-1)!, ops: operation.ops});
+  emit(lowering, {
+    op: 'elementwise',
+    name: node.name,
+    schedule: '',
+    inputs: views.slice(0, -1),
+    y: views.at(-1)!,
+    ops: operation.ops,
+  });
 }
 
 /** The order of y on the dimensions that a broadcast input has. */
@@ -33,11 +49,18 @@ function trailingOrder(lowering: Lowering, name: string, order: Order): Order {
 }
 
 /** The axis goes last; the others are sorted by the memory order of y. */
-export function lowerSoftmax(node: Node, operation: OperationOf<'softmax'>, lowering: Lowering): void {
+export function lowerSoftmax(
+  node: Node,
+  operation: OperationOf<'softmax'>,
+  lowering: Lowering,
+): void {
   const y = lowering.target(node.output);
   const x = lowering.view(node.inputs[0]!, viewOrder(y));
   const outer = viewOrder(y).filter(dim => dim !== operation.axis);
-  const [outerX, outerY] = collapseViews([permuteView(x, outer), permuteView(y, outer)]) as [View, View];
+  const [outerX, outerY] = collapseViews([permuteView(x, outer), permuteView(y, outer)]) as [
+    View,
+    View,
+  ];
   const withAxis = (view: View, source: View): View => ({
     ...view,
     shape: [...view.shape, source.shape[operation.axis]!],
@@ -45,11 +68,22 @@ export function lowerSoftmax(node: Node, operation: OperationOf<'softmax'>, lowe
   });
   const [stepX, stepY] = [withAxis(outerX, x), withAxis(outerY, y)];
   checkRank(node, stepY);
-  emit(lowering, {op: 'softmax', name: node.name, schedule: '', x: stepX, y: stepY, log: operation.log});
+  emit(lowering, {
+    op: 'softmax',
+    name: node.name,
+    schedule: '',
+    x: stepX,
+    y: stepY,
+    log: operation.log,
+  });
 }
 
 /** x becomes the dims of y, in y's memory order, then the reduced ones. */
-export function lowerReduce(node: Node, operation: OperationOf<'reduce'>, lowering: Lowering): void {
+export function lowerReduce(
+  node: Node,
+  operation: OperationOf<'reduce'>,
+  lowering: Lowering,
+): void {
   const y = lowering.target(node.output);
   const x = lowering.view(node.inputs[0]!);
   const rank = x.shape.length;
@@ -58,15 +92,29 @@ export function lowerReduce(node: Node, operation: OperationOf<'reduce'>, loweri
   const keptY = y.shape.length === rank ? permuteView(y, keptAxes) : y;
   const [keptX, stepY] = collapseByLast([permuteView(x, keptAxes), keptY]) as [View, View];
   const reduced = collapseByLast([permuteView(x, operation.axes)])[0]!;
-  const stepX = {...keptX, shape: [...keptX.shape, ...reduced.shape], strides: [...keptX.strides, ...reduced.strides]};
+  const stepX = {
+    ...keptX,
+    shape: [...keptX.shape, ...reduced.shape],
+    strides: [...keptX.strides, ...reduced.strides],
+  };
   checkRank(node, stepX);
-  emit(lowering, {op: 'reduce', name: node.name, schedule: '', x: stepX, y: stepY, fn: operation.fn});
+  emit(lowering, {
+    op: 'reduce',
+    name: node.name,
+    schedule: '',
+    x: stepX,
+    y: stepY,
+    fn: operation.fn,
+  });
 }
 
 function checkRank(node: Node, view: View): void {
-  if (view.shape.length > MAX_RANK) throw unsupported(node, `a view of ${view.shape.length} dimensions`);
+  if (view.shape.length > MAX_RANK)
+    throw unsupported(node, `a view of ${view.shape.length} dimensions`);
 }
 
 function unsupported(node: Node, what: string): UntangleError {
-  return new UntangleError('ERR_INTERNAL', [`node "${node.name}" needs ${what}; at most ${MAX_RANK} are supported`]);
+  return new UntangleError('ERR_INTERNAL', [
+    `node "${node.name}" needs ${what}; at most ${MAX_RANK} are supported`,
+  ]);
 }

@@ -36,7 +36,11 @@ export function emitCopy(lowering: Lowering, name: string, {x, y}: {x: View; y: 
 }
 
 /** A dense copy of `view` in a new buffer with the memory order `order`; made once per value and order. */
-export function denseCopy(lowering: Lowering, name: string, {view, order}: {view: View; order: Order}): View {
+export function denseCopy(
+  lowering: Lowering,
+  name: string,
+  {view, order}: {view: View; order: Order},
+): View {
   const key = [view.buffer, view.offset, view.shape, view.strides, order].join(';');
   const known = lowering.copies.get(key);
   if (known !== undefined) return known;
@@ -49,9 +53,14 @@ export function denseCopy(lowering: Lowering, name: string, {view, order}: {view
 /** A map [N, C, H, W] or [N, C, L] seen as [N, H, W, C]; a single channel has stride 1. */
 export function toMap(view: View): View {
   const {shape, strides} = normalize(view);
-  const map = shape.length === 3
-    ? {...view, shape: [shape[0]!, 1, shape[2]!, shape[1]!], strides: [strides[0]!, 0, strides[2]!, strides[1]!]}
-    : permuteView({...view, shape, strides}, [0, 2, 3, 1]);
+  const map =
+    shape.length === 3
+      ? {
+          ...view,
+          shape: [shape[0]!, 1, shape[2]!, shape[1]!],
+          strides: [strides[0]!, 0, strides[2]!, strides[1]!],
+        }
+      : permuteView({...view, shape, strides}, [0, 2, 3, 1]);
   return map.shape[3] === 1 ? {...map, strides: [...map.strides.slice(0, 3), 1]} : map;
 }
 

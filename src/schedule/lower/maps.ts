@@ -14,18 +14,26 @@ export interface ConvOptions {
 
 type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
-export function lowerConvolution(node: Node, operation: OperationOf<'conv'>, lowering: Lowering, options: ConvOptions): void {
+export function lowerConvolution(
+  node: Node,
+  operation: OperationOf<'conv'>,
+  lowering: Lowering,
+  options: ConvOptions,
+): void {
   const {residual} = operation.epilogue;
   const map = (value: string) => {
     const view = mapOf(lowering, {name: node.name, value});
-    return isInjective(view) ? view : denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)});
+    return isInjective(view)
+      ? view
+      : denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)});
   };
   const places = {
     x: map(node.inputs[0]!),
     y: toMap(lowering.target(node.output)),
     residual: residual === undefined ? null : map(residual),
   };
-  for (const step of lowerConv(node, operation, places, lowering.buffers, options)) lowering.emit(step);
+  for (const step of lowerConv(node, operation, places, lowering.buffers, options))
+    lowering.emit(step);
 }
 
 /** Convolutions count every element of an operand once: one that repeats elements (an expand) has to be copied. */
@@ -34,25 +42,39 @@ function isInjective(view: View): boolean {
 }
 
 /** A gemm is a 1x1 convolution over its rows, the leading dimensions merged to at most two. */
-export function lowerGemm(node: Node, operation: OperationOf<'gemm'>, lowering: Lowering, options: ConvOptions): void {
+export function lowerGemm(
+  node: Node,
+  operation: OperationOf<'gemm'>,
+  lowering: Lowering,
+  options: ConvOptions,
+): void {
   const {residual} = operation.epilogue;
   const y = lowering.target(node.output);
   const names = [node.inputs[0]!, ...(residual === undefined ? [] : [residual])];
   const views = names.map(name => lowering.view(name));
-  const split = identityOrder(y.shape.length).find(at => [...views, y].every(view => gemmRows(view, at) !== null));
+  const split = identityOrder(y.shape.length).find(at =>
+    [...views, y].every(view => gemmRows(view, at) !== null),
+  );
   const writable = split ?? identityOrder(y.shape.length).find(at => gemmRows(y, at) !== null)!;
   const [x, addend] = views.map(view => {
     const rows = gemmRows(view, writable);
     const isUsable = rows !== null && isInjective(rows);
-    return isUsable ? rows : gemmRows(denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)}), writable)!;
+    return isUsable
+      ? rows
+      : gemmRows(
+          denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)}),
+          writable,
+        )!;
   });
 
   const places = {x: x!, y: gemmRows(y, writable)!, residual: addend ?? null};
-  for (const step of lowerConv(node, operation, places, lowering.buffers, options)) lowering.emit(step);
+  for (const step of lowerConv(node, operation, places, lowering.buffers, options))
+    lowering.emit(step);
 }
 
 export function lowerPool(node: Node, operation: OperationOf<'pool'>, lowering: Lowering): void {
-  const pair = (values: readonly number[], missing: number) => [values.length > 1 ? values[0]! : missing, values.at(-1)!] as const;
+  const pair = (values: readonly number[], missing: number) =>
+    [values.length > 1 ? values[0]! : missing, values.at(-1)!] as const;
   emit(lowering, {
     op: 'pool',
     name: node.name,
@@ -69,7 +91,11 @@ export function lowerPool(node: Node, operation: OperationOf<'pool'>, lowering: 
   });
 }
 
-export function lowerInstanceNorm(node: Node, operation: OperationOf<'instanceNorm'>, lowering: Lowering): void {
+export function lowerInstanceNorm(
+  node: Node,
+  operation: OperationOf<'instanceNorm'>,
+  lowering: Lowering,
+): void {
   const {residual} = operation.epilogue;
   const x = mapOf(lowering, {name: node.name, value: node.inputs[0]!});
   const y = toMap(lowering.target(node.output));
@@ -92,7 +118,10 @@ export function lowerInstanceNorm(node: Node, operation: OperationOf<'instanceNo
   });
 }
 
-function stepEpilogue(epilogue: Epilogue, operands: {lowering: Lowering; bias: Float32Array; residual: View | null}): StepEpilogue {
+function stepEpilogue(
+  epilogue: Epilogue,
+  operands: {lowering: Lowering; bias: Float32Array; residual: View | null},
+): StepEpilogue {
   const {buffers} = operands.lowering;
   return {
     bias: buffers.constant(operands.bias),

@@ -4,7 +4,13 @@ import type {Node} from '../../graph/graph.js';
 import {isViewNode} from '../views.js';
 import {lowerChain, lowerReduce, lowerSoftmax} from './elementwise.js';
 import type {Lowering} from './lowering.js';
-import {type ConvOptions, lowerConvolution, lowerGemm, lowerInstanceNorm, lowerPool} from './maps.js';
+import {
+  type ConvOptions,
+  lowerConvolution,
+  lowerGemm,
+  lowerInstanceNorm,
+  lowerPool,
+} from './maps.js';
 import {lowerMatmul} from './matmul.js';
 import {lowerConcat, lowerGather, lowerPad, lowerView} from './rearrange.js';
 import {lowerResize} from './resize.js';
@@ -23,33 +29,46 @@ function lowerComputed(node: Node, lowering: Lowering, options: ConvOptions): vo
   const {operation} = node;
   switch (operation.op) {
     case 'conv':
-      return lowerConvolution(node, operation, lowering, options);
+      lowerConvolution(node, operation, lowering, options);
+      break;
     case 'gemm':
-      return lowerGemm(node, operation, lowering, options);
+      lowerGemm(node, operation, lowering, options);
+      break;
     case 'matmul':
-      return lowerMatmul(node, lowering);
+      lowerMatmul(node, lowering);
+      break;
     case 'chain':
-      return lowerChain(node, operation, lowering);
+      lowerChain(node, operation, lowering);
+      break;
     case 'instanceNorm':
-      return lowerInstanceNorm(node, operation, lowering);
+      lowerInstanceNorm(node, operation, lowering);
+      break;
     case 'softmax':
-      return lowerSoftmax(node, operation, lowering);
+      lowerSoftmax(node, operation, lowering);
+      break;
     case 'pool':
-      return lowerPool(node, operation, lowering);
+      lowerPool(node, operation, lowering);
+      break;
     case 'reduce':
-      return lowerReduce(node, operation, lowering);
+      lowerReduce(node, operation, lowering);
+      break;
     case 'resize':
-      return lowerResize(node, operation, lowering);
+      lowerResize(node, operation, lowering);
+      break;
     case 'concat':
-      return lowerConcat(node, lowering);
+      lowerConcat(node, lowering);
+      break;
     case 'pad':
-      return lowerPad(node, operation, lowering);
+      lowerPad(node, operation, lowering);
+      break;
     case 'gather':
-      return lowerGather(node, operation, lowering);
+      lowerGather(node, operation, lowering);
+      break;
     case 'reshape':
     case 'transpose':
     case 'expand':
     case 'slice':
-      return lowerView(node, lowering);
+      lowerView(node, lowering);
+      break;
   }
 }

@@ -2,7 +2,14 @@
 
 import type {Node, Operation, ResizeAxis} from '../../graph/graph.js';
 import type {View} from '../steps.js';
-import {channelsLast, elementCount, identityOrder, type Order, permuteView, reshapeView} from '../view-math.js';
+import {
+  channelsLast,
+  elementCount,
+  identityOrder,
+  type Order,
+  permuteView,
+  reshapeView,
+} from '../view-math.js';
 import {denseCopy, emit, emitCopy, type Lowering} from './lowering.js';
 
 type ResizeOperation = Extract<Operation, {op: 'resize'}>;
@@ -22,7 +29,12 @@ export function lowerResize(node: Node, operation: ResizeOperation, lowering: Lo
   passes.forEach((pair, index) => {
     const shape = x.shape.map((size, axis) => (pair.includes(axis) ? y.shape[axis]! : size));
     const isLast = index === passes.length - 1;
-    x = resizePair(node, operation, {lowering, pair, x, y: isLast ? y : lowering.buffers.arena(shape, passOrder(pair, shape.length))});
+    x = resizePair(node, operation, {
+      lowering,
+      pair,
+      x,
+      y: isLast ? y : lowering.buffers.arena(shape, passOrder(pair, shape.length)),
+    });
   });
 }
 
@@ -51,12 +63,17 @@ interface Pass {
 
 function resizePair(node: Node, operation: ResizeOperation, {lowering, pair, x, y}: Pass): View {
   const order = passOrder(pair, x.shape.length);
-  const mapX = toPassMap(x, {pair, order}) ?? toPassMap(denseCopy(lowering, node.name, {view: x, order}), {pair, order})!;
+  const mapX =
+    toPassMap(x, {pair, order}) ??
+    toPassMap(denseCopy(lowering, node.name, {view: x, order}), {pair, order})!;
   const mapY = toPassMap(y, {pair, order});
   const place = mapY === null ? lowering.buffers.arena(y.shape, order) : y;
   const [rows, columns] = pair;
   const axisY = axisTable(operation.axes[rows], x.shape[rows]!);
-  const axisX = columns === null ? axisTable(undefined, 1) : axisTable(operation.axes[columns], x.shape[columns]!);
+  const axisX =
+    columns === null
+      ? axisTable(undefined, 1)
+      : axisTable(operation.axes[columns], x.shape[columns]!);
 
   emit(lowering, {
     op: 'resize',
@@ -80,7 +97,12 @@ function toPassMap(view: View, {pair, order}: {pair: Pair; order: Order}): View 
   const size = (axis: number | null) => (axis === null ? 1 : view.shape[axis]!);
   const channels = order.filter(axis => !pair.includes(axis)).at(-1) ?? null;
   const resized = size(pair[0]) * size(pair[1]) * size(channels);
-  const map = reshapeView(permuteView(view, order), [elementCount(view.shape) / resized, size(pair[0]), size(pair[1]), size(channels)]);
+  const map = reshapeView(permuteView(view, order), [
+    elementCount(view.shape) / resized,
+    size(pair[0]),
+    size(pair[1]),
+    size(channels),
+  ]);
   if (map === null) return null;
   if (map.shape[3] === 1) return {...map, strides: [...map.strides.slice(0, 3), 1]};
   return map.strides[3] === 1 ? map : null;
@@ -89,5 +111,9 @@ function toPassMap(view: View, {pair, order}: {pair: Pair; order: Order}): View 
 /** An axis that keeps its size reads each index once, with weight 1. */
 function axisTable(axis: ResizeAxis | undefined, size: number): ResizeAxis {
   if (axis !== undefined && axis.taps > 0) return axis;
-  return {taps: 1, indices: Int32Array.from({length: size}, (_, i) => i), weights: new Float32Array(size).fill(1)};
+  return {
+    taps: 1,
+    indices: Int32Array.from({length: size}, (_, i) => i),
+    weights: new Float32Array(size).fill(1),
+  };
 }
