@@ -131,6 +131,22 @@ const CONVOLUTIONS: Record<string, Uint8Array> = {
     nodes: [{op: 'Conv', extra: ['w'], attrs: {pads: [1, 1]}}],
     initializers: {w: weights([5, 3, 3])},
   }),
+  'residual block in place': model({
+    inputs: [{name: 'x', dims: [1, 5, 6, 7]}],
+    outputs: [{name: 'y', dims: [1, 3, 6, 7]}],
+    initializers: {
+      w: weights([24, 5, 1, 1]),
+      v: weights([24, 24, 3, 3], 2),
+      u: weights([3, 24, 1, 1], 3),
+    },
+    nodes: [
+      {op: 'Conv', name: 'first', inputs: ['x', 'w'], outputs: ['a']},
+      {op: 'Conv', name: 'second', inputs: ['a', 'v'], outputs: ['b'], attrs: {pads: [1, 1, 1, 1]}},
+      {op: 'Conv', name: 'third', inputs: ['b', 'v'], outputs: ['c'], attrs: {pads: [1, 1, 1, 1]}},
+      {op: 'Add', name: 'add', inputs: ['a', 'c'], outputs: ['d']},
+      {op: 'Conv', name: 'last', inputs: ['d', 'u'], outputs: ['y']},
+    ],
+  }),
   'residual block': model({
     inputs: [{name: 'x', dims: [1, 8, 5, 5]}],
     outputs: [{name: 'y', dims: [1, 8, 5, 5]}],

@@ -1,0 +1,61 @@
+// What compile explains: totals are sums, baselines replace the convolutions, memory is what the program asks for.
+
+import test from 'ava';
+import {compile} from '../src/compile.js';
+import {decodeProgram} from '../src/program/decode.js';
+import {GENERATOR_LAYER, SMALL_MODELS} from './runtime/small-models.js';
+
+test('totals are the sums of the commands, and memory is that of the program', t => {
+  for (const {name, bytes} of SMALL_MODELS) {
+    const program = compile(bytes, {workspaceBytes: 1000});
+    const {commands, totals, outputs} = program.explanation;
+    const decoded = decodeProgram(program.bytes);
+    for (const field of ['macs', 'readBytes', 'writtenBytes'] as const) {
+      t.is(
+        totals[field],
+        commands.reduce((sum, command) => sum + command[field], 0),
+        `${name}: ${field}`,
+      );
+    }
+    const outputBytes = outputs.reduce((sum, {shape}) => sum + shape.reduce((a, b) => a * b, 4), 0);
+    t.is(totals.arenaPeakBytes, decoded.arenaBytes, name);
+    t.is(totals.weightsBytes, decoded.constants.byteLength, name);
+    t.is(
+      totals.totalBytes,
+      decoded.arenaBytes + decoded.constants.byteLength + 1000 + outputBytes,
+      name,
+    );
+    t.is(decoded.commands.length, commands.length, name);
+  }
+});
+
+test('baselines replace the convolutions and keep the rest', t => {
+  // x [2, 5, 4, 6], kernel 4x4, stride 2, y [2, 7, 8, 12].
+  const {explanation} = compile(GENERATOR_LAYER);
+  const [convolution] = explanation.convolutions;
+  const {totals, baselines} = explanation;
+  t.is(explanation.convolutions.length, 1);
+  t.is(explanation.commands[convolution!.command]!.name, 'ConvTranspose_0');
+  t.is(convolution!.weightsBytes, 5 * 7 * 16 * 4);
+  t.is(convolution!.zeroInsertIm2col.macs, 2 * 8 * 12 * 16 * 5 * 7);
+  t.is(convolution!.gemmCol2im.macs, 2 * 4 * 6 * 16 * 5 * 7);
+  t.is(baselines.gemmCol2im.macs, convolution!.gemmCol2im.macs);
+  t.true(totals.macs * 4 <= convolution!.zeroInsertIm2col.macs);
+
+  // GEMM + col2im holds all taps of one image before it adds them up.
+  const scratchBytes = 4 * 6 * 16 * 7 * 4;
+  t.is(baselines.gemmCol2im.arenaPeakBytes, totals.arenaPeakBytes + scratchBytes);
+  const own = explanation.commands[convolution!.command]!;
+  t.is(
+    baselines.gemmCol2im.readBytes - convolution!.gemmCol2im.readBytes,
+    totals.readBytes - own.readBytes,
+  );
+});
+
+test('every schedule leaves its name on its convolutions', t => {
+  for (const schedule of ['huge2', 'ks', 'uks', 'cks', 'fused-taps', 'fused-phases'] as const) {
+    const {commands, convolutions} = compile(GENERATOR_LAYER, {schedule}).explanation;
+    t.is(commands[convolutions[0]!.command]!.schedule, schedule);
+    t.is(commands.filter(command => command.op === 'gemmTaps').length, schedule === 'ks' ? 4 : 1);
+  }
+});
