@@ -1,8 +1,9 @@
-// The byte budget: everything a session holds, checked before anything is allocated.
+// The byte budget: everything a session holds, brought under it and checked before anything is allocated.
 
 import {UntangleError} from '../errors.js';
+import type {Graph} from '../graph/graph.js';
 import {ARENA_ALIGNMENT} from './arena.js';
-import type {Schedule} from './schedule.js';
+import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
 import type {Buffer} from './steps.js';
 
 export interface Memory {
@@ -39,16 +40,48 @@ function alignedBytes(kind: string, buffer: Buffer): number {
   return kind === 'constant' ? Math.ceil(bytes / ARENA_ALIGNMENT) * ARENA_ALIGNMENT : bytes;
 }
 
+export interface MemoryLimits {
+  readonly memoryBudgetBytes: number;
+  readonly workspaceBytes: number;
+}
+
+/**
+ * Schedules a graph within a budget, giving up traffic only as far as memory asks for it.
+ *
+ * The parts of a concat are written straight into the whole, which then lives from its first part on. As long as the
+ * budget is exceeded, concats that wait during the busiest step are copied together at their end instead.
+ *
+ * @throws ERR_BUDGET_EXCEEDED with the least that was reached and the step that needs it.
+ */
+export function scheduleWithin(
+  graph: Graph,
+  options: ScheduleOptions,
+  limits: MemoryLimits,
+): Schedule {
+  const copiedConcats = new Set(options.copiedConcats);
+  let best = schedule(graph, options);
+  for (let last = best; exceeds(last, limits); ) {
+    const waiting = last.waitingConcats.filter(name => !copiedConcats.has(name));
+    if (waiting.length === 0) break;
+    for (const name of waiting) copiedConcats.add(name);
+    last = schedule(graph, {...options, copiedConcats});
+    if (last.arenaPeakBytes < best.arenaPeakBytes) best = last;
+  }
+  checkBudget(best, limits);
+  return best;
+}
+
+function exceeds(planned: Schedule, {memoryBudgetBytes, workspaceBytes}: MemoryLimits): boolean {
+  return scheduleMemory(planned, workspaceBytes).totalBytes > memoryBudgetBytes;
+}
+
 /** @throws ERR_BUDGET_EXCEEDED with the step during which most of the arena is alive. */
-export function checkBudget(
-  schedule: Schedule,
-  limits: {memoryBudgetBytes: number; workspaceBytes: number},
-): void {
+export function checkBudget(planned: Schedule, limits: MemoryLimits): void {
+  if (!exceeds(planned, limits)) return;
   const {memoryBudgetBytes: budgetBytes, workspaceBytes} = limits;
-  const neededBytes = scheduleMemory(schedule, workspaceBytes).totalBytes;
-  if (neededBytes <= budgetBytes) return;
-  const command = schedule.busiestStep;
-  const name = schedule.steps[command]?.name ?? '';
+  const neededBytes = scheduleMemory(planned, workspaceBytes).totalBytes;
+  const command = planned.busiestStep;
+  const name = planned.steps[command]?.name ?? '';
   throw new UntangleError('ERR_BUDGET_EXCEEDED', [budgetBytes, neededBytes, command, name], {
     budgetBytes,
     neededBytes,

@@ -13,7 +13,13 @@ import type {Buffer, Step, View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
 import {planTargets} from './views.js';
 
-export type ScheduleOptions = ConvOptions;
+export interface ScheduleOptions extends ConvOptions {
+  /**
+   * Outputs of concats whose parts are computed elsewhere and copied: more traffic, but the whole need not exist from
+   * its first part on.
+   */
+  readonly copiedConcats?: ReadonlySet<string>;
+}
 
 export interface Schedule {
   readonly steps: readonly Step[];
@@ -33,6 +39,8 @@ export interface Schedule {
   readonly arenaLowerBoundBytes: number;
   /** The step in which most arena bytes are alive. */
   readonly busiestStep: number;
+  /** Concats that take memory in that step although some part is still to come. */
+  readonly waitingConcats: readonly string[];
 }
 
 /**
@@ -42,7 +50,7 @@ export interface Schedule {
  */
 export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const buffers = createBuffers();
-  const {steps: lowered, inputs} = lowerGraph(graph, buffers, options);
+  const {steps: lowered, inputs, concats} = lowerGraph(graph, buffers, options);
   const inputBuffers = inputs.map(input => input.buffer);
   const steps = shareInPlace(lowered, buffers.all, inputBuffers);
   const uses = bufferUses(steps, inputBuffers);
@@ -65,6 +73,11 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
     arenaPeakBytes: placement.peakBytes,
     arenaLowerBoundBytes: placement.lowerBoundBytes,
     busiestStep: placement.busiestStep,
+    waitingConcats: concats
+      .filter(({buffer}) => buffers.all[buffer]!.storage.kind === 'arena')
+      .filter(({buffer}) => uses.first.get(buffer)! <= placement.busiestStep)
+      .filter(({completeAt}) => completeAt > placement.busiestStep)
+      .map(({name}) => name),
   };
 }
 
@@ -72,7 +85,7 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
 function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions) {
   const steps: Step[] = [];
   const orders = planOrders(graph);
-  const {places, slots} = planTargets(graph, orders, buffers);
+  const {places, slots} = planTargets(graph, orders, buffers, options.copiedConcats);
   const inputs = graph.inputs.map(name => ({name, view: buffers.arena(shapeOf(graph, name))}));
   const lowering = createLowering({graph, buffers, orders, targets: places, steps});
   const handOver = (value: string, name: string) => {
@@ -84,11 +97,23 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
 
   for (const {name, view} of inputs) lowering.setView(name, view);
   for (const name of new Set([...graph.inputs, ...graph.constants.keys()])) handOver(name, name);
+  const concats: Concat[] = [];
   for (const node of graph.nodes) {
     lowerNode(node, lowering, options);
+    if (node.operation.op === 'concat') {
+      const {buffer} = lowering.view(node.output);
+      concats.push({name: node.output, buffer, completeAt: steps.length});
+    }
     handOver(node.output, node.name);
   }
-  return {steps, inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer}))};
+  return {steps, concats, inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer}))};
+}
+
+/** Where a concat lies and the first step after its last part is there. */
+interface Concat {
+  readonly name: string;
+  readonly buffer: number;
+  readonly completeAt: number;
 }
 
 interface LoweringParts {

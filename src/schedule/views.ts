@@ -81,11 +81,12 @@ export interface Targets {
   readonly slots: readonly View[];
 }
 
-/** Decides the place of every value that a step computes. */
+/** Decides the place of every value that a step computes; the parts of `copiedConcats` stay where they are computed. */
 export function planTargets(
   graph: Graph,
   orders: ReadonlyMap<string, Order>,
   buffers: BufferList,
+  copiedConcats: ReadonlySet<string> = new Set(),
 ): Targets {
   const targets = new Map<string, View>();
   const isComputed = new Set(graph.nodes.map(node => node.output));
@@ -113,7 +114,7 @@ export function planTargets(
       (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
     const target = accepts ? proposed : buffers.arena(shapeOf(graph, node.output), order);
     targets.set(node.output, target);
-    proposeParts(graph, node, target, propose);
+    if (!copiedConcats.has(node.output)) proposeParts(graph, node, target, propose);
   }
   return {places: targets, slots};
 }
