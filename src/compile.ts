@@ -9,7 +9,7 @@ import {type CompileOptions, checkCompileOptions} from './options.js';
 import {encodeProgram} from './program/encode.js';
 import {explainSchedule} from './program/explain-schedule.js';
 import type {Program} from './program/program.js';
-import {checkBudget} from './schedule/budget.js';
+import {scheduleWithin} from './schedule/budget.js';
 import {schedule} from './schedule/schedule.js';
 
 /** What one thread of the executor needs for itself (kWorkspaceBytes in native/cpu/execution.h). */
@@ -42,8 +42,10 @@ export function compile(bytes: Uint8Array, options: CompileOptions = {}): Progra
   const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
   const graph = fuseGraph(buildGraph(model, {shapes}));
   requireFloats(graph);
-  const placed = schedule(graph, {schedule: scheduleName});
-  if (memoryBudgetBytes !== undefined) checkBudget(placed, {memoryBudgetBytes, workspaceBytes});
+  const placed =
+    memoryBudgetBytes === undefined
+      ? schedule(graph, {schedule: scheduleName})
+      : scheduleWithin(graph, {schedule: scheduleName}, {memoryBudgetBytes, workspaceBytes});
   const explanation = explainSchedule({model: name, graph, schedule: placed, workspaceBytes});
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;
