@@ -1,7 +1,7 @@
 // gemmTaps: cuts every region into items that fit the caches and hands them to the threads.
 //
-// However it is cut, an output element is one chain of FMAs in the order of taps and channels, inside one item:
-// results are the same for every thread count.
+// However it is cut, an output element is one chain of FMAs in the order of taps and channels,
+// inside one item: results are the same for every thread count.
 
 #include <algorithm>
 #include <bit>
@@ -12,7 +12,8 @@ namespace untangle {
 
 namespace {
 
-// Floats of x a block may touch per tap: 128 KB, half of a small core's L2 with the weights in the other.
+// Floats of x a block may touch per tap: 128 KB, half of a small core's L2 with the weights in the
+// other.
 constexpr size_t kBlockInputs = 32768;
 // Below this many pixels weights would be streamed more often than they are used.
 constexpr size_t kMinBlockPixels = 96;
@@ -29,7 +30,9 @@ struct RegionPlan {
   size_t items;          // groups * blocks * column_blocks
 };
 
-size_t entry_count(const RegionRecord& region) { return region.tap_count * divide_up(region.kc, kMaxSlice); }
+size_t entry_count(const RegionRecord& region) {
+  return region.tap_count * divide_up(region.kc, kMaxSlice);
+}
 
 RegionPlan plan_region(const GemmJob& job, const RegionRecord& region, size_t regions) {
   const size_t mr = job.kernels.mr;
@@ -46,7 +49,8 @@ RegionPlan plan_region(const GemmJob& job, const RegionRecord& region, size_t re
 
   const size_t column_tiles = job.column_tiles();
   const size_t threads = job.run.pool.threads();
-  const size_t wanted = divide_up(threads > 1 ? kItemsPerThread * threads : 1, regions * job.groups);
+  const size_t wanted =
+      divide_up(threads > 1 ? kItemsPerThread * threads : 1, regions * job.groups);
   if (blocks < wanted) {
     const size_t tile_macs = pixels / blocks * region.tap_count * kc * job.tile_columns();
     const size_t worth = std::max<size_t>(1, tile_macs * column_tiles / kMinItemMacs);
@@ -54,7 +58,8 @@ RegionPlan plan_region(const GemmJob& job, const RegionRecord& region, size_t re
     column_blocks = std::min(parts, column_tiles);
     blocks = std::min(tiles, blocks * divide_up(parts, column_blocks));
   }
-  // Fused columns of more taps than the pointers hold keep partial sums in scratch, which is one column tile wide.
+  // Fused columns of more taps than the pointers hold keep partial sums in scratch, which is one
+  // column tile wide.
   if (job.fused() && entries * mr > kMaxRowPointers) column_blocks = column_tiles;
   return {tiles, blocks, column_blocks, job.groups * blocks * column_blocks};
 }
@@ -87,8 +92,8 @@ GemmJob make_job(const GemmTapsCommand& command, const Execution& run) {
 }
 
 /// Runs item `index` of a region. Blocks go round fastest: neighbouring items share weights.
-void run_region_item(const GemmJob& job, const RegionRecord& region, const RegionPlan& plan, size_t index,
-                     std::byte* workspace) {
+void run_region_item(const GemmJob& job, const RegionRecord& region, const RegionPlan& plan,
+                     size_t index, std::byte* workspace) {
   const size_t block = index % plan.blocks;
   const size_t column_block = index / plan.blocks % plan.column_blocks;
   const size_t column_tiles = job.column_tiles();
@@ -109,7 +114,8 @@ void run_gemm_taps(const GemmTapsCommand& command, const Execution& run) {
   const auto regions = run.program.regions.subspan(command.region_first, command.region_count);
 
   size_t items = 0;
-  for (const RegionRecord& region : regions) items += plan_region(job, region, regions.size()).items;
+  for (const RegionRecord& region : regions)
+    items += plan_region(job, region, regions.size()).items;
 
   run.pool.parallel_for(items, [&](size_t item, size_t thread) {
     if (run.aborted.load(std::memory_order_relaxed)) return;

@@ -32,8 +32,8 @@ inline MapView resolve_map(const Execution& run, uint32_t index) {
   if (index == kNone) return {};
   const ResolvedView view = resolve(run, index);
   assert(view.rank == 4 && (view.strides[3] == 1 || view.dims[3] == 1));
-  return {view.data,       view.dims[0],    view.dims[1],    view.dims[2],
-          view.dims[3],    view.strides[0], view.strides[1], view.strides[2]};
+  return {view.data,    view.dims[0],    view.dims[1],    view.dims[2],
+          view.dims[3], view.strides[0], view.strides[1], view.strides[2]};
 }
 
 /// The first element of a flat view of constants, or null.
@@ -55,7 +55,8 @@ inline size_t count_pixels(const RegionRecord& region, const MapView& y) {
 }
 
 /// Lists pixels [first, first + count) of a region, in order of image, row and column.
-inline void list_pixels(const RegionRecord& region, size_t first, size_t count, RegionPixel* pixels) {
+inline void list_pixels(const RegionRecord& region, size_t first, size_t count,
+                        RegionPixel* pixels) {
   uint32_t qx = static_cast<uint32_t>(first % region.count_x);
   uint32_t qy = static_cast<uint32_t>(first / region.count_x % region.count_y);
   uint32_t image = static_cast<uint32_t>(first / region.count_x / region.count_y);
@@ -73,7 +74,8 @@ inline void list_pixels(const RegionRecord& region, size_t first, size_t count, 
 }
 
 /// What a tap of a pixel reads, `channel` floats into the pixel; null outside the map.
-inline const float* tap_source(const MapView& x, const RegionPixel& pixel, const TapRecord& tap, size_t channel) {
+inline const float* tap_source(const MapView& x, const RegionPixel& pixel, const TapRecord& tap,
+                               size_t channel) {
   const int64_t in_y = int64_t{pixel.in_y} + tap.dy;
   const int64_t in_x = int64_t{pixel.in_x} + tap.dx;
   return x.contains(in_y, in_x) ? x.at(pixel.image, in_y, in_x) + channel : nullptr;

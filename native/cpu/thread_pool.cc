@@ -131,7 +131,8 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(size_t threads) : state_(std::make_unique<State>()) {
   for (size_t thread = 1; thread < threads; thread++) {
-    state_->workers.emplace_back([state = state_.get(), thread] { state->work_until_stopped(thread); });
+    state_->workers.emplace_back(
+        [state = state_.get(), thread] { state->work_until_stopped(thread); });
   }
 }
 
@@ -146,7 +147,8 @@ ThreadPool::~ThreadPool() {
 
 size_t ThreadPool::threads() const { return state_->workers.size() + 1; }
 
-void ThreadPool::parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread), void* context) {
+void ThreadPool::parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread),
+                              void* context) {
   if (items <= 1 || state_->workers.empty()) {
     for (size_t item = 0; item < items; item++) body(context, item, 0);
     return;

@@ -1,7 +1,8 @@
 // A small fork-join pool. The calling thread is thread 0 and works too.
 //
 // Items are taken from a shared counter, so a slow core does not hold the others up; results must
-// not depend on which thread runs which item (each output tile is computed by one item, in a fixed order).
+// not depend on which thread runs which item (each output tile is computed by one item, in a fixed
+// order).
 
 #pragma once
 
@@ -23,13 +24,17 @@ class ThreadPool {
 
   /// Calls body(context, item, thread) for every item in [0, items) and returns when all are done.
   /// One caller at a time. Allocates nothing. Workers spin briefly for the next call, then sleep.
-  void parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread), void* context);
+  void parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread),
+                    void* context);
 
   /// Lets a lambda stand for body and context.
   template <typename F>
   void parallel_for(size_t items, F&& body) {
     parallel_for(
-        items, [](void* context, size_t item, size_t thread) { (*static_cast<std::remove_reference_t<F>*>(context))(item, thread); },
+        items,
+        [](void* context, size_t item, size_t thread) {
+          (*static_cast<std::remove_reference_t<F>*>(context))(item, thread);
+        },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 

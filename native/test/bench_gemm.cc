@@ -1,5 +1,5 @@
-// GFLOP per second of CPU time of the GEMM tiles and of whole gemmTaps commands, beside the FMA peak of one core.
-// Not part of ctest.
+// GFLOP per second of CPU time of the GEMM tiles and of whole gemmTaps commands, beside the FMA
+// peak of one core. Not part of ctest.
 //
 //   bench_gemm [isa] [threads]
 
@@ -35,7 +35,8 @@ double mean_seconds(F&& call) {
 
 void report(const char* name, double macs, double seconds, double peak) {
   const double gflops = 2e-9 * macs / seconds;
-  std::printf("%-44s %9.3f ms %7.1f GFLOP/s %5.1f %%\n", name, seconds * 1e3, gflops, 100 * gflops / peak);
+  std::printf("%-44s %9.3f ms %7.1f GFLOP/s %5.1f %%\n", name, seconds * 1e3, gflops,
+              100 * gflops / peak);
 }
 
 /// A tile over 9 taps of 256 channels: 36 rows of x, weights of one column tile from L2.
@@ -55,8 +56,9 @@ void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
     for (size_t i = 0; i < mr; i++) rows.push_back(x.data() + (tap + i) * kKc);
   }
   for (size_t i = 0; i < mr; i++) c.push_back(out.data() + i * panels * kPanel);
-  const GemmTile tile{rows.data(), tap_k.data(), kTaps, kKc, weights.data(), kTaps * kKc * kPanel, nullptr, c.data(),
-                      panels * kPanel, false};
+  const GemmTile tile{
+      rows.data(), tap_k.data(), kTaps,           kKc,  weights.data(), kTaps * kKc * kPanel,
+      nullptr,     c.data(),     panels * kPanel, false};
   const double seconds = mean_seconds([&] {
     for (size_t i = 0; i < kCalls; i++) kernels.gemm[panels - 1][mr - 1](tile);
   });
@@ -73,13 +75,17 @@ ConvCase conv(Shape x, uint32_t outputs, int kernel, uint32_t flags) {
   for (int i = 0; i < kernel * kernel; i++) {
     taps.push_back({i / kernel, i % kernel, static_cast<uint32_t>(i) * x.channels, 0});
   }
-  c.regions = {{{0, 0, 1, 1, x.height, x.width, -(kernel / 2), -(kernel / 2), 1, 1, 0, 0, x.channels, flags, 0, 0}, taps}};
+  c.regions = {{{0, 0, 1, 1, x.height, x.width, -(kernel / 2), -(kernel / 2), 1, 1, 0, 0,
+                 x.channels, flags, 0, 0},
+                taps}};
   return c;
 }
 
-void bench_conv(const Kernels& kernels, size_t threads, const char* name, const ConvCase& c, double peak) {
+void bench_conv(const Kernels& kernels, size_t threads, const char* name, const ConvCase& c,
+                double peak) {
   ConvProgram program(c);
-  const double macs = static_cast<double>(c.y.n) * c.y.height * c.y.width * static_cast<double>(c.columns()) * c.k_total;
+  const double macs = static_cast<double>(c.y.n) * c.y.height * c.y.width *
+                      static_cast<double>(c.columns()) * c.k_total;
   double seconds = 0;
   program.repeat(kernels, threads, [&](auto&& once) { seconds = mean_seconds(once); });
   report(name, macs, seconds, peak);
@@ -93,21 +99,28 @@ int main(int argc, char** argv) {
   const size_t threads = argc > 2 ? static_cast<size_t>(std::atoi(argv[2])) : 1;
   const double peak = measure_gflops(*kernels, 0.2);
   const auto memory = integers(size_t{16} << 20, 1, 4);
-  std::printf("%s: FMA peak %.1f GFLOP/s, read %.1f GB/s per core; %zu threads\n", kernels->isa, peak,
-              measure_read_gbs(*kernels, memory.data(), memory.size(), 0.2), threads);
+  std::printf("%s: FMA peak %.1f GFLOP/s, read %.1f GB/s per core; %zu threads\n", kernels->isa,
+              peak, measure_read_gbs(*kernels, memory.data(), memory.size(), 0.2), threads);
   for (size_t panels = 1; panels <= kernels->panels; panels++) {
     for (size_t mr : {size_t{1}, size_t{2}, size_t{4}, size_t{8}}) {
       if (mr < kernels->mr) bench_tile(*kernels, panels, mr, peak);
     }
     bench_tile(*kernels, panels, kernels->mr, peak);
   }
-  bench_conv(*kernels, threads, "3x3 64x64x256 -> 256", conv({1, 64, 64, 256}, 256, 3, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "3x3 64x64x256 -> 256 per tap", conv({1, 64, 64, 256}, 256, 3, kRegionPerTap), peak);
-  bench_conv(*kernels, threads, "2x2 4x4x1024 -> 512", conv({1, 4, 4, 1024}, 512, 2, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "3x3 8x8x1024 -> 512", conv({1, 8, 8, 1024}, 512, 3, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "2x2 16x16x256 -> 128", conv({1, 16, 16, 256}, 128, 2, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "2x2 32x32x128 -> 64", conv({1, 32, 32, 128}, 64, 2, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "3x3 64x64x64 -> 12", conv({1, 64, 64, 64}, 12, 3, kRegionPadded), peak);
+  bench_conv(*kernels, threads, "3x3 64x64x256 -> 256",
+             conv({1, 64, 64, 256}, 256, 3, kRegionPadded), peak);
+  bench_conv(*kernels, threads, "3x3 64x64x256 -> 256 per tap",
+             conv({1, 64, 64, 256}, 256, 3, kRegionPerTap), peak);
+  bench_conv(*kernels, threads, "2x2 4x4x1024 -> 512", conv({1, 4, 4, 1024}, 512, 2, kRegionPadded),
+             peak);
+  bench_conv(*kernels, threads, "3x3 8x8x1024 -> 512", conv({1, 8, 8, 1024}, 512, 3, kRegionPadded),
+             peak);
+  bench_conv(*kernels, threads, "2x2 16x16x256 -> 128",
+             conv({1, 16, 16, 256}, 128, 2, kRegionPadded), peak);
+  bench_conv(*kernels, threads, "2x2 32x32x128 -> 64", conv({1, 32, 32, 128}, 64, 2, kRegionPadded),
+             peak);
+  bench_conv(*kernels, threads, "3x3 64x64x64 -> 12", conv({1, 64, 64, 64}, 12, 3, kRegionPadded),
+             peak);
   bench_conv(*kernels, threads, "1x1 256x256x16 -> 16", conv({1, 256, 256, 16}, 16, 1, 0), peak);
   bench_conv(*kernels, threads, "1x1x100 -> 16384", conv({1, 1, 1, 100}, 16384, 1, 0), peak);
   return 0;

@@ -1,4 +1,5 @@
-// The smallest test harness that does: CHECK counts failures and says where; main returns summary().
+// The smallest test harness that does: CHECK counts failures and says where; main returns
+// summary().
 
 #pragma once
 
@@ -17,12 +18,12 @@ inline int summary() {
 }  // namespace untangle::test
 
 /// Checks a condition; on failure prints it with a printf-style description of the case.
-#define CHECK(condition, ...)                                                          \
-  do {                                                                                 \
-    untangle::test::checks++;                                                          \
-    if (!(condition) && ++untangle::test::failures <= 20) {                            \
-      std::printf("%s:%d: %s failed: ", __FILE__, __LINE__, #condition);               \
-      std::printf(__VA_ARGS__);                                                        \
-      std::printf("\n");                                                               \
-    }                                                                                  \
+#define CHECK(condition, ...)                                            \
+  do {                                                                   \
+    untangle::test::checks++;                                            \
+    if (!(condition) && ++untangle::test::failures <= 20) {              \
+      std::printf("%s:%d: %s failed: ", __FILE__, __LINE__, #condition); \
+      std::printf(__VA_ARGS__);                                          \
+      std::printf("\n");                                                 \
+    }                                                                    \
   } while (0)

@@ -1,4 +1,5 @@
-// Small programs of one gemmTaps or depthwise command, built by hand, and what they should compute by plain loops.
+// Small programs of one gemmTaps or depthwise command, built by hand, and what they should compute
+// by plain loops.
 
 #pragma once
 
@@ -67,7 +68,8 @@ inline std::span<float> aligned(std::vector<float>& memory) {
   return std::span<float>(memory).subspan(past == 0 ? 0 : kPanel - past, memory.size() - kPanel);
 }
 
-/// The memory and tables of one case. Arena: x (pitch of one spare channel per pixel), residual, y (likewise).
+/// The memory and tables of one case. Arena: x (pitch of one spare channel per pixel), residual, y
+/// (likewise).
 class ConvProgram {
  public:
   explicit ConvProgram(const ConvCase& c) : case_(c) {
@@ -86,7 +88,8 @@ class ConvProgram {
     }
   }
 
-  /// Floats from a pixel to the next: the spare channel shows reads and writes past the end of a pixel.
+  /// Floats from a pixel to the next: the spare channel shows reads and writes past the end of a
+  /// pixel.
   static size_t pitch(const Shape& shape) { return shape.channels + 1; }
 
   /// Runs the command; every element of y that is not written stays `kUnwritten`.
@@ -110,8 +113,8 @@ class ConvProgram {
     std::vector<float> y(case_.y.elements() / case_.y.channels * pitch(case_.y), kUnwritten);
     for (const RegionRecord& region : regions_) {
       for (uint32_t i = 0; i < case_.y.n * region.count_y * region.count_x; i++) {
-        expect_pixel(region, i / region.count_x / region.count_y, i / region.count_x % region.count_y,
-                     i % region.count_x, y);
+        expect_pixel(region, i / region.count_x / region.count_y,
+                     i / region.count_x % region.count_y, i % region.count_x, y);
       }
     }
     return y;
@@ -148,7 +151,10 @@ class ConvProgram {
       std::memset(workspace.back(), 0xff, kWorkspaceBytes);
     }
     const std::atomic<bool> aborted{abort};
-    const Execution run{program, reinterpret_cast<std::byte*>(arena.data()), nullptr, workspace.data(), pool, kernels, aborted};
+    const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
+                        nullptr, workspace.data(),
+                        pool,    kernels,
+                        aborted};
     body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
     for (std::byte* block : workspace) std::free(block);
   }
@@ -170,11 +176,23 @@ class ConvProgram {
     const auto beta = std::bit_cast<uint32_t>(case_.beta);
     const auto regions = static_cast<uint32_t>(regions_.size());
     if (case_.depthwise) {
-      run_depthwise({Opcode::kDepthwise, 0, 1, 3, bias, residual, slope, 0, regions, activation, alpha, beta, {}},
+      run_depthwise({Opcode::kDepthwise,
+                     0,
+                     1,
+                     3,
+                     bias,
+                     residual,
+                     slope,
+                     0,
+                     regions,
+                     activation,
+                     alpha,
+                     beta,
+                     {}},
                     run);
     } else {
-      run_gemm_taps({Opcode::kGemmTaps, 0, 1, 3, bias, residual, slope, case_.k_total, case_.groups, case_.fused_y,
-                     case_.fused_x, 0, regions, activation, alpha, beta},
+      run_gemm_taps({Opcode::kGemmTaps, 0, 1, 3, bias, residual, slope, case_.k_total, case_.groups,
+                     case_.fused_y, case_.fused_x, 0, regions, activation, alpha, beta},
                     run);
     }
   }
@@ -182,10 +200,40 @@ class ConvProgram {
   static ViewRecord map(uint32_t at, const Shape& s) {
     const auto c = static_cast<int32_t>(pitch(s));
     const auto w = static_cast<int32_t>(s.width) * c;
-    return {kSlotArena, at * 4, 4, 0, s.n, s.height, s.width, s.channels, 1, 1, static_cast<int32_t>(s.height) * w, w, c, 1, 0, 0};
+    return {kSlotArena,
+            at * 4,
+            4,
+            0,
+            s.n,
+            s.height,
+            s.width,
+            s.channels,
+            1,
+            1,
+            static_cast<int32_t>(s.height) * w,
+            w,
+            c,
+            1,
+            0,
+            0};
   }
   static ViewRecord flat(size_t at, size_t count) {
-    return {kSlotConstants, static_cast<uint32_t>(at * 4), 1, 0, static_cast<uint32_t>(count), 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0};
+    return {kSlotConstants,
+            static_cast<uint32_t>(at * 4),
+            1,
+            0,
+            static_cast<uint32_t>(count),
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0};
   }
 
   float weight(uint32_t k, size_t group, size_t column) const {
@@ -194,16 +242,20 @@ class ConvProgram {
     return weights_[(panel * case_.k_total + k) * kPanel + column % kPanel];
   }
 
-  void expect_pixel(const RegionRecord& region, uint32_t image, uint32_t qy, uint32_t qx, std::vector<float>& y) const {
+  void expect_pixel(const RegionRecord& region, uint32_t image, uint32_t qy, uint32_t qx,
+                    std::vector<float>& y) const {
     const size_t groups = case_.depthwise ? 1 : case_.groups;
     for (size_t group = 0; group < groups; group++) {
       for (size_t column = 0; column < case_.columns(); column++) {
         const size_t phase = column / case_.group_outputs();
-        const int64_t out_y = int64_t{region.out_y} + qy * region.out_step_y + phase / case_.fused_x;
-        const int64_t out_x = int64_t{region.out_x} + qx * region.out_step_x + phase % case_.fused_x;
+        const int64_t out_y =
+            int64_t{region.out_y} + qy * region.out_step_y + phase / case_.fused_x;
+        const int64_t out_x =
+            int64_t{region.out_x} + qx * region.out_step_x + phase % case_.fused_x;
         if (out_y < 0 || out_x < 0 || out_y >= case_.y.height || out_x >= case_.y.width) continue;
         const size_t pixel = (image * case_.y.height + out_y) * case_.y.width + out_x;
-        const size_t at = pixel * pitch(case_.y) + group * case_.group_outputs() + column % case_.group_outputs();
+        const size_t at =
+            pixel * pitch(case_.y) + group * case_.group_outputs() + column % case_.group_outputs();
         const size_t flat = case_.depthwise ? column : group * case_.panels() * kPanel + column;
         float sum = case_.bias ? bias_[flat] : 0.0f;
         for (uint32_t t = 0; t < region.tap_count; t++) {
@@ -215,12 +267,13 @@ class ConvProgram {
     }
   }
 
-  float expect_tap(const RegionRecord& region, const TapRecord& tap, uint32_t image, uint32_t qy, uint32_t qx,
-                   size_t group, size_t column) const {
+  float expect_tap(const RegionRecord& region, const TapRecord& tap, uint32_t image, uint32_t qy,
+                   uint32_t qx, size_t group, size_t column) const {
     const int64_t in_y = int64_t{region.in_y} + qy * region.in_step_y + tap.dy;
     const int64_t in_x = int64_t{region.in_x} + qx * region.in_step_x + tap.dx;
     if (in_y < 0 || in_x < 0 || in_y >= case_.x.height || in_x >= case_.x.width) return 0;
-    const float* x = x_.data() + ((image * case_.x.height + in_y) * case_.x.width + in_x) * pitch(case_.x);
+    const float* x =
+        x_.data() + ((image * case_.x.height + in_y) * case_.x.width + in_x) * pitch(case_.x);
     if (case_.depthwise) return x[column] * weight(tap.k, 0, column);
     float sum = 0;
     for (uint32_t k = 0; k < region.kc; k++) {
@@ -231,11 +284,16 @@ class ConvProgram {
 
   float activate(float x, float slope) const {
     switch (case_.activation) {
-      case Unary::kRelu: return std::max(x, 0.0f);
-      case Unary::kLeakyRelu: return x < 0 ? case_.alpha * x : x;
-      case Unary::kClip: return std::min(std::max(x, case_.alpha), case_.beta);
-      case Unary::kPrelu: return x < 0 ? slope * x : x;
-      default: return x;
+      case Unary::kRelu:
+        return std::max(x, 0.0f);
+      case Unary::kLeakyRelu:
+        return x < 0 ? case_.alpha * x : x;
+      case Unary::kClip:
+        return std::min(std::max(x, case_.alpha), case_.beta);
+      case Unary::kPrelu:
+        return x < 0 ? slope * x : x;
+      default:
+        return x;
     }
   }
 

@@ -1,4 +1,5 @@
-// run_depthwise over padded, cropped and strided regions, on every instruction set and thread count, against plain loops.
+// run_depthwise over padded, cropped and strided regions, on every instruction set and thread
+// count, against plain loops.
 
 #include "native/test/check.h"
 #include "native/test/conv_program.h"
@@ -10,19 +11,26 @@ namespace {
 
 ConvCase depthwise(const char* name, Shape x, int kernel, uint32_t stride, int pad) {
   ConvCase c{.name = name, .x = x, .y = {}, .depthwise = true};
-  c.y = {x.n, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1, x.channels};
+  c.y = {x.n, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1,
+         x.channels};
   c.k_total = static_cast<uint32_t>(kernel * kernel);
   std::vector<TapRecord> taps;
-  for (int i = 0; i < kernel * kernel; i++) taps.push_back({i / kernel, i % kernel, static_cast<uint32_t>(i), 0});
-  c.regions = {{{0, 0, 1, 1, c.y.height, c.y.width, -pad, -pad, stride, stride, 0, 0, 1, pad > 0 ? kRegionPadded : 0, 0, 0}, taps}};
+  for (int i = 0; i < kernel * kernel; i++)
+    taps.push_back({i / kernel, i % kernel, static_cast<uint32_t>(i), 0});
+  c.regions = {{{0, 0, 1, 1, c.y.height, c.y.width, -pad, -pad, stride, stride, 0, 0, 1,
+                 pad > 0 ? kRegionPadded : 0, 0, 0},
+                taps}};
   return c;
 }
 
 std::vector<ConvCase> cases() {
   std::vector<ConvCase> list = {
-      depthwise("3x3", {2, 9, 11, 37}, 3, 1, 1),       depthwise("valid", {1, 9, 11, 16}, 3, 1, 0),
-      depthwise("stride 2", {1, 9, 11, 64}, 3, 2, 1),  depthwise("5x5", {1, 7, 7, 3}, 5, 1, 2),
-      depthwise("wide", {1, 3, 3, 4100}, 3, 1, 1),     depthwise("many taps", {1, 80, 70, 2}, 66, 1, 3),
+      depthwise("3x3", {2, 9, 11, 37}, 3, 1, 1),
+      depthwise("valid", {1, 9, 11, 16}, 3, 1, 0),
+      depthwise("stride 2", {1, 9, 11, 64}, 3, 2, 1),
+      depthwise("5x5", {1, 7, 7, 3}, 5, 1, 2),
+      depthwise("wide", {1, 3, 3, 4100}, 3, 1, 1),
+      depthwise("many taps", {1, 80, 70, 2}, 66, 1, 3),
   };
   ConvCase finished = depthwise("residual, prelu", {1, 9, 11, 21}, 3, 1, 1);
   finished.residual = true;
@@ -52,7 +60,8 @@ int main() {
     const auto expected = program.expected();
     for (size_t set = 0; set < sets; set++) {
       for (size_t threads : {1, 2, 3}) {
-        CHECK(program.run(*kernels[set], threads) == expected, "%s, %s, %zu threads", c.name, kernels[set]->isa, threads);
+        CHECK(program.run(*kernels[set], threads) == expected, "%s, %s, %zu threads", c.name,
+              kernels[set]->isa, threads);
       }
     }
   }

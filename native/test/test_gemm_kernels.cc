@@ -1,5 +1,6 @@
-// Every GEMM and depthwise micro-kernel of kernels.def against plain loops. Operands are small integers, so that
-// every order of summation gives the same bits; guards around C show writes that do not belong there.
+// Every GEMM and depthwise micro-kernel of kernels.def against plain loops. Operands are small
+// integers, so that every order of summation gives the same bits; guards around C show writes that
+// do not belong there.
 
 #include <algorithm>
 #include <vector>
@@ -59,15 +60,17 @@ void check_gemm(const Kernels& kernels, const GemmCase& c) {
       if (!c.accumulate) sum = c.bias ? bias[j] : 0.0f;
       for (size_t tap = 0; tap < c.taps; tap++) {
         for (size_t k = 0; k < c.kc; k++) {
-          sum += rows[tap * c.mr + i][k] * weights[(j / kPanel * k_total + tap_k[tap] + k) * kPanel + j % kPanel];
+          sum += rows[tap * c.mr + i][k] *
+                 weights[(j / kPanel * k_total + tap_k[tap] + k) * kPanel + j % kPanel];
         }
       }
     }
   }
-  kernels.gemm[c.panels - 1][c.mr - 1]({rows.data(), tap_k.data(), c.taps, c.kc, weights.data(), k_total * kPanel,
-                                        c.bias ? bias.data() : nullptr, c_rows.data(), c.columns, c.accumulate});
-  CHECK(out == expected, "gemm_f32_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d", c.mr,
-        c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate);
+  kernels.gemm[c.panels - 1][c.mr - 1]({rows.data(), tap_k.data(), c.taps, c.kc, weights.data(),
+                                        k_total * kPanel, c.bias ? bias.data() : nullptr,
+                                        c_rows.data(), c.columns, c.accumulate});
+  CHECK(out == expected, "gemm_f32_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d",
+        c.mr, c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate);
 }
 
 void check_depthwise(const Kernels& kernels, size_t pixels, size_t channels, size_t taps, bool bias,
@@ -95,13 +98,15 @@ void check_depthwise(const Kernels& kernels, size_t pixels, size_t channels, siz
     for (size_t c = 0; c < channels; c++) {
       float& sum = expected[i * pitch + c];
       if (!accumulate) sum = bias ? shift[c] : 0.0f;
-      for (size_t tap = 0; tap < taps; tap++) sum += rows[tap * pixels + i][c] * weights[tap_k[tap] * pitch + c];
+      for (size_t tap = 0; tap < taps; tap++)
+        sum += rows[tap * pixels + i][c] * weights[tap_k[tap] * pitch + c];
     }
   }
   kernels.depthwise[pixels - 1]({rows.data(), tap_k.data(), taps, weights.data(), pitch,
-                                 bias ? shift.data() : nullptr, y_rows.data(), channels, accumulate});
-  CHECK(out == expected, "depthwise_f32_%zu_%s channels %zu taps %zu bias %d accumulate %d", pixels, kernels.isa,
-        channels, taps, bias, accumulate);
+                                 bias ? shift.data() : nullptr, y_rows.data(), channels,
+                                 accumulate});
+  CHECK(out == expected, "depthwise_f32_%zu_%s channels %zu taps %zu bias %d accumulate %d", pixels,
+        kernels.isa, channels, taps, bias, accumulate);
 }
 
 void check_kernels(const Kernels& kernels) {

@@ -1,4 +1,5 @@
-// run_gemm_taps over every kind of region, on every instruction set and thread count, against plain loops.
+// run_gemm_taps over every kind of region, on every instruction set and thread count, against plain
+// loops.
 
 #include "native/test/check.h"
 #include "native/test/conv_program.h"
@@ -12,30 +13,37 @@ namespace {
 std::vector<TapRecord> taps_of(int kernel_y, int kernel_x, uint32_t kc, int dilation = 1) {
   std::vector<TapRecord> taps;
   for (int y = 0; y < kernel_y; y++) {
-    for (int x = 0; x < kernel_x; x++) taps.push_back({y * dilation, x * dilation, static_cast<uint32_t>(taps.size()) * kc, 0});
+    for (int x = 0; x < kernel_x; x++)
+      taps.push_back({y * dilation, x * dilation, static_cast<uint32_t>(taps.size()) * kc, 0});
   }
   return taps;
 }
 
 /// A plain convolution over all of y; in_y = in_x = -pad.
-ConvCase plain(const char* name, Shape x, uint32_t outputs, int kernel, uint32_t stride, int pad, uint32_t groups = 1) {
+ConvCase plain(const char* name, Shape x, uint32_t outputs, int kernel, uint32_t stride, int pad,
+               uint32_t groups = 1) {
   ConvCase c{.name = name, .x = x, .y = {}, .groups = groups};
   const uint32_t kc = x.channels / groups;
-  c.y = {x.n, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1, outputs};
+  c.y = {x.n, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1,
+         outputs};
   c.k_total = static_cast<uint32_t>(kernel * kernel) * kc;
-  c.regions = {{{0, 0, 1, 1, c.y.height, c.y.width, -pad, -pad, stride, stride, 0, 0, kc, pad > 0 ? kRegionPadded : 0, 0, 0},
+  c.regions = {{{0, 0, 1, 1, c.y.height, c.y.width, -pad, -pad, stride, stride, 0, 0, kc,
+                 pad > 0 ? kRegionPadded : 0, 0, 0},
                 taps_of(kernel, kernel, kc)}};
   return c;
 }
 
-/// The four phases of a transposed convolution (stride 2, kernel 4, pad 1), each with 2x2 taps and padded reads.
+/// The four phases of a transposed convolution (stride 2, kernel 4, pad 1), each with 2x2 taps and
+/// padded reads.
 ConvCase transposed(const char* name, Shape x, uint32_t outputs, uint32_t flags) {
   ConvCase c{.name = name, .x = x, .y = {x.n, 2 * x.height, 2 * x.width, outputs}};
   c.k_total = 16 * x.channels;
   for (int phase = 0; phase < 4; phase++) {
     auto taps = taps_of(2, 2, x.channels);
     for (TapRecord& tap : taps) tap.k += static_cast<uint32_t>(phase) * 4 * x.channels;
-    c.regions.push_back({{phase / 2, phase % 2, 2, 2, x.height, x.width, phase / 2 - 1, phase % 2 - 1, 1, 1, 0, 0, x.channels, flags, 0, 0}, taps});
+    c.regions.push_back({{phase / 2, phase % 2, 2, 2, x.height, x.width, phase / 2 - 1,
+                          phase % 2 - 1, 1, 1, 0, 0, x.channels, flags, 0, 0},
+                         taps});
   }
   return c;
 }
@@ -44,12 +52,14 @@ ConvCase transposed(const char* name, Shape x, uint32_t outputs, uint32_t flags)
 ConvCase fused(const char* name, Shape x, uint32_t outputs, uint32_t height, uint32_t width) {
   ConvCase c{.name = name, .x = x, .y = {x.n, height, width, outputs}, .fused_y = 2, .fused_x = 2};
   c.k_total = 9 * x.channels;
-  c.regions = {{{-1, -1, 2, 2, (height + 2) / 2, (width + 2) / 2, -2, -2, 1, 1, 0, 0, x.channels, kRegionPadded | kRegionCropped, 0, 0},
+  c.regions = {{{-1, -1, 2, 2, (height + 2) / 2, (width + 2) / 2, -2, -2, 1, 1, 0, 0, x.channels,
+                 kRegionPadded | kRegionCropped, 0, 0},
                 taps_of(3, 3, x.channels)}};
   return c;
 }
 
-ConvCase with(ConvCase c, const char* name, Unary activation, float alpha, float beta, bool residual) {
+ConvCase with(ConvCase c, const char* name, Unary activation, float alpha, float beta,
+              bool residual) {
   c.name = name;
   c.activation = activation;
   c.alpha = alpha;
@@ -84,7 +94,8 @@ std::vector<ConvCase> cases() {
       with(base, "prelu", Unary::kPrelu, 0, 0, true),
       with(plain("", {1, 6, 7, 12}, 40, 3, 1, 1, 2), "groups, prelu", Unary::kPrelu, 0, 0, true),
       with(fused("", {1, 5, 6, 9}, 3, 9, 11), "fused, prelu", Unary::kPrelu, 0, 0, true),
-      with(transposed("", {1, 4, 5, 7}, 18, kRegionPerTap), "per tap, prelu", Unary::kPrelu, 0, 0, true),
+      with(transposed("", {1, 4, 5, 7}, 18, kRegionPerTap), "per tap, prelu", Unary::kPrelu, 0, 0,
+           true),
   };
 
   ConvCase no_bias = base;
@@ -126,7 +137,8 @@ int main() {
     const auto expected = program.expected();
     for (size_t set = 0; set < sets; set++) {
       for (size_t threads : {1, 2, 3}) {
-        CHECK(program.run(*kernels[set], threads) == expected, "%s, %s, %zu threads", c.name, kernels[set]->isa, threads);
+        CHECK(program.run(*kernels[set], threads) == expected, "%s, %s, %zu threads", c.name,
+              kernels[set]->isa, threads);
       }
     }
     const auto aborted = program.run(*kernels[0], 2, true);

@@ -1,4 +1,5 @@
-// The pool runs every item exactly once, returns only when all are done, and survives many short jobs and pauses.
+// The pool runs every item exactly once, returns only when all are done, and survives many short
+// jobs and pauses.
 
 #include <atomic>
 #include <chrono>

@@ -11,8 +11,10 @@
 namespace untangle {
 namespace {
 
-#include "native/cpu/kernels/vec_neon.h"
+// clang-format off: the bodies use Vec
 #include "native/cpu/kernels/make_kernels.inl.h"
+#include "native/cpu/kernels/vec_neon.h"
+// clang-format on
 
 }  // namespace
 

@@ -9,8 +9,10 @@
 namespace untangle {
 namespace {
 
-#include "native/cpu/kernels/vec_scalar.h"
+// clang-format off: the bodies use Vec
 #include "native/cpu/kernels/make_kernels.inl.h"
+#include "native/cpu/kernels/vec_scalar.h"
+// clang-format on
 
 }  // namespace
 

@@ -11,16 +11,14 @@ struct MakeIndices<0, I...> {
   using Type = Indices<I...>;
 };
 
+// clang-format off: later bodies use earlier ones
 #include "native/cpu/kernels/depthwise_f32.inl.h"
 #include "native/cpu/kernels/epilogue.inl.h"
 #include "native/cpu/kernels/gemm_f32.inl.h"
 #include "native/cpu/kernels/math.inl.h"
 #include "native/cpu/kernels/measure.inl.h"
-#if __has_include("native/cpu/kernels/op_kernels.inl.h")
-#include "native/cpu/kernels/op_kernels.inl.h"  // defines make_op_kernels()
-#else
-constexpr OpKernels make_op_kernels() { return {}; }
-#endif
+#include "native/cpu/kernels/op_kernels.inl.h"
+// clang-format on
 
 template <TileShape SHAPE>
 constexpr Kernels make_kernels(const char* isa) {
