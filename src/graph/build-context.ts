@@ -61,9 +61,6 @@ export function createNodeBuilder(
     shape: tensor.dims,
     constant: tensor,
   });
-  const input = (index: number): Operand =>
-    operands[index] ?? fail(`expected input ${index} but it is missing`);
-
   const emit = (operation: Operation, inputs: readonly Operand[], shape: Shape): Operand => {
     checkLimit('elements', MAX_ELEMENTS, elementCount(shape));
     const tensors = inputs.flatMap(operand => operand.constant ?? []);
@@ -87,13 +84,7 @@ export function createNodeBuilder(
     opset: state.opset,
     inputCount: operands.length,
     outputCount: node.outputs.length,
-    input,
-    optional: index => operands[index],
-    constantInput: (index, what) => {
-      const operand = input(index);
-      if (isConstant(operand)) return operand;
-      return unsupported(`${node.opType} with ${what} computed at run time`);
-    },
+    ...inputGetters(node, operands),
     ...attributeGetters(node),
     emit,
     constant,
@@ -121,6 +112,25 @@ export function registerConstant(state: BuildState, operand: ConstantOperand): v
   const dtype = isFloating(constant.dtype) ? 'float32' : constant.dtype;
   state.values.set(name, {name, dtype, shape});
   state.constants.set(name, {...constant, dtype});
+}
+
+type InputGetters = Pick<BuildContext, 'input' | 'optional' | 'constantInput' | 'integers'>;
+
+function inputGetters(node: OnnxNode, operands: readonly (Operand | undefined)[]): InputGetters {
+  const input = (index: number): Operand =>
+    operands[index] ?? failNode(node, `expected input ${index} but it is missing`);
+  const constantInput = (index: number, what: string): ConstantOperand => {
+    const operand = input(index);
+    if (isConstant(operand)) return operand;
+    throw new UnsupportedNode(`${node.opType} with ${what} computed at run time`);
+  };
+  const integers = (index: number, what: string): number[] => {
+    const {dtype, constant} = constantInput(index, what);
+    if (isFloating(dtype))
+      failNode(node, `expected ${what} of an integer type but received ${dtype}`);
+    return Array.from(constant.data);
+  };
+  return {input, optional: index => operands[index], constantInput, integers};
 }
 
 type KindOf<K extends Attribute['kind']> = Extract<Attribute, {kind: K}>;

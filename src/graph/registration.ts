@@ -55,6 +55,8 @@ export interface BuildContext {
   optional(index: number): Operand | undefined;
   /** Input `index`, which must be constant; `what` names it in the message when it is not. */
   constantInput(index: number, what: string): ConstantOperand;
+  /** The elements of input `index`, which must be constant and of an integer type. */
+  integers(index: number, what: string): number[];
 
   int(name: string, fallback: number): number;
   float(name: string, fallback: number): number;
@@ -109,5 +111,5 @@ export function axesOf(
 ): readonly number[] | undefined {
   if (context.opset < inputSince) return context.ints('axes');
   if (context.optional(index) === undefined) return undefined;
-  return Array.from(context.constantInput(index, 'axes').constant.data);
+  return context.integers(index, 'axes');
 }

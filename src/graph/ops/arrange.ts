@@ -150,8 +150,7 @@ function buildSplit(context: BuildContext): Operand[] {
 function splitSizes(context: BuildContext, size: number): readonly number[] {
   const attribute = context.ints('split');
   if (attribute !== undefined) return attribute;
-  if (context.optional(1) !== undefined)
-    return Array.from(context.constantInput(1, 'split').constant.data);
+  if (context.optional(1) !== undefined) return context.integers(1, 'split');
 
   const count = context.int('num_outputs', context.outputCount);
   const part = context.has('num_outputs') ? Math.ceil(size / count) : size / count;
@@ -204,8 +203,7 @@ function sliceRequest(context: BuildContext): SliceRequest {
       steps: undefined,
     };
   }
-  const read = (index: number, what: string) =>
-    Array.from(context.constantInput(index, what).constant.data);
+  const read = (index: number, what: string) => context.integers(index, what);
   return {
     starts: read(1, 'starts'),
     ends: read(2, 'ends'),
@@ -226,7 +224,7 @@ function clampEnd(bound: number, size: number, step: number): number {
 
 function buildExpand(context: BuildContext): Operand {
   const x = context.input(0);
-  const requested = Array.from(context.constantInput(1, 'a shape').constant.data);
+  const requested = context.integers(1, 'a shape');
   const shape = broadcastShapes([x.shape, requested]);
   if (shape === undefined || requested.some(size => size < 0)) {
     context.fail(
@@ -238,7 +236,7 @@ function buildExpand(context: BuildContext): Operand {
 
 /** One axis at a time: a new axis before it, expanded and merged. */
 function buildTile(context: BuildContext): Operand {
-  const repeats = Array.from(context.constantInput(1, 'repeats').constant.data);
+  const repeats = context.integers(1, 'repeats');
   let x = context.input(0);
   if (
     repeats.length !== x.shape.length ||

@@ -92,7 +92,7 @@ function readConstant(context: BuildContext): Tensor {
 }
 
 function buildConstantOfShape(context: BuildContext): Operand {
-  const shape = Array.from(context.constantInput(0, 'a shape').constant.data);
+  const shape = context.integers(0, 'a shape');
   if (shape.some(size => !Number.isInteger(size) || size < 0)) {
     context.fail(`expected sizes of 0 or more but received [${shape.join(', ')}]`);
   }

@@ -42,18 +42,11 @@ function buildPad(context: BuildContext): Operand {
 /** Pads of every axis: an attribute before opset 11, inputs (with axes, 18) since. */
 function readPads(context: BuildContext): {readonly begin: number[]; readonly end: number[]} {
   const {shape} = context.input(0);
-  const pads =
-    context.opset < 11
-      ? (context.ints('pads') ?? [])
-      : Array.from(context.constantInput(1, 'pads').constant.data);
+  const pads = context.opset < 11 ? (context.ints('pads') ?? []) : context.integers(1, 'pads');
   const axes =
     context.optional(3) === undefined
       ? shape.map((_, axis) => axis)
-      : resolveAxes(
-          context,
-          Array.from(context.constantInput(3, 'axes').constant.data),
-          shape.length,
-        );
+      : resolveAxes(context, context.integers(3, 'axes'), shape.length);
   if (pads.length !== 2 * axes.length) {
     context.fail(
       `expected ${2 * axes.length} pads for ${formatShape(shape)} but received [${pads.join(', ')}]`,

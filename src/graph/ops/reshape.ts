@@ -24,7 +24,7 @@ export function emitReshape(context: BuildContext, x: Operand, shape: Shape): Op
 /** 0 copies the input's size (unless allowzero), one -1 takes what is left. */
 function buildReshape(context: BuildContext): Operand {
   const x = context.input(0);
-  const requested = Array.from(context.constantInput(1, 'a shape').constant.data);
+  const requested = context.integers(1, 'a shape');
   const keepsZero = context.int('allowzero', 0) === 1;
 
   const sizes = requested.map((size, axis) => {

@@ -136,7 +136,7 @@ function scaleTargets(
 /** With a policy other than stretch, one scale for all axes keeps the aspect ratio. */
 function sizeTargets(context: BuildContext, axes: readonly number[]): Map<number, AxisTarget> {
   const {shape} = context.input(0);
-  const sizes = Array.from(context.constantInput(3, 'sizes').constant.data);
+  const sizes = context.integers(3, 'sizes');
   if (sizes.length !== axes.length || sizes.some(size => !(size > 0))) {
     context.fail(`expected ${axes.length} positive sizes but received [${sizes.join(', ')}]`);
   }
