@@ -29,9 +29,9 @@ Napi::Array available_names(Napi::Env env) {
   return names;
 }
 
-/// The kernels UNTANGLE_ISA asks for, or the best.
-const Kernels& chosen_kernels(Napi::Env env) {
-  const char* wanted = std::getenv("UNTANGLE_ISA");
+/// The kernels `name` or else UNTANGLE_ISA asks for, or the best.
+const Kernels& chosen_kernels(Napi::Env env, const std::string& name = "") {
+  const char* wanted = name.empty() ? std::getenv("UNTANGLE_ISA") : name.c_str();
   if (wanted != nullptr && *wanted == '\0') wanted = nullptr;
   if (const Kernels* kernels = select_kernels(wanted)) return *kernels;
 
@@ -85,7 +85,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::span<const std::byte> program = bytes_of(env, info[0]);
   const size_t threads = threads_argument(info, 1);
-  const Kernels& kernels = chosen_kernels(env);
+  const std::string isa = info[2].IsString() ? info[2].As<Napi::String>().Utf8Value() : "";
+  const Kernels& kernels = chosen_kernels(env, isa);
   try {
     auto state = std::make_shared<SessionState>();
     if (const auto error = open_session(program, threads, kernels, *state)) {

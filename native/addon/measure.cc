@@ -13,7 +13,7 @@ namespace {
 constexpr double kSeconds = 0.1;
 
 // Larger than the caches of boards and, for a few threads, of most desktops.
-constexpr size_t kReadBytes = 64 * 1024 * 1024;
+constexpr size_t kReadBytes = 128 * 1024 * 1024;
 
 double sum(const std::vector<double>& rates) {
   double total = 0;

@@ -103,13 +103,23 @@ class OpProgram {
     return product;
   }
 
-  /// Validates and runs `command`; compares the whole arena with `expected`, elements outside `scratch` views.
+  /// Validates and runs `command`; compares the whole arena with `expected`, elements outside
+  /// `scratch` views.
   template <typename Command>
   void check(const Command& command, const std::vector<float>& expected, const std::string& name,
              double tolerance = 0, uint32_t scratch = kNone) {
     static_assert(sizeof(Command) == kCommandBytes);
     const auto* bytes = reinterpret_cast<const std::byte*>(&command);
-    const Program program{{}, views, {bytes, kCommandBytes}, {}, {}, ops, indices, {}, 0, 0,
+    const Program program{{},
+                          views,
+                          {bytes, kCommandBytes},
+                          {},
+                          {},
+                          ops,
+                          indices,
+                          {},
+                          0,
+                          0,
                           static_cast<uint32_t>(arena.size() * 4)};
     const auto problem = validate_program(program);
     CHECK(!problem, "%s: %s", name.c_str(), problem.value_or("").c_str());
@@ -120,7 +130,8 @@ class OpProgram {
       std::vector<float> single;
       for (const size_t threads : {1, 2, 3}) {
         const std::vector<float> result = execute_once(program, *sets[set], threads);
-        const std::string where = name + ", " + sets[set]->isa + ", " + std::to_string(threads) + " threads";
+        const std::string where =
+            name + ", " + sets[set]->isa + ", " + std::to_string(threads) + " threads";
         if (threads == 1) {
           compare(result, expected, tolerance, scratch, where);
           single = result;
@@ -139,23 +150,26 @@ class OpProgram {
   std::vector<int32_t> indices;
 
  private:
-  std::vector<float> execute_once(const Program& program, const Kernels& kernels, size_t threads) const {
+  std::vector<float> execute_once(const Program& program, const Kernels& kernels,
+                                  size_t threads) const {
     std::vector<float> memory = arena;
     ThreadPool pool(threads);
     std::vector<std::byte*> workspace;
     for (size_t i = 0; i < threads; i++) {
       workspace.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
-      std::memset(workspace.back(), 0xff, kWorkspaceBytes);  // NaN: shows reads of what nobody wrote
+      std::memset(workspace.back(), 0xff,
+                  kWorkspaceBytes);  // NaN: shows reads of what nobody wrote
     }
     const std::atomic<bool> aborted{false};
-    execute({program, reinterpret_cast<std::byte*>(memory.data()), nullptr, workspace.data(), pool, kernels, aborted},
+    execute({program, reinterpret_cast<std::byte*>(memory.data()), nullptr, workspace.data(), pool,
+             kernels, aborted},
             nullptr);
     for (std::byte* block : workspace) std::free(block);
     return memory;
   }
 
-  void compare(const std::vector<float>& result, const std::vector<float>& expected, double tolerance,
-               uint32_t scratch, const std::string& where) const {
+  void compare(const std::vector<float>& result, const std::vector<float>& expected,
+               double tolerance, uint32_t scratch, const std::string& where) const {
     const size_t skip_first = scratch == kNone ? arena.size() : views[scratch].offset_bytes / 4;
     const size_t skip_last = scratch == kNone ? 0 : skip_first + count(scratch);
     for (size_t i = 0; i < result.size(); i++) {

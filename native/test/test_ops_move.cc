@@ -18,7 +18,8 @@ void check_copy(uint32_t seed, const Dims& dims, Lay from, Lay to) {
   p.check(CopyCommand{Opcode::kCopy, x, y, {}}, expected, "copy " + std::to_string(seed));
 }
 
-/// x as NCHW memory seen as NHWC, or the other way round: the two copies every model begins and ends with.
+/// x as NCHW memory seen as NHWC, or the other way round: the two copies every model begins and
+/// ends with.
 void check_transpose(uint32_t channels, uint32_t pixels, bool to_planes) {
   OpProgram p(channels * 1000 + pixels);
   const uint32_t x = p.add({1, pixels, channels}, Lay::kContiguous);
@@ -44,12 +45,14 @@ void check_gather(uint32_t seed, const Dims& x_dims, uint32_t outputs) {
   OpProgram p(seed);
   const uint32_t x = p.add(x_dims, Lay::kBroadcast);
   const uint32_t y = p.add({x_dims[0], outputs, x_dims[2]}, Lay::kAny);
-  for (uint32_t i = 0; i < outputs; i++) p.indices.push_back(static_cast<int32_t>(p.random.below(x_dims[1])));
+  for (uint32_t i = 0; i < outputs; i++)
+    p.indices.push_back(static_cast<int32_t>(p.random.below(x_dims[1])));
   std::vector<float> expected = p.arena;
   for (uint32_t i = 0; i < x_dims[0]; i++) {
     for (uint32_t j = 0; j < outputs; j++) {
       for (uint32_t k = 0; k < x_dims[2]; k++) {
-        expected[p.at(y, {i, j, k})] = p.arena[p.at(x, {i, static_cast<uint32_t>(p.indices[j]), k})];
+        expected[p.at(y, {i, j, k})] =
+            p.arena[p.at(x, {i, static_cast<uint32_t>(p.indices[j]), k})];
       }
     }
   }
@@ -59,40 +62,68 @@ void check_gather(uint32_t seed, const Dims& x_dims, uint32_t outputs) {
 double unary_value(Unary fn, double x, double alpha, double beta) {
   switch (fn) {
     case Unary::kIdentity:
-    case Unary::kPrelu: return x;
-    case Unary::kRelu: return std::max(x, 0.0);
-    case Unary::kLeakyRelu: return x < 0 ? alpha * x : x;
-    case Unary::kClip: return std::min(std::max(x, alpha), beta);
-    case Unary::kTanh: return std::tanh(x);
-    case Unary::kSigmoid: return 1 / (1 + std::exp(-x));
-    case Unary::kHardSigmoid: return std::max(0.0, std::min(1.0, alpha * x + beta));
-    case Unary::kHardSwish: return x * std::max(0.0, std::min(1.0, x / 6 + 0.5));
-    case Unary::kElu: return x < 0 ? alpha * std::expm1(x) : x;
-    case Unary::kExp: return std::exp(x);
-    case Unary::kLog: return std::log(x);
-    case Unary::kSqrt: return std::sqrt(x);
-    case Unary::kAbs: return std::abs(x);
-    case Unary::kNeg: return -x;
-    case Unary::kReciprocal: return 1 / x;
-    case Unary::kFloor: return std::floor(x);
-    case Unary::kCeil: return std::ceil(x);
-    case Unary::kErf: return std::erf(x);
-    case Unary::kSoftplus: return std::log1p(std::exp(x));
-    case Unary::kAffine: return alpha * x + beta;
+    case Unary::kPrelu:
+      return x;
+    case Unary::kRelu:
+      return std::max(x, 0.0);
+    case Unary::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case Unary::kClip:
+      return std::min(std::max(x, alpha), beta);
+    case Unary::kTanh:
+      return std::tanh(x);
+    case Unary::kSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Unary::kHardSigmoid:
+      return std::max(0.0, std::min(1.0, alpha * x + beta));
+    case Unary::kHardSwish:
+      return x * std::max(0.0, std::min(1.0, x / 6 + 0.5));
+    case Unary::kElu:
+      return x < 0 ? alpha * std::expm1(x) : x;
+    case Unary::kExp:
+      return std::exp(x);
+    case Unary::kLog:
+      return std::log(x);
+    case Unary::kSqrt:
+      return std::sqrt(x);
+    case Unary::kAbs:
+      return std::abs(x);
+    case Unary::kNeg:
+      return -x;
+    case Unary::kReciprocal:
+      return 1 / x;
+    case Unary::kFloor:
+      return std::floor(x);
+    case Unary::kCeil:
+      return std::ceil(x);
+    case Unary::kErf:
+      return std::erf(x);
+    case Unary::kSoftplus:
+      return std::log1p(std::exp(x));
+    case Unary::kAffine:
+      return alpha * x + beta;
   }
   return 0;
 }
 
 double binary_value(Binary fn, double a, double b) {
   switch (fn) {
-    case Binary::kAdd: return a + b;
-    case Binary::kSub: return a - b;
-    case Binary::kMul: return a * b;
-    case Binary::kDiv: return a / b;
-    case Binary::kMin: return std::min(a, b);
-    case Binary::kMax: return std::max(a, b);
-    case Binary::kPow: return std::pow(a, b);
-    case Binary::kPrelu: return a < 0 ? a * b : a;
+    case Binary::kAdd:
+      return a + b;
+    case Binary::kSub:
+      return a - b;
+    case Binary::kMul:
+      return a * b;
+    case Binary::kDiv:
+      return a / b;
+    case Binary::kMin:
+      return std::min(a, b);
+    case Binary::kMax:
+      return std::max(a, b);
+    case Binary::kPow:
+      return std::pow(a, b);
+    case Binary::kPrelu:
+      return a < 0 ? a * b : a;
   }
   return 0;
 }
@@ -102,21 +133,32 @@ double chain_value(const OpProgram& p, const std::vector<uint32_t>& inputs, size
   for (const uint32_t input : inputs) values.push_back(p.arena[p.at_flat(input, element)]);
   for (const OpRecord& op : p.ops) {
     values.push_back(op.kind == kOpUnary
-                         ? unary_value(static_cast<Unary>(op.code), values[op.a], std::bit_cast<float>(op.alpha_bits),
+                         ? unary_value(static_cast<Unary>(op.code), values[op.a],
+                                       std::bit_cast<float>(op.alpha_bits),
                                        std::bit_cast<float>(op.beta_bits))
                          : binary_value(static_cast<Binary>(op.code), values[op.a], values[op.b]));
   }
   return values.back();
 }
 
-void check_chain(OpProgram& p, const std::vector<uint32_t>& inputs, uint32_t y, const std::string& name,
-                 double tolerance) {
+void check_chain(OpProgram& p, const std::vector<uint32_t>& inputs, uint32_t y,
+                 const std::string& name, double tolerance) {
   std::vector<float> expected = p.arena;
   for (size_t i = 0; i < p.count(y); i++) {
     expected[p.at_flat(y, i)] = static_cast<float>(chain_value(p, inputs, i));
   }
-  ElementwiseCommand command{Opcode::kElementwise, y, static_cast<uint32_t>(inputs.size()), kNone, kNone, kNone, kNone,
-                             kNone, kNone, 0, static_cast<uint32_t>(p.ops.size()), {}};
+  ElementwiseCommand command{Opcode::kElementwise,
+                             y,
+                             static_cast<uint32_t>(inputs.size()),
+                             kNone,
+                             kNone,
+                             kNone,
+                             kNone,
+                             kNone,
+                             kNone,
+                             0,
+                             static_cast<uint32_t>(p.ops.size()),
+                             {}};
   for (size_t i = 0; i < inputs.size(); i++) (&command.in0)[i] = inputs[i];
   p.check(command, expected, name, tolerance);
 }
@@ -130,15 +172,18 @@ void check_random_chain(uint32_t seed, const Dims& dims) {
   const bool in_place = p.random.one_in(3);
   if (in_place) inputs[0] = p.add(dims, Lay::kAny, 3);
   const uint32_t y = in_place ? inputs[0] : p.add(dims, Lay::kAny);
-  constexpr Binary kExact[] = {Binary::kAdd, Binary::kSub, Binary::kMin, Binary::kMax, Binary::kPrelu};
+  constexpr Binary kExact[] = {Binary::kAdd, Binary::kSub, Binary::kMin, Binary::kMax,
+                               Binary::kPrelu};
   const uint32_t steps = p.random.between(1, 5);
   for (uint32_t i = 0; i < steps; i++) {
     const uint32_t a = p.random.below(count + i);
     const uint32_t b = p.random.below(count + i);
     if (p.random.one_in(3)) {
-      p.ops.push_back({kOpUnary, static_cast<uint32_t>(Unary::kLeakyRelu), a, 0, std::bit_cast<uint32_t>(2.0f), 0, 0, 0});
+      p.ops.push_back({kOpUnary, static_cast<uint32_t>(Unary::kLeakyRelu), a, 0,
+                       std::bit_cast<uint32_t>(2.0f), 0, 0, 0});
     } else {
-      p.ops.push_back({kOpBinary, static_cast<uint32_t>(kExact[p.random.below(5)]), a, b, 0, 0, 0, 0});
+      p.ops.push_back(
+          {kOpBinary, static_cast<uint32_t>(kExact[p.random.below(5)]), a, b, 0, 0, 0, 0});
     }
   }
   check_chain(p, inputs, y, "chain " + std::to_string(seed), 0);
@@ -151,7 +196,8 @@ void check_functions() {
     const uint32_t x = p.add({3, 37}, Lay::kAny);
     const uint32_t y = p.add({3, 37}, Lay::kAny);
     for (float& value : p.arena) value *= 0.625f;
-    p.ops.push_back({kOpUnary, code, 0, 0, std::bit_cast<uint32_t>(0.25f), std::bit_cast<uint32_t>(0.5f), 0, 0});
+    p.ops.push_back({kOpUnary, code, 0, 0, std::bit_cast<uint32_t>(0.25f),
+                     std::bit_cast<uint32_t>(0.5f), 0, 0});
     check_chain(p, {x}, y, "unary " + std::to_string(code), 1e-6);
   }
   for (uint32_t code = 0; code < kBinaryCount; code++) {
@@ -170,7 +216,8 @@ int main() {
   Random random(7);
   for (uint32_t seed = 0; seed < 150; seed++) {
     Dims dims;
-    for (uint32_t rank = random.between(1, 6); rank > 0; rank--) dims.push_back(random.between(1, 9));
+    for (uint32_t rank = random.between(1, 6); rank > 0; rank--)
+      dims.push_back(random.between(1, 9));
     check_copy(seed, dims, Lay::kBroadcast, Lay::kAny);
     check_fill(seed, dims);
     check_random_chain(seed, dims);
@@ -185,7 +232,8 @@ int main() {
   }
   check_random_chain(1000, {64, 33, 70});
   check_random_chain(1001, {5, 40000});
-  for (uint32_t seed = 0; seed < 20; seed++) check_gather(seed, {random.between(1, 5), 7, random.between(1, 40)}, 9);
+  for (uint32_t seed = 0; seed < 20; seed++)
+    check_gather(seed, {random.between(1, 5), 7, random.between(1, 40)}, 9);
   check_gather(50, {100, 30, 20}, 40);
   check_functions();
   return summary();

@@ -29,7 +29,9 @@ void check_reduce(uint32_t seed, const Dims& kept, const Dims& reduced, Reduce f
       low = std::min(low, value);
     }
     if (fn == Reduce::kMean) sum /= static_cast<double>(count);
-    expected[p.at_flat(y, i)] = fn == Reduce::kMax ? high : fn == Reduce::kMin ? low : static_cast<float>(sum);
+    expected[p.at_flat(y, i)] = fn == Reduce::kMax   ? high
+                                : fn == Reduce::kMin ? low
+                                                     : static_cast<float>(sum);
   }
   p.check(ReduceCommand{Opcode::kReduce, x, y, static_cast<uint32_t>(fn), {}}, expected,
           "reduce " + std::to_string(seed), fn == Reduce::kMean ? 1e-7 : 0);
@@ -44,14 +46,17 @@ void check_softmax(uint32_t seed, const Dims& dims, bool log, bool in_place) {
   for (size_t row = 0; row < p.count(x); row += size) {
     double largest = -1e9;
     double sum = 0;
-    for (size_t i = 0; i < size; i++) largest = std::max<double>(largest, p.arena[p.at_flat(x, row + i)]);
+    for (size_t i = 0; i < size; i++)
+      largest = std::max<double>(largest, p.arena[p.at_flat(x, row + i)]);
     for (size_t i = 0; i < size; i++) sum += std::exp(p.arena[p.at_flat(x, row + i)] - largest);
     for (size_t i = 0; i < size; i++) {
       const double shifted = p.arena[p.at_flat(x, row + i)] - largest;
-      expected[p.at_flat(y, row + i)] = static_cast<float>(log ? shifted - std::log(sum) : std::exp(shifted) / sum);
+      expected[p.at_flat(y, row + i)] =
+          static_cast<float>(log ? shifted - std::log(sum) : std::exp(shifted) / sum);
     }
   }
-  p.check(SoftmaxCommand{Opcode::kSoftmax, x, y, log ? 1u : 0u, {}}, expected, "softmax " + std::to_string(seed), 2e-6);
+  p.check(SoftmaxCommand{Opcode::kSoftmax, x, y, log ? 1u : 0u, {}}, expected,
+          "softmax " + std::to_string(seed), 2e-6);
 }
 
 /// A view of `count` floats in a row: scales and biases.
@@ -73,7 +78,8 @@ void check_normalize(uint32_t seed, const Dims& dims, Lay lay, bool in_place) {
 
   std::vector<float> expected = p.arena;
   const uint32_t pixels = dims[1] * dims[2];
-  const auto element = [&](const std::vector<float>& memory, uint32_t view, uint32_t n, uint32_t i, uint32_t c) {
+  const auto element = [&](const std::vector<float>& memory, uint32_t view, uint32_t n, uint32_t i,
+                           uint32_t c) {
     return double{memory[p.at(view, {n, i / dims[2], i % dims[2], c})]};
   };
   for (uint32_t n = 0; n < dims[0]; n++) {
@@ -81,9 +87,11 @@ void check_normalize(uint32_t seed, const Dims& dims, Lay lay, bool in_place) {
       double mean = 0;
       double variance = 0;
       for (uint32_t i = 0; i < pixels; i++) mean += element(p.arena, x, n, i, c) / pixels;
-      for (uint32_t i = 0; i < pixels; i++) variance += std::pow(element(p.arena, x, n, i, c) - mean, 2) / pixels;
+      for (uint32_t i = 0; i < pixels; i++)
+        variance += std::pow(element(p.arena, x, n, i, c) - mean, 2) / pixels;
       for (uint32_t i = 0; i < pixels; i++) {
-        double value = (element(p.arena, x, n, i, c) - mean) / std::sqrt(variance + 1e-3) * p.arena[p.at(scale, {c})];
+        double value = (element(p.arena, x, n, i, c) - mean) / std::sqrt(variance + 1e-3) *
+                       p.arena[p.at(scale, {c})];
         if (bias != kNone) value += p.arena[p.at(bias, {c})];
         if (residual != kNone) value += element(p.arena, residual, n, i, c);
         if (value < 0) value *= prelu ? p.arena[p.at(slope, {c})] : 0.0;
@@ -92,8 +100,19 @@ void check_normalize(uint32_t seed, const Dims& dims, Lay lay, bool in_place) {
     }
   }
   const auto activation = static_cast<uint32_t>(prelu ? Unary::kPrelu : Unary::kRelu);
-  p.check(NormalizeCommand{Opcode::kNormalize, x, y, scale, bias, residual, prelu ? slope : kNone, scratch,
-                           std::bit_cast<uint32_t>(1e-3f), activation, 0, 0, {}},
+  p.check(NormalizeCommand{Opcode::kNormalize,
+                           x,
+                           y,
+                           scale,
+                           bias,
+                           residual,
+                           prelu ? slope : kNone,
+                           scratch,
+                           std::bit_cast<uint32_t>(1e-3f),
+                           activation,
+                           0,
+                           0,
+                           {}},
           expected, "normalize " + std::to_string(seed), 2e-4, scratch);
 }
 
@@ -107,7 +126,8 @@ void check_matmul(uint32_t seed, uint32_t batch, uint32_t m, uint32_t k, uint32_
     for (uint32_t r = 0; r < m; r++) {
       for (uint32_t c = 0; c < n; c++) {
         double sum = 0;
-        for (uint32_t d = 0; d < k; d++) sum += double{p.arena[p.at(a, {i, r, d})]} * p.arena[p.at(b, {i, d, c})];
+        for (uint32_t d = 0; d < k; d++)
+          sum += double{p.arena[p.at(a, {i, r, d})]} * p.arena[p.at(b, {i, d, c})];
         expected[p.at(y, {i, r, c})] = static_cast<float>(sum);
       }
     }
@@ -121,14 +141,18 @@ int main() {
   Random random(11);
   for (uint32_t seed = 0; seed < 80; seed++) {
     Dims kept, reduced;
-    for (uint32_t rank = random.between(1, 3); rank > 0; rank--) kept.push_back(random.between(1, 9));
-    for (uint32_t rank = random.between(0, 3); rank > 0; rank--) reduced.push_back(random.between(1, 9));
+    for (uint32_t rank = random.between(1, 3); rank > 0; rank--)
+      kept.push_back(random.between(1, 9));
+    for (uint32_t rank = random.between(0, 3); rank > 0; rank--)
+      reduced.push_back(random.between(1, 9));
     check_reduce(seed, kept, reduced, static_cast<Reduce>(seed % kReduceCount), Lay::kBroadcast);
     check_softmax(seed, kept, random.one_in(2), random.one_in(3));
-    check_normalize(seed, {random.between(1, 3), random.between(1, 9), random.between(1, 9), random.between(1, 20)},
-                    random.one_in(2) ? Lay::kContiguous : Lay::kAny, random.one_in(3));
-    check_matmul(seed, random.between(1, 3), random.between(1, 9), random.between(1, 40), random.between(1, 70),
-                 Lay::kBroadcast);
+    check_normalize(
+        seed,
+        {random.between(1, 3), random.between(1, 9), random.between(1, 9), random.between(1, 20)},
+        random.one_in(2) ? Lay::kContiguous : Lay::kAny, random.one_in(3));
+    check_matmul(seed, random.between(1, 3), random.between(1, 9), random.between(1, 40),
+                 random.between(1, 70), Lay::kBroadcast);
   }
   check_reduce(100, {600}, {3000}, Reduce::kSum, Lay::kContiguous);
   check_reduce(101, {2, 3}, {90, 100}, Reduce::kMean, Lay::kContiguous);

@@ -18,7 +18,8 @@ struct PoolAxis {
   }
 };
 
-float pool_value(const OpProgram& p, const PoolCommand& command, uint32_t n, uint32_t oy, uint32_t ox, uint32_t c) {
+float pool_value(const OpProgram& p, const PoolCommand& command, uint32_t n, uint32_t oy,
+                 uint32_t ox, uint32_t c) {
   const int64_t height = p.dims(command.x)[1];
   const int64_t width = p.dims(command.x)[2];
   float best = -std::numeric_limits<float>::infinity();
@@ -28,10 +29,12 @@ float pool_value(const OpProgram& p, const PoolCommand& command, uint32_t n, uin
   for (uint32_t ky = 0; ky < command.kernel_y; ky++) {
     for (uint32_t kx = 0; kx < command.kernel_x; kx++) {
       const int64_t iy = int64_t{oy} * command.stride_y + ky * command.dilation_y - command.pad_top;
-      const int64_t ix = int64_t{ox} * command.stride_x + kx * command.dilation_x - command.pad_left;
+      const int64_t ix =
+          int64_t{ox} * command.stride_x + kx * command.dilation_x - command.pad_left;
       if (iy < height + command.pad_bottom && ix < width + command.pad_right) padded++;
       if (iy < 0 || ix < 0 || iy >= height || ix >= width) continue;
-      const float value = p.arena[p.at(command.x, {n, static_cast<uint32_t>(iy), static_cast<uint32_t>(ix), c})];
+      const float value =
+          p.arena[p.at(command.x, {n, static_cast<uint32_t>(iy), static_cast<uint32_t>(ix), c})];
       best = std::max(best, value);
       sum += value;
       real++;
@@ -44,8 +47,8 @@ float pool_value(const OpProgram& p, const PoolCommand& command, uint32_t n, uin
 void check_pool(uint32_t seed, uint32_t height, uint32_t width, uint32_t channels, Lay lay) {
   OpProgram p(seed);
   const auto axis = [&p] {
-    return PoolAxis{p.random.between(1, 4), p.random.between(1, 3), p.random.between(1, 2), p.random.below(3),
-                    p.random.below(3)};
+    return PoolAxis{p.random.between(1, 4), p.random.between(1, 3), p.random.between(1, 2),
+                    p.random.below(3), p.random.below(3)};
   };
   const PoolAxis rows = axis();
   const PoolAxis columns = axis();
@@ -53,10 +56,24 @@ void check_pool(uint32_t seed, uint32_t height, uint32_t width, uint32_t channel
   const uint32_t out_width = columns.outputs(width);
   if (out_height == 0 || out_width == 0) return;
   const uint32_t x = p.add({2, height, width, channels}, lay);
-  const uint32_t y = p.add({2, out_height, out_width, channels}, lay == Lay::kBroadcast ? Lay::kAny : lay);
-  const PoolCommand command{Opcode::kPool, x, y, p.random.below(2), rows.kernel, columns.kernel, rows.stride,
-                            columns.stride, rows.dilation, columns.dilation, rows.begin, columns.begin, rows.end,
-                            columns.end, p.random.below(2), {}};
+  const uint32_t y =
+      p.add({2, out_height, out_width, channels}, lay == Lay::kBroadcast ? Lay::kAny : lay);
+  const PoolCommand command{Opcode::kPool,
+                            x,
+                            y,
+                            p.random.below(2),
+                            rows.kernel,
+                            columns.kernel,
+                            rows.stride,
+                            columns.stride,
+                            rows.dilation,
+                            columns.dilation,
+                            rows.begin,
+                            columns.begin,
+                            rows.end,
+                            columns.end,
+                            p.random.below(2),
+                            {}};
   std::vector<float> expected = p.arena;
   for (uint32_t n = 0; n < 2; n++) {
     for (uint32_t i = 0; i < out_height * out_width * channels; i++) {
@@ -78,8 +95,10 @@ struct ResizeTaps {
 /// Weights are halves, so that sums are exact.
 ResizeTaps add_taps(OpProgram& p, uint32_t taps, uint32_t in, uint32_t out) {
   if (taps == 0) return {};
-  const ResizeTaps axis{taps, static_cast<uint32_t>(p.indices.size()), p.add({out * taps}, Lay::kContiguous, 2)};
-  for (uint32_t i = 0; i < out * taps; i++) p.indices.push_back(static_cast<int32_t>(p.random.below(in)));
+  const ResizeTaps axis{taps, static_cast<uint32_t>(p.indices.size()),
+                        p.add({out * taps}, Lay::kContiguous, 2)};
+  for (uint32_t i = 0; i < out * taps; i++)
+    p.indices.push_back(static_cast<int32_t>(p.random.below(in)));
   for (uint32_t i = 0; i < out * taps; i++) p.arena[p.at(axis.weights, {i})] *= 0.5f;
   return axis;
 }
@@ -87,7 +106,8 @@ ResizeTaps add_taps(OpProgram& p, uint32_t taps, uint32_t in, uint32_t out) {
 void check_resize(uint32_t seed, uint32_t channels, uint32_t taps_y, uint32_t taps_x, Lay lay) {
   OpProgram p(seed);
   const uint32_t in[] = {p.random.between(1, 12), p.random.between(1, 12)};
-  const uint32_t out[] = {taps_y == 0 ? in[0] : p.random.between(1, 30), taps_x == 0 ? in[1] : p.random.between(1, 30)};
+  const uint32_t out[] = {taps_y == 0 ? in[0] : p.random.between(1, 30),
+                          taps_x == 0 ? in[1] : p.random.between(1, 30)};
   const uint32_t x = p.add({2, in[0], in[1], channels}, lay);
   const uint32_t y = p.add({2, out[0], out[1], channels}, lay == Lay::kBroadcast ? Lay::kAny : lay);
   const ResizeTaps rows = add_taps(p, taps_y, in[0], out[0]);
@@ -113,8 +133,16 @@ void check_resize(uint32_t seed, uint32_t channels, uint32_t taps_y, uint32_t ta
     }
     expected[p.at(y, {n, oy, ox, c})] = sum;
   }
-  p.check(ResizeCommand{Opcode::kResize, x, y, taps_y, taps_x, rows.first, columns.first, rows.weights,
-                        columns.weights, {}},
+  p.check(ResizeCommand{Opcode::kResize,
+                        x,
+                        y,
+                        taps_y,
+                        taps_x,
+                        rows.first,
+                        columns.first,
+                        rows.weights,
+                        columns.weights,
+                        {}},
           expected, "resize " + std::to_string(seed));
 }
 

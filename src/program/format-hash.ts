@@ -4,14 +4,38 @@
 
 import {BINARY, POOL, REDUCE, UNARY} from '../graph/functions.js';
 import {NORMALIZE_CHUNKS, PANEL} from '../schedule/steps.js';
-import {BINDING, COMMANDS, COMMAND_WORDS, HEADER, MAGIC, NONE, RECORDS, REGION_FLAGS, SECTIONS, SLOT} from './commands.js';
+import {
+  BINDING,
+  COMMAND_WORDS,
+  COMMANDS,
+  HEADER,
+  MAGIC,
+  NONE,
+  RECORDS,
+  REGION_FLAGS,
+  SECTIONS,
+  SLOT,
+} from './commands.js';
 
 /** The text that is hashed: every table of the format as JSON, in source order. */
 export function formatTables(): string {
   return JSON.stringify({
-    magic: MAGIC, commandWords: COMMAND_WORDS, none: NONE, panel: PANEL, normalizeChunks: NORMALIZE_CHUNKS,
-    slots: SLOT, regionFlags: REGION_FLAGS, commands: COMMANDS, records: RECORDS, binding: BINDING,
-    header: HEADER, sections: SECTIONS, unary: UNARY, binary: BINARY, reduce: REDUCE, pool: POOL,
+    magic: MAGIC,
+    commandWords: COMMAND_WORDS,
+    none: NONE,
+    panel: PANEL,
+    normalizeChunks: NORMALIZE_CHUNKS,
+    slots: SLOT,
+    regionFlags: REGION_FLAGS,
+    commands: COMMANDS,
+    records: RECORDS,
+    binding: BINDING,
+    header: HEADER,
+    sections: SECTIONS,
+    unary: UNARY,
+    binary: BINARY,
+    reduce: REDUCE,
+    pool: POOL,
   });
 }
 
