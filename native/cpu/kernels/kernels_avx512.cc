@@ -11,9 +11,10 @@
 namespace untangle {
 namespace {
 
-// clang-format off: the bodies use Vec
-#include "native/cpu/kernels/make_kernels.inl.h"
+// The bodies use Vec.
+// clang-format off
 #include "native/cpu/kernels/vec_avx512.h"
+#include "native/cpu/kernels/make_kernels.inl.h"
 // clang-format on
 
 }  // namespace

@@ -9,9 +9,10 @@
 namespace untangle {
 namespace {
 
-// clang-format off: the bodies use Vec
-#include "native/cpu/kernels/make_kernels.inl.h"
+// The bodies use Vec.
+// clang-format off
 #include "native/cpu/kernels/vec_scalar.h"
+#include "native/cpu/kernels/make_kernels.inl.h"
 // clang-format on
 
 }  // namespace

@@ -11,11 +11,12 @@ struct MakeIndices<0, I...> {
   using Type = Indices<I...>;
 };
 
-// clang-format off: later bodies use earlier ones
-#include "native/cpu/kernels/depthwise_f32.inl.h"
-#include "native/cpu/kernels/epilogue.inl.h"
+// Later bodies use earlier ones.
+// clang-format off
 #include "native/cpu/kernels/gemm_f32.inl.h"
+#include "native/cpu/kernels/depthwise_f32.inl.h"
 #include "native/cpu/kernels/math.inl.h"
+#include "native/cpu/kernels/epilogue.inl.h"
 #include "native/cpu/kernels/measure.inl.h"
 #include "native/cpu/kernels/op_kernels.inl.h"
 // clang-format on
