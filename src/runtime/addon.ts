@@ -29,9 +29,10 @@ export interface Addon {
   cpuInfo(): CpuInfo;
   /**
    * Validates `program` again in C++, allocates arena and constants once, starts threads.
-   * @throws {code, message} ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY
+   * `isa` overrides UNTANGLE_ISA.
+   * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY
    */
-  open(program: Uint8Array, threads: number): NativeSession;
+  open(program: Uint8Array, threads: number, isa?: string): NativeSession;
   /** Bytes the executor needs besides arena, constants and outputs: tables and per-thread workspace. */
   workspaceBytes(threads: number): number;
   /** Peak of the FMA units, GFLOP/s, and read bandwidth, GB/s, over `threads` threads; about 200 ms. */
