@@ -71,7 +71,7 @@ function neededOrder(graph: Graph, node: Node): Order | null {
     case 'pool':
     case 'resize':
     case 'instanceNorm':
-      return rank >= 3 ? channelsLast(rank) : identityOrder(rank);
+      return channelsLast(rank);
     case 'gemm':
       return identityOrder(rank);
     default:

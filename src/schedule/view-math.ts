@@ -3,6 +3,7 @@
 // A view is a buffer, an offset and one stride per dimension. Dimensions of size 1 have no meaningful
 // stride; `normalize` writes 0 there so that equal places compare equal.
 
+import {UntangleError} from '../errors.js';
 import type {View} from './steps.js';
 
 /** Dimensions of a value from the outermost in memory to the innermost. */
@@ -18,7 +19,7 @@ export function identityOrder(rank: number): number[] {
 
 /** [N, ..., C] for a map [N, C, ...]. */
 export function channelsLast(rank: number): number[] {
-  return [0, ...identityOrder(rank).slice(2), 1];
+  return rank < 3 ? identityOrder(rank) : [0, ...identityOrder(rank).slice(2), 1];
 }
 
 /** A view of `buffer` that fills it without gaps, its dimensions in memory order `order`. */
@@ -108,6 +109,9 @@ interface Group {
 }
 
 function reshapeGroups(from: readonly number[], to: readonly number[]): Group[] {
+  if (elementCount(from) !== elementCount(to)) {
+    throw new UntangleError('ERR_INTERNAL', [`[${from}] cannot become [${to}]`]);
+  }
   const groups: Group[] = [];
   const source = identityOrder(from.length).filter(dim => from[dim] !== 1);
   const target = identityOrder(to.length).filter(dim => to[dim] !== 1);

@@ -223,7 +223,8 @@ const MOVES = {
     const partner = draw.values.find(name => draw.graph.shape(name).join() === shape.join());
     if (partner === undefined || draw.choose(2) === 0)
       return draw.graph.add(convolution([draw.shape[1]!, outChannels], kernel), [draw.x], shape);
-    const residual = draw.graph.add(unaryChain(RELU), [partner], shape);
+    const residual =
+      draw.choose(2) === 0 ? partner : draw.graph.add(unaryChain(RELU), [partner], shape);
     return draw.graph.add(
       convolution([draw.shape[1]!, outChannels], kernel, {residual}),
       [draw.x, residual],

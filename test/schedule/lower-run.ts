@@ -59,8 +59,8 @@ export function integerInputs(graph: Graph): Tensor[] {
 }
 
 /** Asserts that the schedule computes what the graph means and touches what it says; returns the schedule. */
-export function assertRuns(graph: Graph): Schedule {
-  const planned = schedule(graph, {schedule: 'auto'});
+export function assertRuns(graph: Graph, copiedConcats: ReadonlySet<string> = new Set()): Schedule {
+  const planned = schedule(graph, {schedule: 'auto', copiedConcats});
   assertPlaced(planned);
   const inputs = integerInputs(graph);
   const program = decodeProgram(encodeSchedule(graph, planned));
