@@ -37,7 +37,9 @@ function readPairs(paths: readonly string[]): Pair[] {
       const ours = row.peers[OURS];
       const peer = row.peers[PEER];
       if (ours?.median === undefined || peer?.median === undefined || ours.match === false) {
-        throw new Error(`${row.id} at ${row.threads} threads: no matching result of both contenders`);
+        throw new Error(
+          `${row.id} at ${row.threads} threads: no matching result of both contenders`,
+        );
       }
       const key = `${row.id} ${row.threads}`;
       const seen = best.get(key);
@@ -73,7 +75,9 @@ function table(pairs: readonly Pair[]): string[] {
   const ids = [...new Set(pairs.map(pair => pair.id))];
   const cell = (id: string, threads: number): string => {
     const pair = pairs.find(candidate => candidate.id === id && candidate.threads === threads);
-    return pair ? `${pair.ours.toPrecision(3)} | ${pair.peer.toPrecision(3)} | ${ratio(pair).toFixed(2)}` : '– | – | –';
+    return pair
+      ? `${pair.ours.toPrecision(3)} | ${pair.peer.toPrecision(3)} | ${ratio(pair).toFixed(2)}`
+      : '– | – | –';
   };
   return ids.map(id => `| ${id} | ${cell(id, 1)} | ${cell(id, 2)} |`);
 }

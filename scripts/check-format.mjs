@@ -3,13 +3,18 @@ import {spawnSync} from 'node:child_process';
 import {readdirSync} from 'node:fs';
 import path from 'node:path';
 
-const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..');
+const root = path.resolve(
+  import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname),
+  '..',
+);
 const files = readdirSync(path.join(root, 'native'), {recursive: true})
   .filter(file => /\.(cc|h|cu)$/.test(file))
   .map(file => path.join('native', file));
 
 if (spawnSync('clang-format', ['--version']).error) {
-  console.log(`skipped: ${files.length} C++ files not checked, clang-format is not installed (apt-get install clang-format)`);
+  console.log(
+    `skipped: ${files.length} C++ files not checked, clang-format is not installed (apt-get install clang-format)`,
+  );
   process.exit(0);
 }
 const mode = process.argv.includes('--write') ? ['-i'] : ['--dry-run', '--Werror'];

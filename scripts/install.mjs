@@ -17,7 +17,9 @@ function fail(message) {
 }
 
 if (!runs('cmake', ['--version'])) {
-  fail('untangle-edge needs CMake to build its native addon: install the package "cmake" (apt-get install cmake)');
+  fail(
+    'untangle-edge needs CMake to build its native addon: install the package "cmake" (apt-get install cmake)',
+  );
 }
 
 // The headers the addon uses that older compilers lack.
@@ -28,16 +30,24 @@ const works = compilers.some(name => {
   return runs(command, [...flags, '-std=c++20', '-x', 'c++', '-fsyntax-only', '-'], probe);
 });
 if (!works) {
-  fail('untangle-edge needs a C++20 compiler (g++ 10 or later) to build its native addon: install the package "g++" (apt-get install build-essential)');
+  fail(
+    'untangle-edge needs a C++20 compiler (g++ 10 or later) to build its native addon: install the package "g++" (apt-get install build-essential)',
+  );
 }
 if (!runs('ninja', ['--version']) && !runs('make', ['--version'])) {
-  fail('untangle-edge needs make or Ninja to build its native addon: install the package "make" (apt-get install build-essential)');
+  fail(
+    'untangle-edge needs make or Ninja to build its native addon: install the package "make" (apt-get install build-essential)',
+  );
 }
 
 const require = createRequire(import.meta.url);
 const manifest = require.resolve('cmake-js/package.json');
 const cmakeJs = path.resolve(path.dirname(manifest), require(manifest).bin['cmake-js']);
-const build = spawnSync(process.execPath, [cmakeJs, 'compile'], {cwd: root, encoding: 'utf8', maxBuffer: 1 << 28});
+const build = spawnSync(process.execPath, [cmakeJs, 'compile'], {
+  cwd: root,
+  encoding: 'utf8',
+  maxBuffer: 1 << 28,
+});
 if (build.status !== 0) {
   process.stdout.write(build.stdout ?? '');
   process.stderr.write(build.stderr ?? String(build.error));

@@ -10,22 +10,28 @@ export const ERRORS = {
   ERR_FILE_WRITE: '%s: cannot be written (%s)',
   ERR_FILE_FORMAT: '%s: expected %s but found %s',
   ERR_ONNX_FORMAT: 'not a valid ONNX model: %s',
-  ERR_ONNX_LIMIT: 'the model exceeds the limit %s = %s (it has %s); raise it with the limits option if you trust the file',
+  ERR_ONNX_LIMIT:
+    'the model exceeds the limit %s = %s (it has %s); raise it with the limits option if you trust the file',
   ERR_ONNX_EXTERNAL_DATA: 'external data of tensor "%s": %s',
-  ERR_OPSET_UNSUPPORTED: 'opset %s is not supported (supported: 7 to %s, newer when every operator version in use is known)',
+  ERR_OPSET_UNSUPPORTED:
+    'opset %s is not supported (supported: 7 to %s, newer when every operator version in use is known)',
   ERR_OP_UNSUPPORTED: 'the model uses %s unsupported operator(s): %s (see docs/operators.md)',
   ERR_MODEL_INVALID: 'node "%s" (%s): %s',
-  ERR_SHAPE_UNBOUND: 'input "%s": dimension "%s" is symbolic; bind it with shapes: {"%s": [%s]} or --shape %s=%s',
+  ERR_SHAPE_UNBOUND:
+    'input "%s": dimension "%s" is symbolic; bind it with shapes: {"%s": [%s]} or --shape %s=%s',
   ERR_INPUT_NAME: 'input "%s" does not exist; the model has %s',
   ERR_INPUT_MISSING: 'input "%s" is missing; expected %s',
   ERR_INPUT_SHAPE: 'input "%s": expected shape %s but received %s',
   ERR_INPUT_TYPE: 'input "%s": expected %s but received %s',
   ERR_OUTPUT_NAME: 'output "%s" does not exist; the model has %s',
   ERR_OPTION: 'option %s: expected %s but received %s',
-  ERR_BUDGET_EXCEEDED: 'the memory budget is %s bytes but the model needs at least %s bytes (command %s, "%s", needs the most)',
+  ERR_BUDGET_EXCEEDED:
+    'the memory budget is %s bytes but the model needs at least %s bytes (command %s, "%s", needs the most)',
   ERR_PROGRAM_FORMAT: 'not a valid program: %s',
-  ERR_PROGRAM_VERSION: 'program format %s does not match this build\'s format %s; compile the model again with this version',
-  ERR_ADDON_MISSING: 'the native addon could not be loaded (%s); run npm run build:native with a C++20 compiler and CMake installed',
+  ERR_PROGRAM_VERSION:
+    "program format %s does not match this build's format %s; compile the model again with this version",
+  ERR_ADDON_MISSING:
+    'the native addon could not be loaded (%s); run npm run build:native with a C++20 compiler and CMake installed',
   ERR_ISA_UNSUPPORTED: 'UNTANGLE_ISA=%s is not available on this machine (available: %s)',
   ERR_OUT_OF_MEMORY: 'the operating system refused %s bytes for %s',
   ERR_DEVICE_UNSUPPORTED: 'device "%s" is not available here (%s); use device: \'cpu\'',

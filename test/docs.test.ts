@@ -37,11 +37,23 @@ const EXAMPLE = model({
 });
 
 test('the worked example names the phases and taps', t => {
-  const phases = untangleTransposed({inputSize: 3, outputSize: 6, kernelSize: 4, stride: 2, dilation: 1, padBegin: 1});
+  const phases = untangleTransposed({
+    inputSize: 3,
+    outputSize: 6,
+    kernelSize: 4,
+    stride: 2,
+    dilation: 1,
+    padBegin: 1,
+  });
   for (const {outStart, outStep, outCount, taps} of phases) {
     const outputs = Array.from({length: outCount}, (_, q) => outStart + q * outStep).join(' ');
-    const list = taps.map(tap => `inStart ${tap.inStart} (kernelIndex ${tap.kernelIndex})`).join(', ');
-    t.true(PAGE.includes(`outStart ${outStart}: outputs ${outputs}, taps ${list}`), `phase ${outStart}`);
+    const list = taps
+      .map(tap => `inStart ${tap.inStart} (kernelIndex ${tap.kernelIndex})`)
+      .join(', ');
+    t.true(
+      PAGE.includes(`outStart ${outStart}: outputs ${outputs}, taps ${list}`),
+      `phase ${outStart}`,
+    );
   }
 });
 
@@ -57,8 +69,11 @@ for (const schedule of ['huge2', 'ks', 'uks', 'cks', 'fused-phases'] satisfies S
   test(`the worked example counts ${schedule}`, t => {
     const [copy, ...steps] = compile(EXAMPLE, {schedule}).explanation.commands;
     t.is(copy!.writtenBytes, 72);
-    const sum = (field: 'macs' | 'readBytes' | 'writtenBytes') => steps.reduce((total, step) => total + step[field], 0);
-    const row = new RegExp(`\\| \`${schedule}\` \\|[^|]*\\| (\\d+) \\| (\\d+) \\| (\\d+) \\|`).exec(PAGE);
+    const sum = (field: 'macs' | 'readBytes' | 'writtenBytes') =>
+      steps.reduce((total, step) => total + step[field], 0);
+    const row = new RegExp(`\\| \`${schedule}\` \\|[^|]*\\| (\\d+) \\| (\\d+) \\| (\\d+) \\|`).exec(
+      PAGE,
+    );
     t.deepEqual(row?.slice(1).map(Number), [sum('macs'), sum('readBytes'), sum('writtenBytes')]);
   });
 }
@@ -67,9 +82,18 @@ test('the worked example describes the program', t => {
   const {explanation, bytes} = compile(EXAMPLE, {schedule: 'cks'});
   const {commands, views, regions, constants} = decodeProgram(bytes);
   t.is(explanation.baselines.zeroInsertDirect.macs, 1152);
-  t.deepEqual([commands.length, views.length, regions.length, constants.byteLength], [2, 6, 16, 2048 + 64]);
-  t.deepEqual(regions[0]!.taps.map(tap => tap.k), [6]);
-  t.deepEqual(regions.at(-1)!.taps.map(tap => tap.k), [24]);
+  t.deepEqual(
+    [commands.length, views.length, regions.length, constants.byteLength],
+    [2, 6, 16, 2048 + 64],
+  );
+  t.deepEqual(
+    regions[0]!.taps.map(tap => tap.k),
+    [6],
+  );
+  t.deepEqual(
+    regions.at(-1)!.taps.map(tap => tap.k),
+    [24],
+  );
 });
 
 test('auto takes fused phases for the worked example', t => {

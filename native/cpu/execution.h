@@ -38,7 +38,7 @@ inline constexpr size_t kWorkspaceBytes = 256 * 1024;
 struct Execution {
   const Program& program;
   std::byte* arena;
-  float* const* outputs;       // one per output binding
+  float* const* outputs;        // one per output binding
   std::byte* const* workspace;  // one per thread of the pool
   ThreadPool& pool;
   const Kernels& kernels;
@@ -56,11 +56,11 @@ struct ResolvedView {
 /// Resolves a view index; `index` must not be kNone.
 inline ResolvedView resolve(const Execution& run, uint32_t index) {
   const ViewRecord& view = run.program.views[index];
-  std::byte* base = view.slot == kSlotArena ? run.arena
-                    : view.slot == kSlotConstants
-                        ? const_cast<std::byte*>(
-                              reinterpret_cast<const std::byte*>(run.program.constants.data()))
-                        : reinterpret_cast<std::byte*>(run.outputs[view.slot - kSlotFirstOutput]);
+  std::byte* base =
+      view.slot == kSlotArena ? run.arena
+      : view.slot == kSlotConstants
+          ? const_cast<std::byte*>(reinterpret_cast<const std::byte*>(run.program.constants.data()))
+          : reinterpret_cast<std::byte*>(run.outputs[view.slot - kSlotFirstOutput]);
   return {reinterpret_cast<float*>(base + view.offset_bytes), view.rank, &view.dim0, &view.stride0};
 }
 

@@ -42,7 +42,9 @@ export interface Epilogue {
 
 /** One step of a fused elementwise chain; operands are input indices or earlier results. */
 export interface ChainOp {
-  readonly fn: {readonly kind: 'unary'; readonly activation: Activation} | {readonly kind: 'binary'; readonly fn: BinaryFunction};
+  readonly fn:
+    | {readonly kind: 'unary'; readonly activation: Activation}
+    | {readonly kind: 'binary'; readonly fn: BinaryFunction};
   /** 0..inputs-1 name the inputs of the chain; inputs+k names the result of step k. */
   readonly a: number;
   readonly b: number;
@@ -55,15 +57,41 @@ export const MAX_CHAIN_OPS = 16;
 /** Operations after import. `inputs[0]` of the node is the data unless said. */
 export type Operation =
   /** x [N,C,...]; weights as in ONNX: Conv [Cout, Cin/g, K..], ConvTranspose [Cin, Cout/g, K..]; bias [Cout]. */
-  | {readonly op: 'conv'; readonly geometry: ConvGeometry; readonly weights: Float32Array; readonly bias: Float32Array | null; readonly epilogue: Epilogue}
+  | {
+      readonly op: 'conv';
+      readonly geometry: ConvGeometry;
+      readonly weights: Float32Array;
+      readonly bias: Float32Array | null;
+      readonly epilogue: Epilogue;
+    }
   /** x [.., K] times a constant [K, N] (row-major) plus bias [N]. */
-  | {readonly op: 'gemm'; readonly weights: Float32Array; readonly bias: Float32Array | null; readonly epilogue: Epilogue}
+  | {
+      readonly op: 'gemm';
+      readonly weights: Float32Array;
+      readonly bias: Float32Array | null;
+      readonly epilogue: Epilogue;
+    }
   /** inputs a [..,M,K], b [..,K,N], neither constant; batch dims broadcast. */
   | {readonly op: 'matmul'}
   | {readonly op: 'chain'; readonly ops: readonly ChainOp[]}
-  | {readonly op: 'instanceNorm'; readonly epsilon: number; readonly scale: Float32Array; readonly bias: Float32Array; readonly epilogue: Epilogue}
+  | {
+      readonly op: 'instanceNorm';
+      readonly epsilon: number;
+      readonly scale: Float32Array;
+      readonly bias: Float32Array;
+      readonly epilogue: Epilogue;
+    }
   | {readonly op: 'softmax'; readonly axis: number; readonly log: boolean}
-  | {readonly op: 'pool'; readonly fn: PoolFunction; readonly kernel: readonly number[]; readonly strides: readonly number[]; readonly dilations: readonly number[]; readonly padBegin: readonly number[]; readonly padEnd: readonly number[]; readonly countIncludePad: boolean}
+  | {
+      readonly op: 'pool';
+      readonly fn: PoolFunction;
+      readonly kernel: readonly number[];
+      readonly strides: readonly number[];
+      readonly dilations: readonly number[];
+      readonly padBegin: readonly number[];
+      readonly padEnd: readonly number[];
+      readonly countIncludePad: boolean;
+    }
   /** axes are sorted and non-negative; the output shape says whether they were kept. */
   | {readonly op: 'reduce'; readonly fn: ReduceFunction; readonly axes: readonly number[]}
   /** One entry per axis of x: out[i] = sum_t weights[i*taps+t] * x[indices[i*taps+t]]. Identity axes have taps 0. */
@@ -74,7 +102,13 @@ export type Operation =
   | {readonly op: 'concat'; readonly axis: number}
   /** Per axis: start and step (step may be negative); sizes are those of the output. */
   | {readonly op: 'slice'; readonly starts: readonly number[]; readonly steps: readonly number[]}
-  | {readonly op: 'pad'; readonly mode: 'constant' | 'reflect' | 'edge' | 'wrap'; readonly begin: readonly number[]; readonly end: readonly number[]; readonly value: number}
+  | {
+      readonly op: 'pad';
+      readonly mode: 'constant' | 'reflect' | 'edge' | 'wrap';
+      readonly begin: readonly number[];
+      readonly end: readonly number[];
+      readonly value: number;
+    }
   /** out[.., i, ..] = x[.., indices[i], ..]; the indices are constant. */
   | {readonly op: 'gather'; readonly axis: number; readonly indices: readonly number[]};
 

@@ -19,11 +19,39 @@ export const REGION_FLAGS = {padded: 1, cropped: 2, perTap: 4} as const;
 export const COMMANDS = {
   gemmTaps: {
     opcode: 1,
-    fields: ['x', 'y', 'weightsView', 'biasView', 'residualView', 'slopeView', 'kTotal', 'groups', 'fusedY', 'fusedX', 'regionFirst', 'regionCount', 'activation', 'alphaBits', 'betaBits'],
+    fields: [
+      'x',
+      'y',
+      'weightsView',
+      'biasView',
+      'residualView',
+      'slopeView',
+      'kTotal',
+      'groups',
+      'fusedY',
+      'fusedX',
+      'regionFirst',
+      'regionCount',
+      'activation',
+      'alphaBits',
+      'betaBits',
+    ],
   },
   depthwise: {
     opcode: 2,
-    fields: ['x', 'y', 'weightsView', 'biasView', 'residualView', 'slopeView', 'regionFirst', 'regionCount', 'activation', 'alphaBits', 'betaBits'],
+    fields: [
+      'x',
+      'y',
+      'weightsView',
+      'biasView',
+      'residualView',
+      'slopeView',
+      'regionFirst',
+      'regionCount',
+      'activation',
+      'alphaBits',
+      'betaBits',
+    ],
   },
   elementwise: {
     opcode: 3,
@@ -33,17 +61,53 @@ export const COMMANDS = {
   fill: {opcode: 5, fields: ['y', 'valueBits']},
   pool: {
     opcode: 6,
-    fields: ['x', 'y', 'fn', 'kernelY', 'kernelX', 'strideY', 'strideX', 'dilationY', 'dilationX', 'padTop', 'padLeft', 'padBottom', 'padRight', 'countIncludePad'],
+    fields: [
+      'x',
+      'y',
+      'fn',
+      'kernelY',
+      'kernelX',
+      'strideY',
+      'strideX',
+      'dilationY',
+      'dilationX',
+      'padTop',
+      'padLeft',
+      'padBottom',
+      'padRight',
+      'countIncludePad',
+    ],
   },
   reduce: {opcode: 7, fields: ['x', 'y', 'fn']},
   normalize: {
     opcode: 8,
-    fields: ['x', 'y', 'scaleView', 'biasView', 'residualView', 'slopeView', 'scratchView', 'epsilonBits', 'activation', 'alphaBits', 'betaBits'],
+    fields: [
+      'x',
+      'y',
+      'scaleView',
+      'biasView',
+      'residualView',
+      'slopeView',
+      'scratchView',
+      'epsilonBits',
+      'activation',
+      'alphaBits',
+      'betaBits',
+    ],
   },
   softmax: {opcode: 9, fields: ['x', 'y', 'log']},
   resize: {
     opcode: 10,
-    fields: ['x', 'y', 'tapsY', 'tapsX', 'indexYFirst', 'indexXFirst', 'weightsYView', 'weightsXView'],
+    fields: [
+      'x',
+      'y',
+      'tapsY',
+      'tapsX',
+      'indexYFirst',
+      'indexXFirst',
+      'weightsYView',
+      'weightsXView',
+    ],
   },
   matmul: {opcode: 11, fields: ['a', 'b', 'y']},
   gather: {opcode: 12, fields: ['x', 'y', 'indexFirst', 'indexCount']},
@@ -52,28 +116,91 @@ export const COMMANDS = {
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */
 export const RECORDS = {
   view: {
-    fields: ['slot', 'offsetBytes', 'rank', 'reserved', 'dim0', 'dim1', 'dim2', 'dim3', 'dim4', 'dim5', 'stride0', 'stride1', 'stride2', 'stride3', 'stride4', 'stride5'],
+    fields: [
+      'slot',
+      'offsetBytes',
+      'rank',
+      'reserved',
+      'dim0',
+      'dim1',
+      'dim2',
+      'dim3',
+      'dim4',
+      'dim5',
+      'stride0',
+      'stride1',
+      'stride2',
+      'stride3',
+      'stride4',
+      'stride5',
+    ],
     i32: ['stride0', 'stride1', 'stride2', 'stride3', 'stride4', 'stride5'],
   },
   region: {
-    fields: ['outY', 'outX', 'outStepY', 'outStepX', 'countY', 'countX', 'inY', 'inX', 'inStepY', 'inStepX', 'tapFirst', 'tapCount', 'kc', 'flags', 'reserved0', 'reserved1'],
+    fields: [
+      'outY',
+      'outX',
+      'outStepY',
+      'outStepX',
+      'countY',
+      'countX',
+      'inY',
+      'inX',
+      'inStepY',
+      'inStepX',
+      'tapFirst',
+      'tapCount',
+      'kc',
+      'flags',
+      'reserved0',
+      'reserved1',
+    ],
     i32: ['outY', 'outX', 'inY', 'inX'],
   },
   tap: {fields: ['dy', 'dx', 'k', 'reserved'], i32: ['dy', 'dx']},
   /** kind 0 unary (code, a), 1 binary (code, a, b); operands as in ChainOp. */
-  op: {fields: ['kind', 'code', 'a', 'b', 'alphaBits', 'betaBits', 'reserved0', 'reserved1'], i32: []},
+  op: {
+    fields: ['kind', 'code', 'a', 'b', 'alphaBits', 'betaBits', 'reserved0', 'reserved1'],
+    i32: [],
+  },
 } as const satisfies Record<string, {fields: readonly string[]; i32: readonly string[]}>;
 
 /** File header, in words; every section starts at a multiple of 64 bytes, in this order. */
 export const HEADER = {
-  fields: ['magic', 'formatHash', 'fileBytesLow', 'fileBytesHigh', 'arenaBytes', 'constantBytes', 'inputCount', 'outputCount',
-    'viewCount', 'commandCount', 'regionCount', 'tapCount', 'opCount', 'indexCount', 'metadataBytes', 'checksum'],
+  fields: [
+    'magic',
+    'formatHash',
+    'fileBytesLow',
+    'fileBytesHigh',
+    'arenaBytes',
+    'constantBytes',
+    'inputCount',
+    'outputCount',
+    'viewCount',
+    'commandCount',
+    'regionCount',
+    'tapCount',
+    'opCount',
+    'indexCount',
+    'metadataBytes',
+    'checksum',
+  ],
 } as const;
 
 /** 'UNTP' in little-endian. */
 export const MAGIC = 0x50544e55;
 
-export const SECTIONS = ['bindings', 'views', 'commands', 'regions', 'taps', 'ops', 'indices', 'metadata', 'constants'] as const;
+export const SECTIONS = [
+  'bindings',
+  'views',
+  'commands',
+  'regions',
+  'taps',
+  'ops',
+  'indices',
+  'metadata',
+  'constants',
+] as const;
 
 /** One binding per input then output: inputs give the arena offset, outputs their slot's size. 16 bytes. */
 export const BINDING = {fields: ['offsetBytes', 'elements', 'reserved0', 'reserved1']} as const;

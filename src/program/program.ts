@@ -1,8 +1,8 @@
 // A program: the flat, portable result of compiling, as bytes and as decoded tables.
 
-import type {Command} from './commands.js';
-import type {Counts, Region} from '../schedule/steps.js';
 import type {ChainOp} from '../graph/graph.js';
+import type {Counts, Region} from '../schedule/steps.js';
+import type {Command} from './commands.js';
 
 /** An input or output as the caller sees it; shape in ONNX order (NCHW). */
 export interface Port {

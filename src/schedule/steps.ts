@@ -3,12 +3,14 @@
 // Produced by `lower/`, placed by `arena.ts`, encoded by `program/encode.ts`. A step says exactly what will
 // run and what it touches; nothing after this file decides anything.
 
-
 import type {Activation, PoolFunction, ReduceFunction} from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 
 /** Where a buffer lives. Arena buffers get their offset from `arena.ts`. */
-export type Storage = {readonly kind: 'arena'} | {readonly kind: 'constant'} | {readonly kind: 'output'; readonly index: number};
+export type Storage =
+  | {readonly kind: 'arena'}
+  | {readonly kind: 'constant'}
+  | {readonly kind: 'output'; readonly index: number};
 
 /** A block of memory; `elements` f32 each. */
 export interface Buffer {
@@ -210,8 +212,18 @@ export interface GatherStep extends StepBase {
 }
 
 export type Step =
-  | GemmTapsStep | DepthwiseStep | ElementwiseStep | CopyStep | FillStep | PoolStep | ReduceStep
-  | NormalizeStep | SoftmaxStep | ResizeStep | MatmulStep | GatherStep;
+  | GemmTapsStep
+  | DepthwiseStep
+  | ElementwiseStep
+  | CopyStep
+  | FillStep
+  | PoolStep
+  | ReduceStep
+  | NormalizeStep
+  | SoftmaxStep
+  | ResizeStep
+  | MatmulStep
+  | GatherStep;
 
 export {PANEL} from '../untangle/pack.js';
 

@@ -9,9 +9,16 @@ import fc from 'fast-check';
 import {IDENTITY} from '../../src/graph/functions.js';
 import type {Graph} from '../../src/graph/graph.js';
 import {loadAddon} from '../../src/runtime/native.js';
-import {type ScheduleName, SCHEDULES} from '../../src/schedule/candidates.js';
+import {SCHEDULES, type ScheduleName} from '../../src/schedule/candidates.js';
 import {schedule} from '../../src/schedule/schedule.js';
-import {CONV_CASES, type ConvCase, type ConvData, dataOf, definitionOf, geometryOf} from '../schedule/conv-cases.js';
+import {
+  CONV_CASES,
+  type ConvCase,
+  type ConvData,
+  dataOf,
+  definitionOf,
+  geometryOf,
+} from '../schedule/conv-cases.js';
 import {encodeSchedule} from '../schedule/lower-run.js';
 
 const RUNS = Number(process.env.UNTANGLE_PROPERTY_RUNS ?? 20_000);
@@ -21,7 +28,8 @@ const SHARDS = 4;
 /** relu(conv(x) + bias). */
 function graphOf(conv: ConvCase, data: ConvData): Graph {
   const {batch, inChannels, outChannels, input, output} = conv.definition;
-  const value = (name: string, shape: readonly number[]) => [name, {name, dtype: 'float32', shape}] as const;
+  const value = (name: string, shape: readonly number[]) =>
+    [name, {name, dtype: 'float32', shape}] as const;
   const operation = {
     op: 'conv',
     geometry: geometryOf(conv),
@@ -31,7 +39,10 @@ function graphOf(conv: ConvCase, data: ConvData): Graph {
   } as const;
   return {
     nodes: [{name: 'conv', operation, inputs: ['x'], output: 'y'}],
-    values: new Map([value('x', [batch, inChannels, ...input]), value('y', [batch, outChannels, ...output])]),
+    values: new Map([
+      value('x', [batch, inChannels, ...input]),
+      value('y', [batch, outChannels, ...output]),
+    ]),
     constants: new Map(),
     inputs: ['x'],
     outputs: [{name: 'y', value: 'y'}],
@@ -47,7 +58,13 @@ function expectedOf(conv: ConvCase, data: ConvData): number[] {
   );
 }
 
-async function runNative(program: Uint8Array, x: Float32Array, size: number, isa: string, threads: number) {
+async function runNative(
+  program: Uint8Array,
+  x: Float32Array,
+  size: number,
+  isa: string,
+  threads: number,
+) {
   const session = loadAddon().open(program, threads, isa);
   const y = new Float32Array(size).fill(Number.NaN);
   await session.run([x], [y], false);
@@ -63,10 +80,16 @@ async function checkCase(conv: ConvCase, seen: Set<string>): Promise<void> {
   for (const [index, name] of SCHEDULES.entries()) {
     const planned = schedule(graph, {schedule: name as ScheduleName});
     const program = encodeSchedule(graph, planned);
-    for (const isa of name === 'auto' ? available : [available[(conv.seed + index) % available.length]!]) {
+    for (const isa of name === 'auto'
+      ? available
+      : [available[(conv.seed + index) % available.length]!]) {
       const threads = 1 + (conv.seed % 2);
       const y = await runNative(program, data.x, expected.length, isa, threads);
-      assert.deepEqual(Array.from(y, v => v + 0), expected, `${name} on ${isa}, ${threads} thread(s)`);
+      assert.deepEqual(
+        Array.from(y, v => v + 0),
+        expected,
+        `${name} on ${isa}, ${threads} thread(s)`,
+      );
       seen.add(`${planned.steps.find(step => step.schedule !== '')?.schedule} on ${isa}`);
     }
   }
@@ -79,8 +102,17 @@ for (let shard = 0; shard < SHARDS; shard++) {
     const numRuns = Math.ceil(RUNS / SHARDS);
     const seen = new Set<string>();
     t.log(`${numRuns} attribute sets, seed ${seed}`);
-    await t.notThrowsAsync(() => fc.assert(fc.asyncProperty(CONV_CASES, conv => checkCase(conv, seen)), {numRuns, seed}));
+    await t.notThrowsAsync(() =>
+      fc.assert(
+        fc.asyncProperty(CONV_CASES, conv => checkCase(conv, seen)),
+        {numRuns, seed},
+      ),
+    );
     t.log(`ran ${[...seen].sort().join(', ')}`);
-    t.true(loadAddon().cpuInfo().available.every(isa => seen.has(`cks on ${isa}`)));
+    t.true(
+      loadAddon()
+        .cpuInfo()
+        .available.every(isa => seen.has(`cks on ${isa}`)),
+    );
   });
 }
