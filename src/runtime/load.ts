@@ -93,7 +93,12 @@ export async function open(
     );
   }
   const native = callNative(() => addon.open(bytes, threads));
-  return new Session({native, explanation: decoded.explanation, threads});
+  return new Session({
+    native,
+    explanation: decoded.explanation,
+    threads,
+    writesAllOutputs: !(program instanceof Uint8Array),
+  });
 }
 
 /** The path that `source` names; null when it is the bytes themselves. */

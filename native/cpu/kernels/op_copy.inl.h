@@ -36,29 +36,39 @@ inline void transpose_square(const float* source, ptrdiff_t source_row, float* t
   }
 }
 
-/// target[j][i] = source[i][j] for any tile.
-inline void transpose_tile(const float* source, ptrdiff_t source_row, float* target,
+/// target[j][i] = source[i][j] for any tile, element by element.
+inline void transpose_edge(const float* source, ptrdiff_t source_row, float* target,
                            ptrdiff_t target_row, size_t rows, size_t columns) {
-  size_t i = 0;
-  for (; i + kTransposeSide <= rows; i += kTransposeSide) {
-    const float* from = source + static_cast<ptrdiff_t>(i) * source_row;
-    size_t j = 0;
-    for (; j + kTransposeSide <= columns; j += kTransposeSide) {
-      transpose_square(from + j, source_row, target + static_cast<ptrdiff_t>(j) * target_row + i,
-                       target_row);
-    }
-    for (; j < columns; j++) {
-      float* to = target + static_cast<ptrdiff_t>(j) * target_row + i;
-      for (size_t k = 0; k < kTransposeSide; k++) {
-        to[k] = from[static_cast<ptrdiff_t>(k) * source_row + static_cast<ptrdiff_t>(j)];
-      }
-    }
-  }
-  for (; i < rows; i++) {
+  for (size_t i = 0; i < rows; i++) {
     const float* from = source + static_cast<ptrdiff_t>(i) * source_row;
     for (size_t j = 0; j < columns; j++)
       target[static_cast<ptrdiff_t>(j) * target_row + i] = from[j];
   }
+}
+
+/// target[j][i] = source[i][j] for any tile. The side whose rows lie far apart is walked one strip of
+/// squares after the other: its rows often share a set of the cache, which holds no more than eight.
+inline void transpose_tile(const float* source, ptrdiff_t source_row, float* target,
+                           ptrdiff_t target_row, size_t rows, size_t columns, bool rows_inside) {
+  const size_t i_end = rows / kTransposeSide * kTransposeSide;
+  const size_t j_end = columns / kTransposeSide * kTransposeSide;
+  const auto square = [&](size_t i, size_t j) {
+    transpose_square(source + static_cast<ptrdiff_t>(i) * source_row + j, source_row,
+                     target + static_cast<ptrdiff_t>(j) * target_row + i, target_row);
+  };
+  if (rows_inside) {
+    for (size_t i = 0; i < i_end; i += kTransposeSide) {
+      for (size_t j = 0; j < j_end; j += kTransposeSide) square(i, j);
+    }
+  } else {
+    for (size_t j = 0; j < j_end; j += kTransposeSide) {
+      for (size_t i = 0; i < i_end; i += kTransposeSide) square(i, j);
+    }
+  }
+  const float* below = source + static_cast<ptrdiff_t>(i_end) * source_row;
+  transpose_edge(source + j_end, source_row, target + static_cast<ptrdiff_t>(j_end) * target_row,
+                 target_row, i_end, columns - j_end);
+  transpose_edge(below, source_row, target + i_end, target_row, rows - i_end, columns);
 }
 
 /// Planes to pixels: target[j * Rows + i] = source row i, element j.
@@ -136,7 +146,7 @@ void transpose(const float* source, ptrdiff_t source_row, float* target, ptrdiff
       const size_t j = rows_inside ? o : n;
       transpose_tile(source + static_cast<ptrdiff_t>(i) * source_row + j, source_row,
                      target + static_cast<ptrdiff_t>(j) * target_row + i, target_row,
-                     rows_inside ? n_count : o_count, rows_inside ? o_count : n_count);
+                     rows_inside ? n_count : o_count, rows_inside ? o_count : n_count, rows_inside);
     }
   }
 }
