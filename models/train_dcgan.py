@@ -1,8 +1,8 @@
 """Trains the demo DCGAN on drawn faces and writes models/dcgan-faces.onnx.
 
-    /usr/bin/python3 models/train_dcgan.py [--steps 4000] [--preview preview.png]
+    /usr/bin/python3 models/train_dcgan.py [--steps 3000] [--preview preview.png]
 
-Needs Debian's python3-torch, python3-pil and python3-numpy. About 30 minutes on two cores; the seed is
+Needs Debian's python3-torch, python3-pil and python3-numpy. About 15 minutes on two cores; the seed is
 fixed, so a run on the same machine gives the same file.
 The generator follows Radford et al. 2015 (arXiv:1511.06434): transposed convolutions, BatchNorm, ReLU, tanh. It
 is trained as in VAE/GAN (Larsen et al. 2015, arXiv:1512.09300): an encoder teaches it to reach every face,
@@ -101,7 +101,7 @@ def train(steps: int, preview: str | None, minutes: float) -> nn.Module:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--preview")
     args = parser.parse_args()

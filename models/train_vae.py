@@ -1,9 +1,9 @@
 """Trains the demo VAE on letters in many fonts and writes its decoder, models/vae-letters.onnx.
 
-    /usr/bin/python3 models/train_vae.py [--steps 6000] [--preview preview.png]
+    /usr/bin/python3 models/train_vae.py [--steps 5000] [--preview preview.png]
 
 Needs Debian's python3-torch, python3-pil, python3-numpy and fonts: fonts-dejavu-extra, fonts-liberation,
-fonts-freefont-ttf, fonts-lato, fonts-open-sans, fonts-roboto-unhinted, fonts-urw-base35. About 10 minutes on two
+fonts-freefont-ttf, fonts-lato, fonts-open-sans, fonts-roboto-unhinted, fonts-urw-base35. About 5 minutes on two
 cores. A conditional VAE (Kingma & Welling 2013, arXiv:1312.6114): the label says which letter, z says which font.
 """
 
@@ -87,7 +87,7 @@ def train(steps: int, preview: str | None, minutes: float) -> Decoder:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--preview")
     args = parser.parse_args()

@@ -3,7 +3,7 @@
 import type {Epilogue, Node, Operation} from '../../graph/graph.js';
 import type {ScheduleName} from '../candidates.js';
 import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
-import {elementCount, gemmRows, identityOrder, normalize, reshapeView} from '../view-math.js';
+import {broadcastView, channelsLast, elementCount, gemmRows, identityOrder, normalize, reshapeView} from '../view-math.js';
 import {lowerConv} from './conv.js';
 import {denseCopy, emit, type Lowering, mapOf, toMap} from './lowering.js';
 
@@ -21,19 +21,37 @@ export function lowerConvolution(
   options: ConvOptions,
 ): void {
   const {residual} = operation.epilogue;
-  const map = (value: string) => {
-    const view = mapOf(lowering, {name: node.name, value});
-    return isInjective(view)
-      ? view
-      : denseCopy(lowering, node.name, {view, order: identityOrder(view.shape.length)});
-  };
+  const x = mapOf(lowering, {name: node.name, value: node.inputs[0]!});
   const places = {
-    x: map(node.inputs[0]!),
+    x: isInjective(x) ? x : denseCopy(lowering, node.name, {view: x, order: [0, 1, 2, 3]}),
     y: toMap(lowering.target(node.output)),
-    residual: residual === undefined ? null : map(residual),
+    residual: residual === undefined ? null : residualMap(lowering, node, residual),
   };
   for (const step of lowerConv(node, operation, places, lowering.buffers, options))
     lowering.emit(step);
+}
+
+/** What the epilogue adds, as a map of the output's shape; a constant [C, ...] repeats along the batch. */
+function residualMap(lowering: Lowering, node: Node, value: string): View {
+  const {shape} = lowering.graph.values.get(node.output)!;
+  const constant = lowering.graph.constants.get(value);
+  const view = constant
+    ? lowering.view(value, channelsLastWithin(constant.dims.length, shape.length))
+    : lowering.view(value, lowering.orders.get(value));
+  const map = toMap(broadcastView(view, shape));
+  const {shape: sizes, strides} = map;
+  const repeats = strides.some((stride, dim) => dim > 0 && stride === 0 && sizes[dim] !== 1);
+  return strides[3] === 1 && !repeats
+    ? map
+    : denseCopy(lowering, node.name, {view: map, order: [0, 1, 2, 3]});
+}
+
+/** Channels-last for the last `rank` dimensions of a map of rank `mapRank`. */
+function channelsLastWithin(rank: number, mapRank: number): number[] {
+  const missing = mapRank - rank;
+  return channelsLast(mapRank)
+    .filter(dim => dim >= missing)
+    .map(dim => dim - missing);
 }
 
 /** Convolutions count every element of an operand once: one that repeats elements (an expand) has to be copied. */
@@ -113,7 +131,7 @@ export function lowerInstanceNorm(
     epilogue: stepEpilogue(operation.epilogue, {
       lowering,
       bias: operation.bias,
-      residual: residual === undefined ? null : mapOf(lowering, {name: node.name, value: residual}),
+      residual: residual === undefined ? null : residualMap(lowering, node, residual),
     }),
   });
 }
