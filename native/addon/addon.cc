@@ -56,6 +56,13 @@ size_t threads_argument(const Napi::CallbackInfo& info, size_t argument) {
   return static_cast<size_t>(threads);
 }
 
+/// A number of bytes; 0 when left out.
+size_t bytes_argument(const Napi::CallbackInfo& info, size_t argument) {
+  const double bytes =
+      info[argument].IsNumber() ? info[argument].As<Napi::Number>().DoubleValue() : 0;
+  return bytes > 0 ? static_cast<size_t>(bytes) : 0;
+}
+
 Napi::Value format_hash(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), kFormatHashHex);
 }
@@ -93,7 +100,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       throw make_error(env, error->code, error->message);
     }
     const Napi::Object object = env.GetInstanceData<AddonData>()->session_class.New({});
-    NativeSession::Unwrap(object)->adopt(std::move(state));
+    NativeSession::Unwrap(object)->adopt(std::move(state), bytes_argument(info, 3));
     return object;
   } catch (const std::bad_alloc&) {
     throw make_error(env, "ERR_OUT_OF_MEMORY",

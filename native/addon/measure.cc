@@ -39,7 +39,7 @@ MachineSpeed measure_with(const Kernels& kernels, ThreadPool& pool, const float*
 }  // namespace
 
 std::optional<MachineSpeed> measure_machine(const Kernels& kernels, size_t threads) {
-  const auto memory = AlignedBytes::allocate(kReadBytes);
+  const auto memory = AlignedBytes::allocate(kReadBytes, /*zeroed=*/true);
   if (!memory) return std::nullopt;
   try {
     ThreadPool pool(threads);

@@ -40,6 +40,7 @@ Napi::Function NativeSession::define(Napi::Env env) {
   return DefineClass(
       env, "NativeSession",
       {InstanceMethod("run", &NativeSession::run), InstanceMethod("abort", &NativeSession::abort),
+       InstanceMethod("newOutput", &NativeSession::new_output),
        InstanceMethod("dispose", &NativeSession::dispose)});
 }
 
@@ -53,8 +54,9 @@ NativeSession::~NativeSession() {
   release();
 }
 
-void NativeSession::adopt(std::shared_ptr<SessionState> state) {
+void NativeSession::adopt(std::shared_ptr<SessionState> state, size_t kept_output_bytes) {
   state_ = std::move(state);
+  outputs_ = std::make_shared<OutputPool>(kept_output_bytes);
   reported_bytes_ = static_cast<int64_t>(state_->bytes());
   int64_t total = 0;
   napi_adjust_external_memory(env_, reported_bytes_, &total);
@@ -67,6 +69,7 @@ Napi::Value NativeSession::run(const Napi::CallbackInfo& info) {
   }
   if (state_->running) throw make_error(env, "ERR_INTERNAL", "a run is already in flight");
 
+  state_->pool->wake();
   const Program& program = state_->program;
   const Napi::Array inputs = array_of(info, 0, program.input_count);
   const Napi::Array outputs = array_of(info, 1, program.output_count);
@@ -85,6 +88,25 @@ Napi::Value NativeSession::run(const Napi::CallbackInfo& info) {
   return start_run(env, state_, outputs, std::move(output_data), profile);
 }
 
+Napi::Value NativeSession::new_output(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!state_) {
+    throw make_error(env, "ERR_SESSION_DISPOSED", "the session has been disposed; open a new one");
+  }
+  const uint32_t index = info[0].As<Napi::Number>().Uint32Value();
+  if (index >= state_->program.output_count) {
+    throw make_error(env, "ERR_INTERNAL", "there is no output " + std::to_string(index));
+  }
+  const size_t elements = state_->program.bindings[state_->program.input_count + index].elements;
+  try {
+    return outputs_->make_array(env, elements, info[1].ToBoolean());
+  } catch (const std::bad_alloc&) {
+    throw make_error(env, "ERR_OUT_OF_MEMORY",
+                     "the operating system refused " + std::to_string(elements * sizeof(float)) +
+                         " bytes for an output");
+  }
+}
+
 void NativeSession::abort(const Napi::CallbackInfo&) {
   if (state_) state_->aborted = true;
 }
@@ -96,6 +118,7 @@ void NativeSession::release() {
   if (!state_) return;
   state_->aborted = true;
   state_.reset();
+  outputs_.reset();
   int64_t total = 0;
   napi_adjust_external_memory(env_, -std::exchange(reported_bytes_, 0), &total);
 }

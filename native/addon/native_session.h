@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "native/addon/output_pool.h"
 #include "native/addon/session_state.h"
 
 namespace untangle {
@@ -18,10 +19,11 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   ~NativeSession() override;
 
   /// Takes over an opened session.
-  void adopt(std::shared_ptr<SessionState> state);
+  void adopt(std::shared_ptr<SessionState> state, size_t kept_output_bytes);
 
  private:
   Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value new_output(const Napi::CallbackInfo& info);
   void abort(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
   void release();
@@ -29,6 +31,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
 
   napi_env env_;
   std::shared_ptr<SessionState> state_;  // null once disposed
+  std::shared_ptr<OutputPool> outputs_;  // null once disposed
   int64_t reported_bytes_ = 0;           // what V8 was told
 };
 

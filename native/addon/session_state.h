@@ -17,11 +17,11 @@
 
 namespace untangle {
 
-/// Zeroed memory at a 64-byte boundary, or nothing when the system refuses.
+/// Memory at a 64-byte boundary, in large pages where it is large; nothing when the system refuses.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
-  static std::optional<AlignedBytes> allocate(size_t bytes);
+  static std::optional<AlignedBytes> allocate(size_t bytes, bool zeroed);
 
   std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }
@@ -44,7 +44,10 @@ struct SessionState {
   const Kernels* kernels = nullptr;
   std::optional<ThreadPool> pool;
   std::atomic<bool> aborted{false};
-  bool running = false;  // touched on the JavaScript thread only
+  // Touched on the JavaScript thread only.
+  bool running = false;
+  double last_ms = 1e9;  // of the last run that ended
+  double inline_ms = 0;  // runs done on the JavaScript thread since it last had a break
 
   size_t bytes() const;
 };

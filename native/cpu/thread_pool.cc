@@ -61,6 +61,7 @@ struct ThreadPool::State {
   std::condition_variable work;      // workers wait for an open ticket
   std::condition_variable finished;  // the caller waits for the last item
   std::atomic<int> sleepers{0};
+  std::atomic<uint32_t> alarms{0};  // calls of wake()
   std::atomic<bool> caller_sleeps{false};
   std::atomic<bool> stopping{false};
   std::vector<std::thread> workers;
@@ -98,8 +99,9 @@ struct ThreadPool::State {
     while (!stopping.load()) {
       if (!spin_until([this] { return has_work() || stopping.load(); })) {
         std::unique_lock lock(mutex);
+        const uint32_t heard = alarms.load();
         sleepers.fetch_add(1);
-        work.wait(lock, [this] { return has_work() || stopping.load(); });
+        work.wait(lock, [&] { return has_work() || stopping.load() || alarms.load() != heard; });
         sleepers.fetch_sub(1);
       }
       take_items(thread);
@@ -143,6 +145,13 @@ ThreadPool::~ThreadPool() {
   }
   state_->work.notify_all();
   for (std::thread& worker : state_->workers) worker.join();
+}
+
+void ThreadPool::wake() {
+  if (state_->sleepers.load() == 0) return;
+  std::lock_guard lock(state_->mutex);
+  state_->alarms.fetch_add(1);
+  state_->work.notify_all();
 }
 
 size_t ThreadPool::threads() const { return state_->workers.size() + 1; }

@@ -22,6 +22,10 @@ class ThreadPool {
 
   size_t threads() const;
 
+  /// Work is about to come: wakes the workers, which spin for it instead of being woken when it is
+  /// there.
+  void wake();
+
   /// Calls body(context, item, thread) for every item in [0, items) and returns when all are done.
   /// One caller at a time. Allocates nothing. Workers spin briefly for the next call, then sleep.
   void parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread),

@@ -9,7 +9,7 @@ export interface CpuInfo {
 /** A loaded program with its memory. Not thread-safe; one run at a time (the caller queues). */
 export interface NativeSession {
   /**
-   * Copies `inputs` (one Float32Array per input) into the arena on the calling thread, then executes on a worker thread, writing
+   * Copies `inputs` (one Float32Array per input) into the arena on the calling thread, then executes on a worker thread (on the calling one when the last run was shorter than 0.25 ms), writing
    * `outputs` (one Float32Array per output, sizes already checked). Rejects with {code: 'ERR_ABORTED'} after abort().
    */
   run(
@@ -17,6 +17,11 @@ export interface NativeSession {
     outputs: readonly Float32Array[],
     profile: boolean,
   ): Promise<{ms: number; commandMs: Float64Array | null}>;
+  /**
+   * An array for output `index`, in memory that comes back to the session when the array is collected. It cannot be
+   * transferred to another thread. Holds old data unless `zeroed`.
+   */
+  newOutput(index: number, zeroed: boolean): Float32Array;
   /** Ends the run in flight between two tiles; harmless when none is. */
   abort(): void;
   /** Frees everything; a run in flight is aborted first and its promise rejects. */
@@ -29,10 +34,10 @@ export interface Addon {
   cpuInfo(): CpuInfo;
   /**
    * Validates `program` again in C++, allocates arena and constants once, starts threads.
-   * `isa` overrides UNTANGLE_ISA.
+   * `isa` overrides UNTANGLE_ISA; `keptOutputBytes` (0) bounds the memory of dropped outputs kept for later ones.
    * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY
    */
-  open(program: Uint8Array, threads: number, isa?: string): NativeSession;
+  open(program: Uint8Array, threads: number, isa?: string, keptOutputBytes?: number): NativeSession;
   /** Bytes the executor needs besides arena, constants and outputs: tables and per-thread workspace. */
   workspaceBytes(threads: number): number;
   /** Peak of the FMA units, GFLOP/s, and read bandwidth, GB/s, over `threads` threads; about 200 ms. */

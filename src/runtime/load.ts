@@ -19,6 +19,9 @@ import type {DecodedProgram, Program} from '../program/program.js';
 import {callNative, loadAddon} from './native.js';
 import {Session} from './session.js';
 
+/** Memory of dropped outputs that a session without a budget keeps: about what V8 lets pile up before it collects. */
+const KEPT_OUTPUT_BYTES = 64 * 2 ** 20;
+
 /**
  * Loads an ONNX model, or a program file written by `compile`, ready to run.
  *
@@ -32,8 +35,8 @@ import {Session} from './session.js';
  * @example
  * import {load} from 'untangle-edge';
  *
- * const session = await load('models/dcgan-faces.onnx', {threads: 2, shapes: {z: [1, 64, 1, 1]}});
- * const {image} = await session.run({z: new Float32Array(64).fill(0.5)});
+ * const session = await load('models/dcgan-faces.onnx', {threads: 2, shapes: {z: [1, 32, 1, 1]}});
+ * const {image} = await session.run({z: new Float32Array(32).fill(0.5)});
  * console.log(image.shape); // [1, 3, 64, 64]
  * await session.dispose();
  */
@@ -92,7 +95,10 @@ export async function open(
       callNative(() => addon.workspaceBytes(threads)),
     );
   }
-  const native = callNative(() => addon.open(bytes, threads));
+  // A budget leaves room for one set of outputs, and no more.
+  const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
+  const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
+  const native = callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes));
   return new Session({
     native,
     explanation: decoded.explanation,

@@ -18,7 +18,15 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Times every command; the result is in `session.profile`. */
   readonly profile?: boolean | undefined;
+  /**
+   * Puts the outputs into arrays that `postMessage` can transfer. Otherwise their memory comes back to the session
+   * once they are dropped, which is faster for large outputs.
+   */
+  readonly transferable?: boolean | undefined;
 }
+
+/** Elements of an output that malloc hands out again without new pages; larger ones come from the session. */
+const SMALL_OUTPUT = 16 * 1024;
 
 /** How long one command took. */
 export interface CommandTime {
@@ -49,7 +57,8 @@ export class Session {
   readonly threads: number;
   readonly #explanation: Explanation;
   readonly #queue: RunQueue;
-  readonly #newOutput: (elements: number) => Float32Array;
+  readonly #native: NativeSession;
+  readonly #writesAllOutputs: boolean;
   #profile: readonly CommandTime[] | null = null;
   #disposal: Promise<void> | null = null;
 
@@ -59,7 +68,8 @@ export class Session {
     this.outputs = parts.explanation.outputs;
     this.threads = parts.threads;
     this.#queue = new RunQueue(parts.native);
-    this.#newOutput = parts.writesAllOutputs ? uninitialized : zeros;
+    this.#native = parts.native;
+    this.#writesAllOutputs = parts.writesAllOutputs;
   }
 
   /** The times of the last run with `profile: true`, in command order; null before the first. */
@@ -78,11 +88,15 @@ export class Session {
    *   ERR_ABORTED (name AbortError, cause the signal's reason) when the signal fires or the session is disposed
    */
   async run(feeds: Feeds, options: RunOptions = {}): Promise<Record<string, TensorOutput>> {
-    const {signal, profile} = checkRunOptions(options);
+    const {signal, profile, transferable} = checkRunOptions(options);
     if (this.#disposal !== null) throw new UntangleError('ERR_SESSION_DISPOSED');
     if (signal?.aborted) throw abortError(signal);
     const inputs = checkFeeds(this.inputs, feeds);
-    const outputs = this.outputs.map(port => this.#newOutput(elementCount(port)));
+    const outputs = this.outputs.map((port, index) =>
+      transferable || elementCount(port) < SMALL_OUTPUT
+        ? new Float32Array(elementCount(port))
+        : this.#native.newOutput(index, !this.#writesAllOutputs),
+    );
 
     let times: RunTimes;
     try {
@@ -137,23 +151,17 @@ export class Session {
 function checkRunOptions(options: RunOptions): {
   readonly signal: AbortSignal | null;
   readonly profile: boolean;
+  readonly transferable: boolean;
 } {
-  const {signal = null, profile = false} = options;
+  const {signal = null, profile = false, transferable = false} = options;
   if (signal !== null && !(signal instanceof AbortSignal)) {
     throw new UntangleError('ERR_OPTION', ['signal', 'an AbortSignal', describeValue(signal)]);
   }
-  if (typeof profile !== 'boolean')
-    throw new UntangleError('ERR_OPTION', ['profile', 'true or false', describeValue(profile)]);
-  return {signal, profile};
-}
-
-function zeros(elements: number): Float32Array {
-  return new Float32Array(elements);
-}
-
-/** Zeroing a large array costs as much as computing it: 4 ms for 16 MiB, most of it page faults. */
-function uninitialized(elements: number): Float32Array {
-  return new Float32Array(Buffer.allocUnsafeSlow(elements * 4).buffer);
+  for (const [name, value] of Object.entries({profile, transferable})) {
+    if (typeof value !== 'boolean')
+      throw new UntangleError('ERR_OPTION', [name, 'true or false', describeValue(value)]);
+  }
+  return {signal, profile, transferable};
 }
 
 function abortError(signal: AbortSignal | null): UntangleError {

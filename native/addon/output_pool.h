@@ -1,0 +1,49 @@
+// Output arrays whose memory comes back to the session when JavaScript has dropped them.
+//
+// A fresh array costs a page fault for every 4 KiB, which for large pictures is as long as
+// computing them. The arrays are external to V8's heap, so they cannot be transferred to another
+// thread (cloning works).
+
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "native/addon/session_state.h"
+
+namespace untangle {
+
+/// Used on the JavaScript thread only; kept alive by the arrays it made.
+class OutputPool : public std::enable_shared_from_this<OutputPool> {
+ public:
+  /// Keeps at most `kept_bytes` for later arrays and frees the rest.
+  explicit OutputPool(size_t kept_bytes) : kept_limit_(kept_bytes) {}
+
+  /// A Float32Array of `elements`; its contents are whatever was there unless `zeroed`.
+  Napi::Value make_array(Napi::Env env, size_t elements, bool zeroed);
+
+ private:
+  /// A piece of a slab that several arrays may share; the last of them frees it.
+  struct Block {
+    std::shared_ptr<AlignedBytes> slab;
+    std::byte* data;
+    size_t bytes;
+  };
+  struct Loan {
+    std::shared_ptr<OutputPool> pool;
+    Block block;
+  };
+  static void give_back(napi_env env, void* data, void* loan);
+  Block take(size_t bytes);
+  Block make_slab(size_t bytes);
+  void keep(Block block);
+
+  std::vector<Block> kept_;
+  size_t kept_bytes_ = 0;
+  size_t kept_limit_;
+};
+
+}  // namespace untangle
