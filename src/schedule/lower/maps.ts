@@ -3,7 +3,15 @@
 import type {Epilogue, Node, Operation} from '../../graph/graph.js';
 import type {ScheduleName} from '../candidates.js';
 import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
-import {broadcastView, channelsLast, elementCount, gemmRows, identityOrder, normalize, reshapeView} from '../view-math.js';
+import {
+  broadcastView,
+  channelsLast,
+  elementCount,
+  gemmRows,
+  identityOrder,
+  normalize,
+  reshapeView,
+} from '../view-math.js';
 import {lowerConv} from './conv.js';
 import {denseCopy, emit, type Lowering, mapOf, toMap} from './lowering.js';
 
