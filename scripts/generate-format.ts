@@ -21,6 +21,7 @@ import {
 import {formatHash, formatHashHex} from '../src/program/format-hash.js';
 import {NORMALIZE_CHUNKS, PANEL} from '../src/schedule/steps.js';
 import {generateDocs} from './format-docs.js';
+import {generateOperators} from './operators-docs.js';
 
 const snake = (name: string): string =>
   name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
@@ -108,6 +109,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['native/program/format.h', generateHeader()],
     ['docs/02-program-format.md', generateDocs()],
+    ['docs/operators.md', generateOperators()],
   ]);
 }
 

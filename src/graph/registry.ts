@@ -45,7 +45,7 @@ export function findRegistration(node: OnnxNode): Registration | undefined {
   return node.domain === '' || node.domain === 'ai.onnx' ? BY_OP_TYPE.get(node.opType) : undefined;
 }
 
-/** Names of all supported operators, sorted. */
-export function supportedOperators(): string[] {
-  return [...BY_OP_TYPE.keys()].sort();
+/** All supported operators, sorted by name. */
+export function supportedOperators(): Registration[] {
+  return [...BY_OP_TYPE.values()].sort((a, b) => (a.opType < b.opType ? -1 : 1));
 }

@@ -46,8 +46,9 @@ inline void transpose_edge(const float* source, ptrdiff_t source_row, float* tar
   }
 }
 
-/// target[j][i] = source[i][j] for any tile. The side whose rows lie far apart is walked one strip of
-/// squares after the other: its rows often share a set of the cache, which holds no more than eight.
+/// target[j][i] = source[i][j] for any tile. The side whose rows lie far apart is walked one strip
+/// of squares after the other: its rows often share a set of the cache, which holds no more than
+/// eight.
 inline void transpose_tile(const float* source, ptrdiff_t source_row, float* target,
                            ptrdiff_t target_row, size_t rows, size_t columns, bool rows_inside) {
   const size_t i_end = rows / kTransposeSide * kTransposeSide;
