@@ -19,7 +19,7 @@ import {
   SLOT,
 } from '../src/program/commands.js';
 import {formatHash, formatHashHex} from '../src/program/format-hash.js';
-import {NORMALIZE_CHUNKS, PANEL} from '../src/schedule/steps.js';
+import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../src/schedule/steps.js';
 import {generateDocs} from './format-docs.js';
 import {generateOperators} from './operators-docs.js';
 
@@ -73,6 +73,9 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kNone = ${hex(NONE)};\n`,
     `inline constexpr uint32_t kPanel = ${PANEL};\n`,
     `inline constexpr uint32_t kNormalizeChunks = ${NORMALIZE_CHUNKS};\n`,
+    `inline constexpr uint32_t kMaxPlanarRows = ${PLANAR.channels};\n`,
+    `inline constexpr uint32_t kPlanarTile = ${PLANAR.tile};\n`,
+    `inline constexpr uint32_t kMaxPlanarWindow = ${PLANAR.window};\n`,
     cppConstants('Slot', SLOT),
     cppConstants('Region', REGION_FLAGS),
     cppConstants('Op', {unary: 0, binary: 1}),

@@ -53,9 +53,18 @@ test('baselines replace the convolutions and keep the rest', t => {
 });
 
 test('every schedule leaves its name on its convolutions', t => {
-  for (const schedule of ['huge2', 'ks', 'uks', 'cks', 'fused-taps', 'fused-phases'] as const) {
+  for (const schedule of [
+    'huge2',
+    'ks',
+    'uks',
+    'cks',
+    'fused-taps',
+    'fused-phases',
+    'planar',
+  ] as const) {
     const {commands, convolutions} = compile(GENERATOR_LAYER, {schedule}).explanation;
     t.is(commands[convolutions[0]!.command]!.schedule, schedule);
-    t.is(commands.filter(command => command.op === 'gemmTaps').length, schedule === 'ks' ? 4 : 1);
+    const op = schedule === 'planar' ? 'planarTaps' : 'gemmTaps';
+    t.is(commands.filter(command => command.op === op).length, schedule === 'ks' ? 4 : 1);
   }
 });

@@ -17,6 +17,8 @@ void run_command(const std::byte* command, const Execution& run) {
   switch (as<Opcode>(command)) {  // no default: -Wswitch keeps this list complete
     case Opcode::kGemmTaps:
       return run_gemm_taps(as<GemmTapsCommand>(command), run);
+    case Opcode::kPlanarTaps:
+      return run_planar_taps(as<PlanarTapsCommand>(command), run);
     case Opcode::kDepthwise:
       return run_depthwise(as<DepthwiseCommand>(command), run);
     case Opcode::kElementwise:

@@ -66,6 +66,7 @@ inline ResolvedView resolve(const Execution& run, uint32_t index) {
 
 // One function per command; cpu/<command>.cc.
 void run_gemm_taps(const GemmTapsCommand& command, const Execution& run);
+void run_planar_taps(const PlanarTapsCommand& command, const Execution& run);
 void run_depthwise(const DepthwiseCommand& command, const Execution& run);
 void run_elementwise(const ElementwiseCommand& command, const Execution& run);
 void run_copy(const CopyCommand& command, const Execution& run);

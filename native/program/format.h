@@ -9,13 +9,16 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x1ab92433u;
-inline constexpr char kFormatHashHex[] = "1ab92433";
+inline constexpr uint32_t kFormatHash = 0x2523cda1u;
+inline constexpr char kFormatHashHex[] = "2523cda1";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
 inline constexpr uint32_t kPanel = 16;
 inline constexpr uint32_t kNormalizeChunks = 16;
+inline constexpr uint32_t kMaxPlanarRows = 8;
+inline constexpr uint32_t kPlanarTile = 64;
+inline constexpr uint32_t kMaxPlanarWindow = 32768;
 inline constexpr uint32_t kSlotArena = 0;
 inline constexpr uint32_t kSlotConstants = 1;
 inline constexpr uint32_t kSlotFirstOutput = 2;
@@ -38,6 +41,7 @@ enum class Opcode : uint32_t {
   kResize = 10,
   kMatmul = 11,
   kGather = 12,
+  kPlanarTaps = 13,
 };
 
 enum class Unary : uint32_t {
@@ -335,5 +339,23 @@ struct GatherCommand {
   uint32_t unused[11];
 };
 static_assert(sizeof(GatherCommand) == 64);
+
+struct PlanarTapsCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t weights_view;
+  uint32_t bias_view;
+  uint32_t residual_view;
+  uint32_t slope_view;
+  uint32_t k_total;
+  uint32_t region_first;
+  uint32_t region_count;
+  uint32_t activation;
+  uint32_t alpha_bits;
+  uint32_t beta_bits;
+  uint32_t unused[3];
+};
+static_assert(sizeof(PlanarTapsCommand) == 64);
 
 }  // namespace untangle

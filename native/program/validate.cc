@@ -148,6 +148,8 @@ bool Validator::command(const std::byte* at) {
       return named("gemmTaps"), gemm_taps(as<GemmTapsCommand>(at));
     case Opcode::kDepthwise:
       return named("depthwise"), depthwise(as<DepthwiseCommand>(at));
+    case Opcode::kPlanarTaps:
+      return named("planarTaps"), planar_taps(as<PlanarTapsCommand>(at));
     case Opcode::kElementwise:
       return named("elementwise"), elementwise(as<ElementwiseCommand>(at));
     case Opcode::kCopy:

@@ -37,6 +37,8 @@ class Validator {
   // validate_conv.cc
   bool gemm_taps(const GemmTapsCommand& command);
   bool depthwise(const DepthwiseCommand& command);
+  bool planar_taps(const PlanarTapsCommand& command);
+  bool planar_window(const PlanarTapsCommand& command);
   struct Sweep;  // sizes shared by the regions of one convolution
   bool regions(uint32_t first, uint32_t count, const Sweep& sweep);
   bool region(const RegionRecord& region, const Sweep& sweep);

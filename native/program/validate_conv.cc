@@ -1,4 +1,6 @@
-// Validation of gemmTaps and depthwise: regions, taps and packed weights.
+// Validation of gemmTaps, planarTaps and depthwise: regions, taps and packed weights.
+
+#include <algorithm>
 
 #include "native/program/validate.h"
 
@@ -81,6 +83,54 @@ bool Validator::depthwise(const DepthwiseCommand& command) {
   }
   return regions(command.region_first, command.region_count,
                  {x, strides(command.x), y, weights / x[3], x[3], 1, 1, true});
+}
+
+bool Validator::planar_taps(const PlanarTapsCommand& command) {
+  if (!readable(command.x) || !writable(command.y) || !rank(command.x, 4) || !rank(command.y, 4) ||
+      !readable(command.weights_view)) {
+    return false;
+  }
+  const uint32_t* x = dims(command.x);
+  const uint32_t* y = dims(command.y);
+  if (!require(x[0] == y[0], "input and output differ in batch") ||
+      !require(y[3] <= kMaxPlanarRows, "it has too many output channels") ||
+      !require(command.k_total >= 1, "it has no weights") ||
+      !flat(command.weights_view, uint64_t{command.k_total} * y[3]) ||
+      !optional_flat(command.bias_view, y[3]) ||
+      !epilogue(command.activation, command.residual_view, command.slope_view, command.y, y[3])) {
+    return false;
+  }
+  return regions(command.region_first, command.region_count,
+                 {x, strides(command.x), y, command.k_total, 1, 1, 1, false}) &&
+         planar_window(command);
+}
+
+/// The executor packs one window of x for all regions: they move alike, and it is small.
+bool Validator::planar_window(const PlanarTapsCommand& command) {
+  const auto regions = program_.regions.subspan(command.region_first, command.region_count);
+  int64_t low[2] = {INT64_MAX, INT64_MAX};
+  int64_t high[2] = {INT64_MIN, INT64_MIN};
+  for (const RegionRecord& region : regions) {
+    if (!require((region.flags & (kRegionPerTap | kRegionCropped)) == 0 && region.in_step_x == 1 &&
+                     region.in_step_y >= 1 && region.in_step_y == regions[0].in_step_y,
+                 "its regions do not read whole rows alike")) {
+      return false;
+    }
+    if (region.tap_count == 0) continue;
+    if (!require(region.kc == dims(command.x)[3], "a tap is not all channels of a pixel"))
+      return false;
+    for (const TapRecord& tap : program_.taps.subspan(region.tap_first, region.tap_count)) {
+      const int64_t at[2] = {int64_t{region.in_y} + tap.dy, int64_t{region.in_x} + tap.dx};
+      for (int axis = 0; axis < 2; axis++) {
+        low[axis] = std::min(low[axis], at[axis]);
+        high[axis] = std::max(high[axis], at[axis]);
+      }
+    }
+  }
+  if (high[0] < low[0]) return true;  // no taps at all
+  const int64_t width = (kPlanarTile + high[1] - low[1] + kPanel - 1) / kPanel * kPanel;
+  return require((high[0] - low[0] + 1) * width <= int64_t{kMaxPlanarWindow},
+                 "its taps lie too far apart");
 }
 
 bool Validator::regions(uint32_t first, uint32_t count, const Sweep& sweep) {

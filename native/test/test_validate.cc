@@ -140,6 +140,10 @@ File make_file() {
   const uint32_t pair = f.view(kSlotConstants, {2});
   f.add(DepthwiseCommand{
       Opcode::kDepthwise, y, out, depthwise, pair, y, kNone, 2, 1, relu, 0, 0, {}});
+  const uint32_t rows = f.view(kSlotConstants, {9 * 2});
+  f.regions.push_back({0, 0, 1, 1, 4, 4, 0, 0, 1, 1, 0, 3, 3, kRegionPadded, 0, 0});
+  f.add(PlanarTapsCommand{
+      Opcode::kPlanarTaps, x, y, rows, pair, out, pair, 9, 4, 1, prelu, 0, 0, {}});
   f.ops = {{kOpUnary, relu, 0, 0, 0, 0, 0, 0}, {kOpBinary, 0, 2, 1, 0, 0, 0, 0}};
   f.add(
       ElementwiseCommand{Opcode::kElementwise, y, 2, y, out, kNone, kNone, kNone, kNone, 0, 2, {}});

@@ -111,6 +111,23 @@ export const COMMANDS = {
   },
   matmul: {opcode: 11, fields: ['a', 'b', 'y']},
   gather: {opcode: 12, fields: ['x', 'y', 'indexFirst', 'indexCount']},
+  planarTaps: {
+    opcode: 13,
+    fields: [
+      'x',
+      'y',
+      'weightsView',
+      'biasView',
+      'residualView',
+      'slopeView',
+      'kTotal',
+      'regionFirst',
+      'regionCount',
+      'activation',
+      'alphaBits',
+      'betaBits',
+    ],
+  },
 } as const satisfies Record<string, {opcode: number; fields: readonly string[]}>;
 
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */

@@ -7,6 +7,7 @@ import type {
   ElementwiseStep,
   GemmTapsStep,
   NormalizeStep,
+  PlanarTapsStep,
   PoolStep,
   ResizeStep,
   Step,
@@ -31,6 +32,8 @@ function stepFields(tables: Tables, step: Step): Fields {
   switch (step.op) {
     case 'gemmTaps':
       return gemmTapsFields(tables, step);
+    case 'planarTaps':
+      return {...depthwiseFields(tables, step), kTotal: step.kTotal};
     case 'depthwise':
       return depthwiseFields(tables, step);
     case 'elementwise':
@@ -90,7 +93,10 @@ function gemmTapsFields(tables: Tables, step: GemmTapsStep): Fields {
   return {...depthwiseFields(tables, step), kTotal, groups, fusedY, fusedX};
 }
 
-function depthwiseFields(tables: Tables, step: DepthwiseStep | GemmTapsStep): Fields {
+function depthwiseFields(
+  tables: Tables,
+  step: DepthwiseStep | GemmTapsStep | PlanarTapsStep,
+): Fields {
   return {
     ...ends(tables, step),
     weightsView: addView(tables, step.weights),

@@ -5,7 +5,7 @@ import {type Baseline, type ConvBaselines, convBaselines} from '../schedule/base
 import {type Memory, scheduleMemory} from '../schedule/budget.js';
 import {addCounts} from '../schedule/counts.js';
 import type {Schedule} from '../schedule/schedule.js';
-import type {Counts, Step} from '../schedule/steps.js';
+import type {ConvStep, Counts, Step} from '../schedule/steps.js';
 import {planeConv} from '../untangle/conv.js';
 import type {Baselines, CommandInfo, Explanation, Port, Totals} from './program.js';
 
@@ -92,7 +92,11 @@ function findConvolutions(graph: Graph, {steps}: Schedule): Convolution[] {
 }
 
 function isStepOf(node: Node, step: Step): boolean {
-  return (step.op === 'gemmTaps' || step.op === 'depthwise') && step.name === node.name;
+  return isConvStep(step) && step.name === node.name;
+}
+
+function isConvStep(step: Step): step is ConvStep {
+  return step.op === 'gemmTaps' || step.op === 'planarTaps' || step.op === 'depthwise';
 }
 
 function convolution(
@@ -150,8 +154,7 @@ function packedBytes(convolutions: readonly Convolution[]): number {
   const bytes = new Map<number, number>();
   for (const {steps} of convolutions) {
     for (const step of steps) {
-      if (step.op === 'gemmTaps' || step.op === 'depthwise')
-        bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
+      if (isConvStep(step)) bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
     }
   }
   return sum([...bytes.values()]);

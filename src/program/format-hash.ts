@@ -3,7 +3,7 @@
 // The header of every program carries it, the addon is built with it, and both are compared at load.
 
 import {BINARY, POOL, REDUCE, UNARY} from '../graph/functions.js';
-import {NORMALIZE_CHUNKS, PANEL} from '../schedule/steps.js';
+import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -25,6 +25,7 @@ export function formatTables(): string {
     none: NONE,
     panel: PANEL,
     normalizeChunks: NORMALIZE_CHUNKS,
+    planar: PLANAR,
     slots: SLOT,
     regionFlags: REGION_FLAGS,
     commands: COMMANDS,

@@ -27,7 +27,7 @@ export interface TapBounds {
 }
 
 /** The maps of a convolution, and what its regions may use of them. */
-interface Maps {
+export interface Maps {
   readonly input: readonly [number, number];
   readonly output: readonly [number, number];
   readonly fused: readonly [number, number];
@@ -126,9 +126,10 @@ function checkChannels(checker: Checker, command: CommandOf<'gemmTaps' | 'depthw
   requireDenseChannels(checker, 'residual', residual);
 }
 
-function checkRegions(
+/** Every region lies inside the maps, and no other command uses it. */
+export function checkRegions(
   checker: Checker,
-  command: CommandOf<'gemmTaps' | 'depthwise'>,
+  command: CommandOf<'gemmTaps' | 'planarTaps' | 'depthwise'>,
   maps: Maps,
 ): void {
   const {regionFirst, regionCount} = command;

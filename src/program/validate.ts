@@ -18,6 +18,7 @@ import {
   checkReduce,
   checkResize,
 } from './validate-commands.js';
+import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
 
 /** Broadcast dims cost no memory, so only this bounds the loops of an executor. */
@@ -50,6 +51,9 @@ function checkCommand(checker: Checker, command: Command): void {
   switch (command.op) {
     case 'gemmTaps':
       checkGemmTaps(checker, command);
+      break;
+    case 'planarTaps':
+      checkPlanarTaps(checker, command);
       break;
     case 'depthwise':
       checkDepthwise(checker, command);

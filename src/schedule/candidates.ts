@@ -1,7 +1,7 @@
 // Choosing how to run a convolution: the candidates that apply, and the cheapest or the one asked for.
 
 import type {Candidate, ScheduleName} from './candidates/candidate.js';
-import {cks, fusedPhases, fusedTaps, huge2, ks, uks} from './candidates/methods.js';
+import {cks, fusedPhases, fusedTaps, huge2, ks, planar, uks} from './candidates/methods.js';
 import type {ConvProblem} from './candidates/problem.js';
 import {clearlyCheapest} from './cost.js';
 
@@ -28,6 +28,8 @@ export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): C
       return fusedTaps(problem);
     case 'fused-phases':
       return fusedPhases(problem) ?? cheapestCandidate(problem);
+    case 'planar':
+      return planar(problem) ?? cheapestCandidate(problem);
     case 'huge2':
       return huge2(problem);
     case 'ks':
@@ -46,7 +48,9 @@ export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): C
  */
 function cheapestCandidate(problem: ConvProblem): Candidate {
   return clearlyCheapest(
-    [fusedTaps(problem), fusedPhases(problem), huge2(problem)].filter(one => one !== null),
+    [fusedTaps(problem), fusedPhases(problem), planar(problem), huge2(problem)].filter(
+      one => one !== null,
+    ),
   );
 }
 

@@ -4,7 +4,7 @@
 // arithmetic and of streaming its weights; ties and near ties are decided by the overheads.
 
 import {type Range, tapRange} from '../untangle/borders.js';
-import {PANEL, type Region} from './steps.js';
+import {PANEL, PLANAR, type Region} from './steps.js';
 
 /** The constants of the model; an x86 core with AVX-512 is meant, others have the same order of preferences. */
 export const COST = {
@@ -20,6 +20,12 @@ export const COST = {
   tapOverhead: 2,
   /** Reading and writing one vector of partial sums that were left in memory. */
   accumulate: 6,
+  /** A planar tile of fewer output channels is bound by loading pixels: it costs as much as this many. */
+  minPlanarRows: 2,
+  /** Listing the taps of a planar tile and storing its pixels. */
+  planarTileOverhead: 150,
+  /** Packing one element of x for a planar step, rows shared by two items included. */
+  planarPacking: 1 / 6,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
@@ -53,6 +59,23 @@ export function clearlyCheapest<T extends {readonly cost: number}>(options: read
 /** Cost of one region. */
 export function regionCost(region: Region, shape: CostShape): number {
   return region.perTap ? sweptCost(region, shape) : tiledCost(region, shape);
+}
+
+/** Pixels in the lanes: vectors of pixels times output channels, and packing x [N, H, W, C]. */
+export function planarCost(
+  regions: readonly Region[],
+  {input, outChannels}: {readonly input: readonly number[]; readonly outChannels: number},
+): number {
+  const [batch, height, width, channels] = input as [number, number, number, number];
+  const rows = Math.max(COST.minPlanarRows, outChannels);
+  const perImage = regions.reduce((sum, {countY, countX, taps, kc}) => {
+    const vectors = countY * Math.ceil(countX / PANEL);
+    const tiles = countY * Math.ceil(countX / PLANAR.tile);
+    return (
+      sum + vectors * taps.length * (kc + COST.tapOverhead) * rows + tiles * COST.planarTileOverhead
+    );
+  }, 0);
+  return batch * (perImage + height * width * channels * COST.planarPacking);
 }
 
 /** Registers accumulate over all taps; a tile skips a tap that lies outside the input for all of its rows. */

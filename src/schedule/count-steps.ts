@@ -1,7 +1,7 @@
 // Exact bytes of every step that is not a convolution, from its views (docs/01-architecture.md, Counting).
 
 import {epilogueViews} from './step-views.js';
-import type {Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
+import type {ConvStep, Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
 import {
   collapseByLast,
   distinctElements,
@@ -14,7 +14,7 @@ import {
 const F32_BYTES = 4;
 
 /** A step other than a convolution, before it is counted. */
-export type UncountedStep = OmitCounts<Exclude<Step, {op: 'gemmTaps' | 'depthwise'}>>;
+export type UncountedStep = OmitCounts<Exclude<Step, ConvStep>>;
 /** `Omit` that keeps a union a union. */
 type OmitCounts<T> = T extends unknown ? Omit<T, 'counts'> : never;
 

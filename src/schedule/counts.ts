@@ -12,7 +12,7 @@ import {
   touchedPixels,
   writtenPixels,
 } from './region-pixels.js';
-import {type Counts, PANEL, type Region, type View} from './steps.js';
+import {type ConvStep, type Counts, PANEL, type Region, type View} from './steps.js';
 
 /** The operands of a convolution step, as far as counting needs them. Maps are [N, H, W, C]. */
 export interface ConvOperands {
@@ -25,9 +25,9 @@ export interface ConvOperands {
   readonly hasActivation: boolean;
 }
 
-/** What a gemmTaps or depthwise step does, without its operands. */
+/** What a convolution step does, without its operands. */
 export interface ConvWork extends Fused {
-  readonly op: 'gemmTaps' | 'depthwise';
+  readonly op: ConvStep['op'];
   readonly regions: readonly Region[];
   readonly groups: number;
 }
@@ -139,7 +139,7 @@ function touchedByAll(work: ConvWork, x: View, regions: readonly Region[]): Pixe
 
 /** Elements of one row of the packed weights, and of the packed bias and slopes. */
 function columnElements(work: ConvWork, y: View): number {
-  if (work.op === 'depthwise') return y.shape[3]!;
+  if (work.op !== 'gemmTaps') return y.shape[3]!;
   const columns = (work.fusedY * work.fusedX * y.shape[3]!) / work.groups;
   return work.groups * Math.ceil(columns / PANEL) * PANEL;
 }

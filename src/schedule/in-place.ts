@@ -61,6 +61,7 @@ function overwritable(step: Step): View[] {
     case 'normalize':
       return step.epilogue.residual === null ? [step.x] : [step.x, step.epilogue.residual];
     case 'gemmTaps':
+    case 'planarTaps':
     case 'depthwise':
       // A sweep tap by tap writes y before it adds the residual.
       return step.epilogue.residual === null || step.regions.some(region => region.perTap)

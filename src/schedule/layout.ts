@@ -30,22 +30,26 @@ export function shapeOf(graph: Graph, name: string): readonly number[] {
   return graph.values.get(name)?.shape ?? graph.constants.get(name)!.dims;
 }
 
-/** Chooses the memory order of every value. */
-export function planOrders(graph: Graph): Map<string, Order> {
-  const wishes = collectWishes(graph);
+/** Chooses the memory order of every value; the convolutions that compute `planar` take any. */
+export function planOrders(graph: Graph, planar: ReadonlySet<string>): Map<string, Order> {
+  const wishes = collectWishes(graph, planar);
   const orders = new Map<string, Order>();
   for (const name of [...graph.inputs, ...graph.constants.keys()])
     orders.set(name, identityOrder(shapeOf(graph, name).length));
   for (const node of graph.nodes)
-    orders.set(node.output, outputOrder(graph, node, {orders, wish: wishes.get(node.output)}));
+    orders.set(
+      node.output,
+      outputOrder(graph, node, {orders, planar, wish: wishes.get(node.output)}),
+    );
   return orders;
 }
 
 /** What the consumers of each value would like; those that need it beat those that only pass a wish on. */
-function collectWishes(graph: Graph): Map<string, Order> {
+function collectWishes(graph: Graph, planar: ReadonlySet<string>): Map<string, Order> {
   const needs = new Map<string, Order>();
   const hopes = new Map<string, Order>();
   for (const node of [...graph.nodes].reverse()) {
+    if (planar.has(node.output)) continue;
     const need = neededOrder(graph, node);
     for (const name of nodeReads(node)) {
       if (need !== null) {
@@ -106,10 +110,18 @@ function inputWish(
 function outputOrder(
   graph: Graph,
   node: Node,
-  known: {orders: ReadonlyMap<string, Order>; wish: Order | undefined},
+  known: {
+    orders: ReadonlyMap<string, Order>;
+    planar: ReadonlySet<string>;
+    wish: Order | undefined;
+  },
 ): Order {
-  const {orders, wish} = known;
+  const {orders, planar, wish} = known;
   const shape = shapeOf(graph, node.output);
+  if (planar.has(node.output)) {
+    const rank = shape.length;
+    return wish ?? residualOrder(node, {orders, rank}) ?? identityOrder(rank);
+  }
   const input =
     node.operation.op === 'chain' || node.operation.op === 'concat'
       ? largestInput(graph, node)
@@ -144,6 +156,16 @@ function outputOrder(
     default:
       return wish ?? alignOrder(inputOrder, shape.length);
   }
+}
+
+/** The order of what the epilogue adds, so that the sum can overwrite it; undefined when there is none. */
+function residualOrder(
+  {operation}: Node,
+  {orders, rank}: {orders: ReadonlyMap<string, Order>; rank: number},
+): Order | undefined {
+  const residual = operation.op === 'conv' ? operation.epilogue.residual : undefined;
+  const order = residual === undefined ? undefined : orders.get(residual);
+  return order?.length === rank ? order : undefined;
 }
 
 /** Kept dimensions stay in the order they have in the input. */

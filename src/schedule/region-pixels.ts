@@ -60,15 +60,17 @@ interface Origin {
 
 /** Where in its buffer, a dense stack of maps, a view of a map begins. */
 function originOf({offset, strides}: View): Origin {
-  const [image = 0, row = 0, column = 0] = strides.map(stride =>
-    stride > 0 ? stride : Number.POSITIVE_INFINITY,
-  );
-  return {
-    image: Math.floor(offset / image),
-    row: Math.floor((offset % image) / row),
-    column: Math.floor(((offset % image) % row) / column),
-    channel: ((offset % image) % row) % column,
-  };
+  const at = [0, 0, 0, 0];
+  const descending = strides.map((_, dim) => dim).sort((a, b) => strides[b]! - strides[a]!);
+  let rest = offset;
+  for (const dim of descending) {
+    const stride = strides[dim]!;
+    if (stride <= 0) continue;
+    at[dim] = Math.floor(rest / stride);
+    rest %= stride;
+  }
+  const [image, row, column, channel] = at as [number, number, number, number];
+  return {image, row, column, channel};
 }
 
 function shift(products: readonly PixelProduct[], {row, column}: Origin): PixelProduct[] {

@@ -9,6 +9,7 @@ import {planOrders, shapeOf} from './layout.js';
 import {emitCopy, type Lowering} from './lower/lowering.js';
 import type {ConvOptions} from './lower/maps.js';
 import {lowerNode} from './lower/node.js';
+import {planarNodes} from './planar-nodes.js';
 import type {Buffer, Step, View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
 import {planTargets} from './views.js';
@@ -84,10 +85,15 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
 /** Steps of all nodes in order, each output handed over as soon as its value is there. */
 function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions) {
   const steps: Step[] = [];
-  const orders = planOrders(graph);
-  const {places, slots} = planTargets(graph, orders, buffers, options.copiedConcats);
+  const planar = planarNodes(graph, options.schedule);
+  const orders = planOrders(graph, planar);
+  const {places, slots} = planTargets(graph, buffers, {
+    orders,
+    planar,
+    copiedConcats: options.copiedConcats ?? new Set(),
+  });
   const inputs = graph.inputs.map(name => ({name, view: buffers.arena(shapeOf(graph, name))}));
-  const lowering = createLowering({graph, buffers, orders, targets: places, steps});
+  const lowering = createLowering({graph, buffers, orders, planar, targets: places, steps});
   const handOver = (value: string, name: string) => {
     graph.outputs.forEach((output, slot) => {
       if (output.value === value)
@@ -120,11 +126,12 @@ interface LoweringParts {
   readonly graph: Graph;
   readonly buffers: BufferList;
   readonly orders: ReadonlyMap<string, Order>;
+  readonly planar: ReadonlySet<string>;
   readonly targets: ReadonlyMap<string, View>;
   readonly steps: Step[];
 }
 
-function createLowering({graph, buffers, orders, targets, steps}: LoweringParts): Lowering {
+function createLowering({graph, buffers, orders, planar, targets, steps}: LoweringParts): Lowering {
   const views = new Map<string, View>();
   const find = (name: string, view: View | undefined): View => {
     if (view === undefined)
@@ -135,6 +142,7 @@ function createLowering({graph, buffers, orders, targets, steps}: LoweringParts)
     graph,
     buffers,
     orders,
+    planar,
     copies: new Map(),
     view: (name, order) =>
       graph.constants.has(name)

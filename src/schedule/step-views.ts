@@ -5,6 +5,7 @@ import type {Step, StepEpilogue, View} from './steps.js';
 export function stepReads(step: Step): View[] {
   switch (step.op) {
     case 'gemmTaps':
+    case 'planarTaps':
     case 'depthwise':
       return [step.x, step.weights, ...epilogueViews(step.epilogue)];
     case 'elementwise':
@@ -35,6 +36,7 @@ export function stepViews(step: Step): View[] {
 export function mapStepViews(step: Step, map: (view: View) => View): Step {
   switch (step.op) {
     case 'gemmTaps':
+    case 'planarTaps':
     case 'depthwise':
       return {
         ...step,

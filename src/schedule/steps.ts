@@ -77,6 +77,9 @@ export interface Region {
   readonly perTap: boolean;
 }
 
+/** The steps of a convolution. */
+export type ConvStep = GemmTapsStep | PlanarTapsStep | DepthwiseStep;
+
 interface StepBase {
   /** The node's name, for explain and messages. */
   readonly name: string;
@@ -105,6 +108,22 @@ export interface GemmTapsStep extends StepBase {
   /** Output phases held side by side in the GEMM's N: columns are [fusedY][fusedX][Cout/groups]. 1 and 1 normally. */
   readonly fusedY: number;
   readonly fusedX: number;
+  readonly regions: readonly Region[];
+  readonly epilogue: StepEpilogue;
+}
+
+/**
+ * A convolution with few output channels, pixels in the vector lanes; x and y with any strides.
+ *
+ * Regions step alike through x, by one column; kc is all input channels.
+ */
+export interface PlanarTapsStep extends StepBase {
+  readonly op: 'planarTaps';
+  readonly x: View;
+  readonly y: View;
+  /** [kTotal][Cout]; a flat view. */
+  readonly weights: View;
+  readonly kTotal: number;
   readonly regions: readonly Region[];
   readonly epilogue: StepEpilogue;
 }
@@ -213,6 +232,7 @@ export interface GatherStep extends StepBase {
 
 export type Step =
   | GemmTapsStep
+  | PlanarTapsStep
   | DepthwiseStep
   | ElementwiseStep
   | CopyStep
@@ -226,6 +246,12 @@ export type Step =
   | GatherStep;
 
 export {PANEL} from '../untangle/pack.js';
+
+/**
+ * Limits of planarTaps: output channels, pixels of a row that the executor packs at a time, and packed floats of one
+ * channel over the rows that the taps of one output row span.
+ */
+export const PLANAR = {channels: 8, tile: 64, window: 32768} as const;
 
 /** Fixed split of a map for normalisation, so that sums do not depend on the thread count. */
 export const NORMALIZE_CHUNKS = 16;

@@ -81,12 +81,20 @@ export interface Targets {
   readonly slots: readonly View[];
 }
 
-/** Decides the place of every value that a step computes; the parts of `copiedConcats` stay where they are computed. */
+/** What was decided about a graph before its values are placed. */
+export interface PlaceOptions {
+  readonly orders: ReadonlyMap<string, Order>;
+  /** Outputs of convolutions that write maps of any strides. */
+  readonly planar: ReadonlySet<string>;
+  /** Outputs of concats whose parts stay where they are computed. */
+  readonly copiedConcats: ReadonlySet<string>;
+}
+
+/** Decides the place of every value that a step computes. */
 export function planTargets(
   graph: Graph,
-  orders: ReadonlyMap<string, Order>,
   buffers: BufferList,
-  copiedConcats: ReadonlySet<string> = new Set(),
+  {orders, planar, copiedConcats}: PlaceOptions,
 ): Targets {
   const targets = new Map<string, View>();
   const isComputed = new Set(graph.nodes.map(node => node.output));
@@ -110,7 +118,7 @@ export function planTargets(
     const order = orders.get(node.output)!;
     const accepts =
       proposed !== undefined &&
-      canWrite({graph, producers}, node, proposed) &&
+      canWrite({graph, producers, planar}, node, proposed) &&
       (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
     const target = accepts ? proposed : buffers.arena(shapeOf(graph, node.output), order);
     targets.set(node.output, target);
@@ -149,7 +157,7 @@ function proposeParts(
 
 /** Whether the step of `node` can write its output to `place`. */
 function canWrite(
-  known: {graph: Graph; producers: ReadonlyMap<string, Node>},
+  known: {graph: Graph; producers: ReadonlyMap<string, Node>; planar: ReadonlySet<string>},
   node: Node,
   place: View,
 ): boolean {
@@ -158,6 +166,7 @@ function canWrite(
 
   switch (node.operation.op) {
     case 'conv':
+      return known.planar.has(node.output) || hasUnitStride(1);
     case 'pool':
     case 'instanceNorm':
       return hasUnitStride(1);

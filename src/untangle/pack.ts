@@ -106,3 +106,21 @@ export function packDepthwise(
 
   return packed;
 }
+
+/** Packs weights for planarTaps: [taps * inChannels][outChannels], for a single group. */
+export function packPlanar(source: WeightSource, taps: PackedTaps): Float32Array {
+  const {weights, inChannels, outChannels} = source;
+  const {input, output} = strides(source);
+  const packed = new Float32Array(taps.length * inChannels * outChannels);
+
+  let at = 0;
+  for (const [kernelIndex = -1] of taps) {
+    for (let channel = 0; channel < inChannels; channel++) {
+      for (let c = 0; c < outChannels; c++, at++) {
+        if (kernelIndex >= 0) packed[at] = weights[channel * input + c * output + kernelIndex]!;
+      }
+    }
+  }
+
+  return packed;
+}

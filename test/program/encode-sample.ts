@@ -6,6 +6,7 @@ import type {Explanation, Port, Totals} from '../../src/program/program.js';
 import type {
   Buffer,
   GemmTapsStep,
+  PlanarTapsStep,
   Region,
   Step,
   StepEpilogue,
@@ -74,6 +75,19 @@ const FULL: Region = {
   padded: true,
   cropped: false,
   perTap: false,
+};
+
+export const PLANAR_STEP: PlanarTapsStep = {
+  op: 'planarTaps',
+  name: 'head',
+  schedule: 'planar',
+  counts: COUNTS,
+  x: {buffer: 0, offset: 0, shape: [1, 4, 4, 2], strides: [32, 4, 1, 16]},
+  y: {buffer: 1, offset: 0, shape: [1, 4, 4, 3], strides: [48, 4, 1, 16]},
+  weights: dense(6, [6 * 3]),
+  kTotal: 6,
+  regions: [FULL],
+  epilogue: {...BARE, bias: dense(7, [3])},
 };
 
 export const GEMM: GemmTapsStep = {
@@ -220,6 +234,7 @@ export const STEPS: readonly Step[] = [
     b: dense(0, [2, 4, 2]),
     y: dense(1, [2, 2, 2]),
   },
+  PLANAR_STEP,
   {
     op: 'gather',
     name: 'rows',

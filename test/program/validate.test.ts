@@ -6,8 +6,8 @@ import {checksum} from '../../src/program/checksum.js';
 import {HEADER} from '../../src/program/commands.js';
 import {decodeProgram, validateProgram} from '../../src/program/decode.js';
 import {encodeProgram} from '../../src/program/encode.js';
-import type {GemmTapsStep, Region, Step, View} from '../../src/schedule/steps.js';
-import {dense, GEMM, STEPS, sampleParts} from './encode-sample.js';
+import type {GemmTapsStep, PlanarTapsStep, Region, Step, View} from '../../src/schedule/steps.js';
+import {dense, GEMM, PLANAR_STEP, STEPS, sampleParts} from './encode-sample.js';
 
 const COUNTS = {macs: 0, readBytes: 0, writtenBytes: 0};
 const SAMPLE = encodeProgram(sampleParts());
@@ -111,6 +111,35 @@ test('merged taps need one group, a contiguous row and room to its end', t => {
 test('channels of convolutions are contiguous', t => {
   const x = {...dense(0, [1, 4, 4, 2]), strides: [32, 4, 1, 16]};
   t.regex(refusal([gemm({}, {x})]), /x has channel stride 16; expected 1/);
+});
+
+test('planarTaps takes maps of any strides but few channels and one small window', t => {
+  const planar = (region: Partial<Region>, step: Partial<PlanarTapsStep> = {}): Step => ({
+    ...PLANAR_STEP,
+    ...step,
+    regions: [{...PLANAR_STEP.regions[0]!, ...region}],
+  });
+  t.is(refusal([planar({})]), 'accepted');
+  t.regex(refusal([planar({padded: false})]), /reads x at \(-1, 0\)/);
+  t.regex(refusal([planar({inStepX: 2})]), /do not read whole rows alike/);
+  t.regex(refusal([planar({inStepY: 0})]), /do not read whole rows alike/);
+  t.regex(refusal([planar({perTap: true})]), /do not read whole rows alike/);
+  t.regex(refusal([planar({kc: 1})]), /kc = 1/);
+  t.regex(refusal([planar({taps: [{dy: 0, dx: 0, k: 5}]})]), /past row 6/);
+  const apart = [
+    {dy: -500, dx: 0, k: 0},
+    {dy: 500, dx: 0, k: 2},
+  ];
+  t.regex(refusal([planar({taps: apart})]), /its taps span 64064 floats a channel/);
+  const {regions} = PLANAR_STEP;
+  const steps = {...PLANAR_STEP, regions: [regions[0]!, {...regions[0]!, inStepY: 2}]};
+  t.regex(refusal([steps]), /do not read whole rows alike/);
+  t.regex(refusal([planar({}, {kTotal: 7})]), /weights has 18 elements; expected 21/);
+  t.regex(refusal([planar({}, {y: dense(2, [1, 4, 4, 8])})]), /weights has 18 elements/);
+  t.regex(
+    refusal([planar({countY: 1, countX: 1}, {y: dense(2, [1, 1, 1, 9])})]),
+    /y has 9 channels; at most 8/,
+  );
 });
 
 test('chains use only what has been computed', t => {

@@ -128,7 +128,7 @@ test('ks launches once per phase, the others once', t => {
   }
 });
 
-test('early generator layers read their weights once, wide heads fuse phases, the rest accumulates in registers', t => {
+test('early generator layers read their weights once, image heads keep pixels in the lanes, the rest accumulates in registers', t => {
   const auto = (
     geometry: ConvGeometry,
     input: readonly number[],
@@ -137,9 +137,14 @@ test('early generator layers read their weights once, wide heads fuse phases, th
 
   t.is(auto(square(4, 2, 1), [4, 4, 1024], [8, 8, 512]).name, 'huge2');
   t.is(auto(square(5, 2, 2), [4, 4, 1024], [8, 8, 512]).name, 'huge2');
-  t.is(auto(square(4, 2, 1), [128, 128, 128], [256, 256, 3]).name, 'fused-phases');
-  t.is(auto(square(4, 2, 1), [32, 32, 128], [64, 64, 3]).name, 'fused-phases');
-  t.is(auto(square(5, 2, 2), [32, 32, 128], [64, 64, 3]).name, 'fused-phases');
+  t.is(auto(square(4, 2, 1), [128, 128, 128], [256, 256, 3]).name, 'planar');
+  t.is(auto(square(4, 2, 1), [32, 32, 128], [64, 64, 3]).name, 'planar');
+  t.is(auto(square(5, 2, 2), [32, 32, 128], [64, 64, 3]).name, 'planar');
+  t.is(auto(square(7, 1, 3, {transposed: false}), [128, 128, 64], [128, 128, 3]).name, 'planar');
+  t.is(auto(square(9, 1, 4, {transposed: false}), [224, 224, 32], [224, 224, 3]).name, 'planar');
+  // Rows of four pixels would leave most lanes empty.
+  t.not(auto(square(4, 2, 1), [4, 4, 128], [8, 8, 3]).name, 'planar');
+  t.is(auto(square(4, 2, 1), [16, 16, 256], [32, 32, 12]).name, 'fused-phases');
 
   const middle = auto(square(4, 2, 1), [64, 64, 256], [128, 128, 64]);
   t.is(middle.name, 'fused-taps');

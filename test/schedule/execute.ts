@@ -4,21 +4,12 @@
 
 import assert from 'node:assert/strict';
 import type {Activation} from '../../src/graph/functions.js';
-import type {
-  Counts,
-  DepthwiseStep,
-  GemmTapsStep,
-  Region,
-  RegionTap,
-  View,
-} from '../../src/schedule/steps.js';
+import type {ConvStep, Counts, Region, RegionTap, View} from '../../src/schedule/steps.js';
 
 /** Contents by buffer id. */
 export type Memory = ReadonlyMap<number, Float32Array>;
 
-type ConvStep = GemmTapsStep | DepthwiseStep;
-
-/** The step as gemmTaps sees it: depthwise is a gemm of one column per group. */
+/** The step as gemmTaps sees it: depthwise is a gemm of one column per group, planarTaps one without panels. */
 interface Work {
   readonly step: ConvStep;
   readonly memory: Memory;
@@ -39,13 +30,14 @@ interface Tally {
 
 /** Executes one step, writing into `memory`, and returns what was counted. */
 export function executeConvStep(step: ConvStep, memory: Memory): Counts {
-  const groups = step.op === 'depthwise' ? step.x.shape[3]! : step.groups;
+  const groups =
+    step.op === 'depthwise' ? step.x.shape[3]! : step.op === 'gemmTaps' ? step.groups : 1;
   const work: Work = {
     step,
     memory,
     groups,
-    fusedY: step.op === 'depthwise' ? 1 : step.fusedY,
-    fusedX: step.op === 'depthwise' ? 1 : step.fusedX,
+    fusedY: step.op === 'gemmTaps' ? step.fusedY : 1,
+    fusedX: step.op === 'gemmTaps' ? step.fusedX : 1,
     inChannels: step.x.shape[3]! / groups,
     outChannels: step.y.shape[3]! / groups,
     tally: {macs: 0, reads: 0, writes: 0, pass: {reads: new Set(), writes: new Set()}},
@@ -174,7 +166,10 @@ function dot(
   let sum = 0;
   for (let k = 0; k < region.kc; k++) {
     // A run of merged taps goes on into the next pixels: contiguous memory.
-    const x = load(work, step.x, [pixel.n, iy, ix, group * inChannels], k);
+    const x =
+      step.op === 'planarTaps'
+        ? load(work, step.x, [pixel.n, iy, ix, k])
+        : load(work, step.x, [pixel.n, iy, ix, group * inChannels], k);
     sum += x * weight(work, tap.k + k, group, column);
   }
   return sum;
@@ -191,7 +186,7 @@ function activate({fn}: Activation, value: number, slope: number): number {
   return fn === 'prelu' && value < 0 ? value * slope : value;
 }
 
-// Weights [groups][panels][kTotal][16], or [tap][C]; bias and slope [groups][panels][16], or [C].
+// Weights [groups][panels][kTotal][16], [tap][C] or [kTotal][Cout]; bias and slope [groups][panels][16] or [C].
 
 function panelsOf({fusedY, fusedX, outChannels}: Work): number {
   return Math.ceil((fusedY * fusedX * outChannels) / 16);
@@ -199,6 +194,7 @@ function panelsOf({fusedY, fusedX, outChannels}: Work): number {
 
 function weightIndex(work: Work, row: number, group: number, column: number): number {
   if (work.step.op === 'depthwise') return row * work.groups + group;
+  if (work.step.op === 'planarTaps') return row * work.outChannels + column;
   const panel = group * panelsOf(work) + Math.floor(column / 16);
   return (panel * work.step.kTotal + row) * 16 + (column % 16);
 }
@@ -210,7 +206,7 @@ function weight(work: Work, row: number, group: number, column: number): number 
 }
 
 function readWeights(work: Work, region: Region, tap: RegionTap): void {
-  const width = work.step.op === 'depthwise' ? 1 : panelsOf(work) * 16;
+  const width = work.step.op === 'gemmTaps' ? panelsOf(work) * 16 : work.outChannels;
   for (let k = tap.k; k < tap.k + region.kc; k++) {
     for (let group = 0; group < work.groups; group++) {
       for (let column = 0; column < width; column++)
@@ -229,7 +225,9 @@ function readColumns(work: Work, view: View | null): void {
 function columnValue(work: Work, view: View | null, group: number, column: number): number {
   if (!view) return 0;
   return work.memory.get(view.buffer)![
-    work.step.op === 'depthwise' ? group : group * panelsOf(work) * 16 + column
+    work.step.op === 'gemmTaps'
+      ? group * panelsOf(work) * 16 + column
+      : group * work.outChannels + column
   ]!;
 }
 

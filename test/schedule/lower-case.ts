@@ -5,11 +5,9 @@ import {type Activation, IDENTITY} from '../../src/graph/functions.js';
 import type {Operation} from '../../src/graph/graph.js';
 import type {ScheduleName} from '../../src/schedule/candidates.js';
 import {lowerConv} from '../../src/schedule/lower/conv.js';
-import type {DepthwiseStep, GemmTapsStep, View} from '../../src/schedule/steps.js';
+import type {ConvStep, View} from '../../src/schedule/steps.js';
 import {type ConvCase, dataOf, definitionOf, geometryOf, integers} from './conv-cases.js';
 import {mapView} from './views.js';
-
-type ConvStep = GemmTapsStep | DepthwiseStep;
 
 /** How the operands lie in memory and what the epilogue does. */
 export const SETTINGS = fc.record({

@@ -18,6 +18,7 @@ inline constexpr size_t kMaxTileRows = 12;
 inline constexpr size_t kMaxTilePanels = 2;
 inline constexpr size_t kMaxTileColumns = kMaxTilePanels * kPanel;
 inline constexpr size_t kMaxTilePixels = 4;
+inline constexpr size_t kMaxPlanarVectors = 4;
 
 /// C[mr x columns] = (accumulate ? C : 0) + bias + sum over taps of A_tap[mr x kc] . W_tap[kc x
 /// columns]
@@ -50,6 +51,22 @@ struct DepthwiseTile {
 };
 using DepthwiseF32 = void (*)(const DepthwiseTile& tile);
 
+/// C[rows x pixels] = (accumulate ? C : 0) + bias + sum over taps of W_tap[rows x kc] . x_tap[kc x
+/// pixels], for output channels as rows and pixels in the lanes.
+struct PlanarTile {
+  const float* const* x;        // [taps]: channel 0 of pixel 0 of the map's row
+  size_t first;                 // the tile's first pixel
+  size_t x_stride;              // from a channel to the next
+  const float* const* weights;  // [taps]: [kc][rows]
+  size_t taps;                  // may be 0
+  size_t kc;
+  const float* bias;  // [rows]; null: none
+  float* c;           // whole vectors, `first` added; c_stride from a row to the next
+  size_t c_stride;
+  bool accumulate;
+};
+using PlanarF32 = void (*)(const PlanarTile& tile);
+
 /// target[i][j] = act(source[i][j] + residual[i][j]); a target may be its source or its residual.
 struct EpilogueRows {
   size_t rows;
@@ -71,6 +88,9 @@ struct Kernels {
   size_t pixels;
   GemmF32 gemm[kMaxTilePanels][kMaxTileRows];  // [panels - 1][rows - 1]; null past mr and panels
   DepthwiseF32 depthwise[kMaxTilePixels];      // [pixels - 1]
+  size_t lanes;                                // pixels of one vector of a planar tile
+  size_t planar_vectors[kMaxPlanarRows];       // widest planar tile, [rows - 1]
+  PlanarF32 planar[kMaxPlanarRows][kMaxPlanarVectors];  // [rows - 1][vectors - 1]; null past it
   EpilogueF32 epilogue;
   OpKernels ops;
   /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations

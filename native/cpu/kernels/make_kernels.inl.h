@@ -14,6 +14,7 @@ struct MakeIndices<0, I...> {
 // Later bodies use earlier ones.
 // clang-format off
 #include "native/cpu/kernels/gemm_f32.inl.h"
+#include "native/cpu/kernels/planar_f32.inl.h"
 #include "native/cpu/kernels/depthwise_f32.inl.h"
 #include "native/cpu/kernels/math.inl.h"
 #include "native/cpu/kernels/epilogue.inl.h"
@@ -35,6 +36,8 @@ constexpr Kernels make_kernels(const char* isa) {
   if constexpr (SHAPE.panels == 2)
     fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
   fill_depthwise(kernels.depthwise, typename MakeIndices<SHAPE.pixels>::Type{});
+  kernels.lanes = Vec::kLanes;
+  fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});
   kernels.epilogue = epilogue_f32;
   kernels.ops = make_op_kernels();
   kernels.fma_rounds = fma_rounds;

@@ -5,6 +5,7 @@ alignas(64) constexpr int kLaneMask[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0,
 struct Vec {
   using Reg = __m256;
   static constexpr size_t kLanes = 8;
+  static constexpr size_t kRegisters = 16;
   static __m256i first(size_t n) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLaneMask + kLanes - n));
   }
@@ -16,4 +17,6 @@ struct Vec {
   static void store_first(float* p, Reg v, size_t n) { _mm256_maskstore_ps(p, first(n), v); }
   static Reg splat(float x) { return _mm256_set1_ps(x); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+  /// Holds v in a register, where the compiler would load it again for every use.
+  static void keep(Reg& v) { asm("" : "+x"(v)); }
 };

@@ -3,6 +3,7 @@
 struct Vec {
   using Reg = __m512;
   static constexpr size_t kLanes = 16;
+  static constexpr size_t kRegisters = 32;
   static __mmask16 first(size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
@@ -12,4 +13,6 @@ struct Vec {
   static void store_first(float* p, Reg v, size_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
   static Reg splat(float x) { return _mm512_set1_ps(x); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+  /// Holds v in a register, where the compiler would load it again for every use.
+  static void keep(Reg& v) { asm("" : "+v"(v)); }
 };

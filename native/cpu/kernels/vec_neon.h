@@ -3,6 +3,7 @@
 struct Vec {
   using Reg = float32x4_t;
   static constexpr size_t kLanes = 4;
+  static constexpr size_t kRegisters = 32;
   static Reg zero() { return vdupq_n_f32(0.0f); }
   static Reg load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, Reg v) { vst1q_f32(p, v); }
@@ -19,4 +20,6 @@ struct Vec {
   }
   static Reg splat(float x) { return vdupq_n_f32(x); }
   static Reg fma(Reg a, Reg b, Reg c) { return vfmaq_f32(c, a, b); }
+  /// Holds v in a register, where the compiler would load it again for every use.
+  static void keep(Reg& v) { asm("" : "+w"(v)); }
 };

@@ -4,6 +4,7 @@
 struct Vec {
   typedef float Reg __attribute__((vector_size(16)));
   static constexpr size_t kLanes = 4;
+  static constexpr size_t kRegisters = 16;
   static Reg zero() { return Reg{0, 0, 0, 0}; }
   static Reg load(const float* p) {
     Reg v;
@@ -22,4 +23,6 @@ struct Vec {
   }
   static Reg splat(float x) { return Reg{x, x, x, x}; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  /// Nothing to hold: the compiler may know better.
+  static void keep(Reg&) {}
 };

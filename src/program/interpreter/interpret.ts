@@ -11,6 +11,7 @@ import {runCopy, runElementwise, runFill, runGather} from './elementwise.js';
 import {runGemmTaps} from './gemm-taps.js';
 import {createMachine, type Machine} from './machine.js';
 import {runMatmul} from './matmul.js';
+import {runPlanarTaps} from './planar-taps.js';
 import {runNormalize, runReduce, runSoftmax} from './reduce.js';
 import {runPool, runResize} from './windows.js';
 
@@ -45,6 +46,9 @@ function runCommand(command: Command, machine: Machine): void {
   switch (command.op) {
     case 'gemmTaps':
       runGemmTaps(command, machine);
+      break;
+    case 'planarTaps':
+      runPlanarTaps(command, machine);
       break;
     case 'depthwise':
       runDepthwise(command, machine);

@@ -3,13 +3,14 @@
 import type {PackedTaps} from '../../untangle/pack.js';
 import {addCounts, type ConvWork, countConv} from '../counts.js';
 import type {Counts, Region} from '../steps.js';
-import {type ConvProblem, rowsPerTap, stepCost} from './problem.js';
+import {type ConvProblem, planarStepCost, rowsPerTap, stepCost} from './problem.js';
 
 /** The published methods and the project's own; 'auto' lets the cost model choose for each layer. */
 export const SCHEDULES = [
   'auto',
   'fused-taps',
   'fused-phases',
+  'planar',
   'huge2',
   'ks',
   'uks',
@@ -50,7 +51,7 @@ export function candidate(
 ): Candidate {
   const steps = plans.map((plan): CandidateStep => {
     const work: ConvWork = {
-      op: problem.isDepthwise ? 'depthwise' : 'gemmTaps',
+      op: problem.isDepthwise ? 'depthwise' : name === 'planar' ? 'planarTaps' : 'gemmTaps',
       regions: plan.regions,
       groups: problem.groups,
       fusedY: plan.fusedY,
@@ -69,9 +70,12 @@ export function candidate(
     name,
     steps,
     counts: addCounts(steps.map(step => step.counts)),
-    cost: plans.reduce(
-      (sum, plan) => sum + stepCost(problem, plan.regions, plan.fusedY * plan.fusedX),
-      0,
-    ),
+    cost: plans.reduce((sum, plan) => sum + planCost(name, problem, plan), 0),
   };
+}
+
+function planCost(name: ScheduleName, problem: ConvProblem, plan: StepPlan): number {
+  return name === 'planar'
+    ? planarStepCost(problem, plan.regions)
+    : stepCost(problem, plan.regions, plan.fusedY * plan.fusedX);
 }

@@ -33,6 +33,8 @@ export interface CoverOptions {
   /** Outputs per point of the phase and axis: more than 1 when phases are fused. */
   readonly fusedY: number;
   readonly fusedX: number;
+  /** Whether adjacent taps may become one of more channels. */
+  readonly mergesTaps: boolean;
 }
 
 /** Runs shorter than this many rows make the k loop's start and end show; measured with 12-row tiles. */
@@ -65,7 +67,7 @@ function region(
   const rows = rowsPerTap(problem);
   const taps = productTaps(phase, pieces, {firstRow: options.firstRow, rows});
   const padded = taps.length > 0 && !(y.isInside && x.isInside);
-  const run = padded ? 1 : mergeableRun(problem, taps);
+  const run = padded || !options.mergesTaps ? 1 : mergeableRun(problem, taps);
 
   const outY = phase.y.outStart + y.first * phase.y.outStep;
   const outX = phase.x.outStart + x.first * phase.x.outStep;

@@ -3,7 +3,7 @@
 import {type PlanePhase, planePhase} from '../../untangle/conv.js';
 import {fuseAxis, fusedKernelIndexes, type WindowAxis} from '../../untangle/window.js';
 import {clearlyCheapest} from '../cost.js';
-import type {Region} from '../steps.js';
+import {PANEL, PLANAR, type Region} from '../steps.js';
 import {type Candidate, candidate, type ScheduleName, type StepPlan} from './candidate.js';
 import {CUTS, type Cut, coverPhase, EXACT, PADDED} from './cover.js';
 import {type ConvProblem, regionsCost, rowsPerTap} from './problem.js';
@@ -64,7 +64,7 @@ export function fusedPhases(problem: ConvProblem): Candidate | null {
   const fusedY = plane.y.stride;
   const fusedX = plane.x.stride;
   const regions = cheapest(problem, fused, cut =>
-    coverPhase(problem, phase, {cut, firstRow: 0, fusedY, fusedX}),
+    coverPhase(problem, phase, {cut, firstRow: 0, fusedY, fusedX, mergesTaps: true}),
   );
   const taps = phase.taps.map(({kernelIndex}) => {
     const width = axes.x.kernelIndexes.length;
@@ -77,13 +77,35 @@ export function fusedPhases(problem: ConvProblem): Candidate | null {
   return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
 }
 
+/** Pixels in the vector lanes instead of channels; null unless output channels are few and rows are read whole. */
+export function planar(problem: ConvProblem): Candidate | null {
+  const {groups, outChannels, phases} = problem;
+  const readsRows = phases.every(phase => phase.x.inStep === 1);
+  const isFew = groups === 1 && outChannels <= PLANAR.channels;
+  if (!isFew || !readsRows || windowFloats(problem) > PLANAR.window) return null;
+
+  const whole = {cut: PADDED, fusedY: 1, fusedX: 1, mergesTaps: false};
+  return singleStep('planar', problem, (phase, firstRow) =>
+    coverPhase(problem, phase, {...whole, firstRow}),
+  );
+}
+
+/** Packed floats of one channel over the rows and columns that the taps of all phases span. */
+function windowFloats({phases}: ConvProblem): number {
+  const span = (axis: 'y' | 'x'): number => {
+    const starts = phases.flatMap(phase => phase[axis].taps.map(tap => tap.inStart));
+    return starts.length > 0 ? Math.max(...starts) - Math.min(...starts) : 0;
+  };
+  return (span('y') + 1) * Math.ceil((PLANAR.tile + span('x')) / PANEL) * PANEL;
+}
+
 /** The window as a phase whose kernel indices number the window's taps. */
 function windowPhase(axes: {y: WindowAxis; x: WindowAxis}): PlanePhase {
   return planePhase(axes.y.window, axes.x.window, axes.x.kernelIndexes.length);
 }
 
 function cover(problem: ConvProblem, phase: PlanePhase, firstRow: number, cut: Cut): Region[] {
-  return coverPhase(problem, phase, {cut, firstRow, fusedY: 1, fusedX: 1});
+  return coverPhase(problem, phase, {cut, firstRow, fusedY: 1, fusedX: 1, mergesTaps: true});
 }
 
 /** One step with the regions of all phases, over weights in phase-major order. */

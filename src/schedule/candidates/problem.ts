@@ -2,7 +2,7 @@
 
 import type {ConvGeometry} from '../../graph/graph.js';
 import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
-import {COST, type CostShape, regionCost} from '../cost.js';
+import {COST, type CostShape, planarCost, regionCost} from '../cost.js';
 import type {ConvOperands} from '../counts.js';
 import {PANEL, type Region, type View} from '../steps.js';
 
@@ -59,6 +59,12 @@ export function rowsPerTap(problem: ConvProblem): number {
 /** The cost of a step that runs `regions` with `fused` phases side by side. */
 export function stepCost(problem: ConvProblem, regions: readonly Region[], fused: number): number {
   return COST.stepOverhead + regionsCost(problem, regions, fused);
+}
+
+/** The cost of a planar step. */
+export function planarStepCost(problem: ConvProblem, regions: readonly Region[]): number {
+  const {x, y} = problem.operands;
+  return COST.stepOverhead + planarCost(regions, {input: x.shape, outChannels: y.shape[3]!});
 }
 
 /** The cost of regions inside a step. */

@@ -1,8 +1,8 @@
-// Convolutions and matrix products with constant weights: nodes to gemmTaps and depthwise steps.
+// Convolutions and matrix products with constant weights: nodes to gemmTaps, planarTaps and depthwise steps.
 
 import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
-import {packBias, packDepthwise, packWeights} from '../../untangle/pack.js';
+import {packBias, packDepthwise, packPlanar, packWeights} from '../../untangle/pack.js';
 import {POINTWISE} from '../candidates/problem.js';
 import {
   type CandidateStep,
@@ -13,7 +13,11 @@ import {
 } from '../candidates.js';
 import type {Step, StepEpilogue, View} from '../steps.js';
 
-/** x [N, H, W, Cin] and y [N, OH, OW, Cout] with channel stride 1; [1, 1, M, K] and [1, 1, M, N] for a gemm. */
+/**
+ * x [N, H, W, Cin] and y [N, OH, OW, Cout]; [1, 1, M, K] and [1, 1, M, N] for a gemm.
+ *
+ * Channel strides are 1 unless the schedule is 'planar' and applies.
+ */
 export interface ConvIo {
   readonly x: View;
   readonly y: View;
@@ -60,7 +64,8 @@ export function lowerConv(
   const fused = candidate.steps[0] ? candidate.steps[0].fusedY * candidate.steps[0].fusedX : 1;
   const perColumn = (data: Float32Array | undefined | null): View | null => {
     if (!data) return null;
-    return builder.constant(problem.isDepthwise ? data : packBias(data, problem.groups, fused));
+    const isPlain = problem.isDepthwise || candidate.name === 'planar';
+    return builder.constant(isPlain ? data : packBias(data, problem.groups, fused));
   };
   const stepEpilogue: StepEpilogue = {
     bias: perColumn(bias),
@@ -82,9 +87,9 @@ export function lowerConv(
       regions,
       epilogue: stepEpilogue,
     };
-    return step.op === 'depthwise'
-      ? {op: 'depthwise', ...common}
-      : {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
+    if (step.op === 'depthwise') return {op: 'depthwise', ...common};
+    if (step.op === 'planarTaps') return {op: 'planarTaps', ...common, kTotal};
+    return {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
   });
 }
 
@@ -107,5 +112,6 @@ function packStep(
     outChannels,
     kernelElements,
   };
+  if (step.op === 'planarTaps') return packPlanar(source, step.packedTaps);
   return packWeights(source, step.packedTaps, step.fusedY * step.fusedX);
 }

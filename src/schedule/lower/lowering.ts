@@ -3,14 +3,17 @@
 import type {Graph} from '../../graph/graph.js';
 import type {BufferList} from '../buffers.js';
 import {counted, type UncountedStep} from '../count-steps.js';
+import {toMap} from '../map-view.js';
 import type {Step, View} from '../steps.js';
-import {collapseByLast, normalize, type Order, permuteView, sameView} from '../view-math.js';
+import {collapseByLast, normalize, type Order, sameView} from '../view-math.js';
 
 /** The state of lowering: values already placed, steps emitted so far. */
 export interface Lowering {
   readonly graph: Graph;
   readonly buffers: BufferList;
   readonly orders: ReadonlyMap<string, Order>;
+  /** Outputs of the convolutions that run as planarTaps, on maps of any strides. */
+  readonly planar: ReadonlySet<string>;
   /** Where a value lies, with its logical shape; a constant is laid out in `order`. */
   view(name: string, order?: Order): View;
   /** Where a computed value has to be written. */
@@ -48,20 +51,6 @@ export function denseCopy(
   emitCopy(lowering, name, {x: view, y: copy});
   lowering.copies.set(key, copy);
   return copy;
-}
-
-/** A map [N, C, H, W] or [N, C, L] seen as [N, H, W, C]; a single channel has stride 1. */
-export function toMap(view: View): View {
-  const {shape, strides} = normalize(view);
-  const map =
-    shape.length === 3
-      ? {
-          ...view,
-          shape: [shape[0]!, 1, shape[2]!, shape[1]!],
-          strides: [strides[0]!, 0, strides[2]!, strides[1]!],
-        }
-      : permuteView({...view, shape, strides}, [0, 2, 3, 1]);
-  return map.shape[3] === 1 ? {...map, strides: [...map.strides.slice(0, 3), 1]} : map;
 }
 
 /** The value as a map [N, H, W, C] with channel stride 1, copied when it does not lie like that. */

@@ -2,6 +2,7 @@
 
 import type {Epilogue, Node, Operation} from '../../graph/graph.js';
 import type {ScheduleName} from '../candidates.js';
+import {toMap} from '../map-view.js';
 import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
 import {
   broadcastView,
@@ -13,7 +14,7 @@ import {
   reshapeView,
 } from '../view-math.js';
 import {lowerConv} from './conv.js';
-import {denseCopy, emit, type Lowering, mapOf, toMap} from './lowering.js';
+import {denseCopy, emit, type Lowering, mapOf} from './lowering.js';
 
 /** How convolutions are scheduled. */
 export interface ConvOptions {
@@ -29,13 +30,18 @@ export function lowerConvolution(
   options: ConvOptions,
 ): void {
   const {residual} = operation.epilogue;
-  const x = mapOf(lowering, {name: node.name, value: node.inputs[0]!});
+  const isPlanar = lowering.planar.has(node.output);
+  const value = node.inputs[0]!;
+  const x = isPlanar
+    ? toMap(lowering.view(value, lowering.orders.get(value)))
+    : mapOf(lowering, {name: node.name, value});
   const places = {
     x: isInjective(x) ? x : denseCopy(lowering, node.name, {view: x, order: [0, 1, 2, 3]}),
     y: toMap(lowering.target(node.output)),
     residual: residual === undefined ? null : residualMap(lowering, node, residual),
   };
-  for (const step of lowerConv(node, operation, places, lowering.buffers, options))
+  const schedule = isPlanar ? 'planar' : options.schedule;
+  for (const step of lowerConv(node, operation, places, lowering.buffers, {schedule}))
     lowering.emit(step);
 }
 
@@ -49,7 +55,7 @@ function residualMap(lowering: Lowering, node: Node, value: string): View {
   const map = toMap(broadcastView(view, shape));
   const {shape: sizes, strides} = map;
   const repeats = strides.some((stride, dim) => dim > 0 && stride === 0 && sizes[dim] !== 1);
-  return strides[3] === 1 && !repeats
+  return (strides[3] === 1 || lowering.planar.has(node.output)) && !repeats
     ? map
     : denseCopy(lowering, node.name, {view: map, order: [0, 1, 2, 3]});
 }
