@@ -24,7 +24,7 @@ struct Run {
 // Handing a run to another thread and back takes some 50 us. Runs that were shorter than this last
 // time are done where they are asked for, until they add up to a break: the event loop must not
 // starve when one short run follows the other.
-constexpr double kInlineRunMs = 0.25;
+constexpr double kInlineRunMs = 0.5;
 constexpr double kInlineTotalMs = 2;
 
 bool runs_inline(const SessionState& state) {

@@ -21,7 +21,7 @@ bool is_open(uint64_t ticket) { return (ticket / kEpoch) % 2 == 0; }
 
 // Long enough to bridge the gap between two commands (some 20 us), short enough not to take a core
 // from others for long.
-constexpr int kSpins = 4000;
+constexpr int kSpins = 10000;
 constexpr int kSpinsBetweenYields = 256;
 
 void pause_cpu() {
