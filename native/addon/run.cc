@@ -35,6 +35,7 @@ bool runs_inline(const SessionState& state) {
 void work(napi_env, void* data) {
   Run& run = *static_cast<Run*>(data);
   SessionState& state = *run.state;
+  state.pool->settle_caller();
   const auto start = std::chrono::steady_clock::now();
   const Execution execution{
       state.program, state.arena.data(), run.outputs.data(), state.workspace_pointers.data(),

@@ -9,6 +9,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 namespace untangle {
 
 namespace {
@@ -29,6 +33,27 @@ void pause_cpu() {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("yield" ::: "memory");
+#endif
+}
+
+/// The core this thread runs on; -1 where that cannot be told.
+int current_cpu() {
+#ifdef __linux__
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+/// Moves the calling thread off `cpu` if it may run elsewhere.
+void leave_cpu([[maybe_unused]] int cpu) {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (cpu < 0 || sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(static_cast<size_t>(cpu), &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof(others), &others) != 0) return;
+  sched_setaffinity(0, sizeof(allowed), &allowed);
 #endif
 }
 
@@ -64,6 +89,7 @@ struct ThreadPool::State {
   std::atomic<uint32_t> alarms{0};  // calls of wake()
   std::atomic<bool> caller_sleeps{false};
   std::atomic<bool> stopping{false};
+  std::atomic<int> worker_cpu{-1};  // where the first worker was last seen
   std::vector<std::thread> workers;
 
   bool has_work() const {
@@ -97,6 +123,7 @@ struct ThreadPool::State {
 
   void work_until_stopped(size_t thread) {
     while (!stopping.load()) {
+      if (thread == 1) worker_cpu.store(current_cpu());
       if (!spin_until([this] { return has_work() || stopping.load(); })) {
         std::unique_lock lock(mutex);
         const uint32_t heard = alarms.load();
@@ -145,6 +172,11 @@ ThreadPool::~ThreadPool() {
   }
   state_->work.notify_all();
   for (std::thread& worker : state_->workers) worker.join();
+}
+
+void ThreadPool::settle_caller() {
+  const int cpu = current_cpu();
+  if (cpu >= 0 && cpu == state_->worker_cpu.load()) leave_cpu(cpu);
 }
 
 void ThreadPool::wake() {

@@ -26,6 +26,10 @@ class ThreadPool {
   /// there.
   void wake();
 
+  /// For a caller that was just woken: moves it off the core of a spinning worker. The kernel may
+  /// put it there and, on a machine with few cores, leave both there for milliseconds.
+  void settle_caller();
+
   /// Calls body(context, item, thread) for every item in [0, items) and returns when all are done.
   /// One caller at a time. Allocates nothing. Workers spin briefly for the next call, then sleep.
   void parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread),
