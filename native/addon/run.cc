@@ -24,8 +24,8 @@ struct Run {
 // Handing a run to another thread and back takes some 50 us. Runs that were shorter than this last
 // time are done where they are asked for, until they add up to a break: the event loop must not
 // starve when one short run follows the other.
-constexpr double kInlineRunMs = 0.5;
-constexpr double kInlineTotalMs = 2;
+constexpr double kInlineRunMs = 1;
+constexpr double kInlineTotalMs = 4;
 
 bool runs_inline(const SessionState& state) {
   return state.last_ms <= kInlineRunMs && state.inline_ms + state.last_ms <= kInlineTotalMs;

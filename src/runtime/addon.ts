@@ -9,7 +9,7 @@ export interface CpuInfo {
 /** A loaded program with its memory. Not thread-safe; one run at a time (the caller queues). */
 export interface NativeSession {
   /**
-   * Copies `inputs` (one Float32Array per input) into the arena on the calling thread, then executes on a worker thread (on the calling one when the last run was shorter than 0.5 ms), writing
+   * Copies `inputs` (one Float32Array per input) into the arena on the calling thread, then executes on a worker thread (on the calling one when the last run was shorter than 1 ms), writing
    * `outputs` (one Float32Array per output, sizes already checked). Rejects with {code: 'ERR_ABORTED'} after abort().
    */
   run(
