@@ -131,6 +131,29 @@ const CONVOLUTIONS: Record<string, Uint8Array> = {
     nodes: [{op: 'Conv', extra: ['w'], attrs: {pads: [1, 1]}}],
     initializers: {w: weights([5, 3, 3])},
   }),
+  'decoder with a bias per element': model({
+    opset: 13,
+    inputs: [{name: 'x', dims: [2, 5]}],
+    outputs: [{name: 'y', dims: [2, 3, 8, 8]}],
+    initializers: {
+      w: weights([5, 96]),
+      b: weights([96], 2),
+      shape: {dims: [4], data: [-1, 6, 4, 4], dtype: 'int64'},
+      u: weights([6, 3, 4, 4], 3),
+    },
+    nodes: [
+      {op: 'Gemm', name: 'project', inputs: ['x', 'w', 'b'], outputs: ['p']},
+      {op: 'Relu', name: 'relu', inputs: ['p'], outputs: ['r']},
+      {op: 'Reshape', name: 'map', inputs: ['r', 'shape'], outputs: ['m']},
+      {
+        op: 'ConvTranspose',
+        name: 'up',
+        inputs: ['m', 'u'],
+        outputs: ['y'],
+        attrs: {strides: [2, 2], pads: [1, 1, 1, 1]},
+      },
+    ],
+  }),
   'residual block in place': model({
     inputs: [{name: 'x', dims: [1, 5, 6, 7]}],
     outputs: [{name: 'y', dims: [1, 3, 6, 7]}],
