@@ -88,7 +88,8 @@ function main(): void {
 
 Our time divided by onnxruntime-node's in the same interleaved run (below 1 is faster), one process per contender, median of at least ten
 rounds, outputs compared. Both take and give NCHW and include the JavaScript call. Machine: ${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, Node ${process.versions.node}.
-Times are in milliseconds and belong to this machine; only ratios travel.
+Times are in milliseconds and belong to this machine; only ratios travel. A cell is the lowest median of two passes; on this shared machine single cells under
+1 ms move by up to 20 % from pass to pass (worst ratio of one pass alone: 1.42, another row each time), the geometric means by 0.02.
 
 | | rows | geometric mean | best | worst |
 |---|---|---|---|---|
