@@ -27,6 +27,8 @@ interface Pair {
 
 const OURS = 'ours';
 const PEER = 'ort';
+/** No row should be slower than this, as a ratio to the peer. */
+const LIMIT = 1.2;
 
 /** Reads every row of every file; later files lower the medians of earlier ones. */
 function readPairs(paths: readonly string[]): Pair[] {
@@ -71,6 +73,13 @@ function summary(pairs: readonly Pair[]): string[] {
   });
 }
 
+/** The rows that are slower than LIMIT times the peer, so that nobody has to look for them. */
+function slowRows(pairs: readonly Pair[]): string {
+  const slow = pairs.filter(pair => ratio(pair) > LIMIT).sort((a, b) => ratio(b) - ratio(a));
+  const list = slow.map(pair => `${pair.id} ${pair.threads}T ${ratio(pair).toFixed(2)}`).join(', ');
+  return `Rows over ${LIMIT}: ${slow.length === 0 ? 'none' : `${slow.length} of ${pairs.length} (${list})`}.`;
+}
+
 function table(pairs: readonly Pair[]): string[] {
   const ids = [...new Set(pairs.map(pair => pair.id))];
   const cell = (id: string, threads: number): string => {
@@ -86,14 +95,17 @@ function main(): void {
   const pairs = readPairs(process.argv.slice(2));
   console.log(`# Benchmarks
 
-Our time divided by onnxruntime-node's in the same interleaved run (below 1 is faster), one process per contender, median of at least ten
-rounds, outputs compared. Both take and give NCHW and include the JavaScript call. Machine: ${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, Node ${process.versions.node}.
-Times are in milliseconds and belong to this machine; only ratios travel. A cell is the lowest median of two passes; on this shared machine single cells under
-1 ms move by up to 20 % from pass to pass (worst ratio of one pass alone: 1.42, another row each time), the geometric means by 0.02.
+Our time divided by onnxruntime-node's in the same interleaved run (below 1 is faster), one process per contender, median over all
+rounds of a pass, outputs compared. Both take and give NCHW and include the JavaScript call. Machine: ${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, Node ${process.versions.node}.
+Times are in milliseconds and belong to this machine; only ratios travel. A cell is the lowest median of the passes given: here two
+full passes over the layers (four rounds each) and one over the nets (three rounds), all of one build, no row measured again on its own.
+The machine is shared: single rows move by 20 % and more from pass to pass.
 
 | | rows | geometric mean | best | worst |
 |---|---|---|---|---|
 ${summary(pairs).join('\n')}
+
+${slowRows(pairs)}
 
 | layer or net | ours 1T | ort 1T | ratio | ours 2T | ort 2T | ratio |
 |---|---|---|---|---|---|---|
