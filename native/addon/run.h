@@ -1,4 +1,4 @@
-// One asynchronous run of a session.
+// One run of a session.
 
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace untangle {
 
-/// Runs `state` on a thread of libuv's pool and returns the promise of {ms, commandMs}.
+/// Runs `state` and returns the promise of {ms, commandMs}: on a thread of libuv's pool, or, when
+/// the last run was short, on this one before it returns (see run.cc).
 ///
 /// `outputs` is the JavaScript array that keeps the memory behind `output_data` alive. The run
 /// holds its own reference to `state`, so the session object may go away at any time.

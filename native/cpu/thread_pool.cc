@@ -23,8 +23,8 @@ constexpr uint64_t kEpoch = uint64_t{1} << 32;
 constexpr uint64_t kIndexMask = kEpoch - 1;
 bool is_open(uint64_t ticket) { return (ticket / kEpoch) % 2 == 0; }
 
-// Long enough to bridge the gap between two commands (some 20 us), short enough not to take a core
-// from others for long.
+// About 100 us: long enough to bridge the gap between two commands (some 20 us) and between two
+// short runs (some 50 us), short enough not to take a core from others for long.
 constexpr int kSpins = 10000;
 constexpr int kSpinsBetweenYields = 256;
 

@@ -6,8 +6,6 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import {IDENTITY} from '../../src/graph/functions.js';
-import type {Graph} from '../../src/graph/graph.js';
 import {loadAddon} from '../../src/runtime/native.js';
 import {SCHEDULES, type ScheduleName} from '../../src/schedule/candidates.js';
 import {schedule} from '../../src/schedule/schedule.js';
@@ -17,37 +15,13 @@ import {
   type ConvData,
   dataOf,
   definitionOf,
-  geometryOf,
+  graphOf,
 } from '../schedule/conv-cases.js';
 import {encodeSchedule} from '../schedule/lower-run.js';
 
 const RUNS = Number(process.env.UNTANGLE_PROPERTY_RUNS ?? 20_000);
 const SEED = Number(process.env.UNTANGLE_PROPERTY_SEED ?? 20_241_107);
 const SHARDS = 4;
-
-/** relu(conv(x) + bias). */
-function graphOf(conv: ConvCase, data: ConvData): Graph {
-  const {batch, inChannels, outChannels, input, output} = conv.definition;
-  const value = (name: string, shape: readonly number[]) =>
-    [name, {name, dtype: 'float32', shape}] as const;
-  const operation = {
-    op: 'conv',
-    geometry: geometryOf(conv),
-    weights: data.weights,
-    bias: data.bias,
-    epilogue: {activation: {...IDENTITY, fn: 'relu'}},
-  } as const;
-  return {
-    nodes: [{name: 'conv', operation, inputs: ['x'], output: 'y'}],
-    values: new Map([
-      value('x', [batch, inChannels, ...input]),
-      value('y', [batch, outChannels, ...output]),
-    ]),
-    constants: new Map(),
-    inputs: ['x'],
-    outputs: [{name: 'y', value: 'y'}],
-  };
-}
 
 /** Definition, bias and activation, in NCHW. */
 function expectedOf(conv: ConvCase, data: ConvData): number[] {
@@ -75,7 +49,7 @@ async function runNative(
 async function checkCase(conv: ConvCase, seen: Set<string>): Promise<void> {
   const {available} = loadAddon().cpuInfo();
   const data = dataOf(conv);
-  const graph = graphOf(conv, data);
+  const graph = graphOf(conv, data.weights, data.bias);
   const expected = expectedOf(conv, data);
   for (const [index, name] of SCHEDULES.entries()) {
     const planned = schedule(graph, {schedule: name as ScheduleName});

@@ -1,7 +1,8 @@
 // Random convolutions: every combination the ONNX operators allow, on maps small enough to check by definition.
 
 import fc from 'fast-check';
-import type {ConvGeometry} from '../../src/graph/graph.js';
+import {IDENTITY} from '../../src/graph/functions.js';
+import type {ConvGeometry, Graph} from '../../src/graph/graph.js';
 import {type ConvDefinition, convReference, convTransposeReference} from '../reference/conv.js';
 
 /** A convolution with integer data, in ONNX (NCHW) order. */
@@ -98,6 +99,25 @@ export const CONV_CASES: fc.Arbitrary<ConvCase> = fc.boolean().chain(transposed 
 export function geometryOf({transposed, definition}: ConvCase): ConvGeometry {
   const {groups, kernel, strides, dilations, padBegin} = definition;
   return {transposed, groups, kernel, strides, dilations, padBegin};
+}
+
+/** relu(conv(x) + bias) as a graph of one node. */
+export function graphOf(conv: ConvCase, weights: Float32Array, bias: Float32Array | null): Graph {
+  const {batch, inChannels, outChannels, input, output} = conv.definition;
+  const value = (name: string, shape: readonly number[]) =>
+    [name, {name, dtype: 'float32', shape}] as const;
+  const epilogue = {activation: {...IDENTITY, fn: 'relu'}} as const;
+  const operation = {op: 'conv', geometry: geometryOf(conv), weights, bias, epilogue} as const;
+  return {
+    nodes: [{name: 'conv', operation, inputs: ['x'], output: 'y'}],
+    values: new Map([
+      value('x', [batch, inChannels, ...input]),
+      value('y', [batch, outChannels, ...output]),
+    ]),
+    constants: new Map(),
+    inputs: ['x'],
+    outputs: [{name: 'y', value: 'y'}],
+  };
 }
 
 /** Small integers: sums of their products are exact in f32, in any order. */
