@@ -1,8 +1,8 @@
 // One ONNX node on its way into the graph: typed access to what it says, and emission of operations.
 
 import {UntangleError} from '../errors.js';
-import type {Attribute, OnnxNode, Tensor} from '../onnx/model.js';
-import {foldOperation, isFloating} from './fold.js';
+import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
+import {foldOperation, isFloating, runTimeType} from './fold.js';
 import type {Node, Operation, Value} from './graph.js';
 import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
 import {elementCount, formatShape, MAX_ELEMENTS, type Shape} from './shapes.js';
@@ -11,6 +11,17 @@ import {nodeLabel, UnsupportedNode} from './unsupported.js';
 /** Largest folded constant, and the sum over a model, in elements: 256 MiB and 1 GiB as f32. */
 const MAX_FOLDED_ELEMENTS = 2 ** 26;
 const MAX_FOLDED_TOTAL = 2 ** 28;
+
+/** Operations that only move elements: right for every type. */
+const MOVES_DATA: ReadonlySet<Operation['op']> = new Set([
+  'reshape',
+  'transpose',
+  'expand',
+  'concat',
+  'slice',
+  'pad',
+  'gather',
+]);
 
 /** The graph under construction. */
 export interface BuildState {
@@ -61,7 +72,12 @@ export function createNodeBuilder(
     shape: tensor.dims,
     constant: tensor,
   });
-  const emit = (operation: Operation, inputs: readonly Operand[], shape: Shape): Operand => {
+  const emit = (
+    operation: Operation,
+    inputs: readonly Operand[],
+    shape: Shape,
+    dtype: DataType = runTimeType(inputs[0]!.dtype),
+  ): Operand => {
     checkLimit('elements', MAX_ELEMENTS, elementCount(shape));
     const tensors = inputs.flatMap(operand => operand.constant ?? []);
     if (tensors.length === inputs.length) {
@@ -71,10 +87,12 @@ export function createNodeBuilder(
     }
 
     const odd = inputs.find(operand => !isFloating(operand.dtype));
-    if (odd !== undefined) unsupported(`${node.opType} of ${odd.dtype} values at run time`);
+    if (odd !== undefined && !MOVES_DATA.has(operation.op)) {
+      unsupported(`${node.opType} of ${odd.dtype} values at run time`);
+    }
     if (elementCount(shape) === 0)
       unsupported(`${node.opType} with the empty result ${formatShape(shape)}`);
-    const output: Operand = {name: freshName(), dtype: 'float32', shape, constant: undefined};
+    const output: Operand = {name: freshName(), dtype, shape, constant: undefined};
     pending.push({operation, inputs, output});
     return output;
   };
@@ -109,7 +127,7 @@ export function failNode(node: OnnxNode, message: string): never {
 export function registerConstant(state: BuildState, operand: ConstantOperand): void {
   const {name, constant, shape} = operand;
   if (state.values.has(name)) return;
-  const dtype = isFloating(constant.dtype) ? 'float32' : constant.dtype;
+  const dtype = runTimeType(constant.dtype);
   state.values.set(name, {name, dtype, shape});
   state.constants.set(name, {...constant, dtype});
 }

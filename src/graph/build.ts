@@ -3,7 +3,7 @@
 import type {OnnxModel, OnnxNode} from '../onnx/model.js';
 import {type BuildState, createNodeBuilder, registerConstant} from './build-context.js';
 import {sortNodes} from './build-order.js';
-import {isFloating} from './fold.js';
+import {runTimeType} from './fold.js';
 import type {Graph, GraphOutput} from './graph.js';
 import {isConstant, type Operand} from './registration.js';
 import {findRegistration} from './registry.js';
@@ -81,7 +81,7 @@ function createEnvironment(
 
   for (const {name, dtype: declared} of model.inputs) {
     const shape = shapes.get(name)!;
-    const dtype = isFloating(declared) ? 'float32' : declared;
+    const dtype = runTimeType(declared);
     state.values.set(name, {name, dtype, shape});
     environment.set(name, {name, dtype, shape, constant: undefined});
   }

@@ -14,6 +14,11 @@ export function isFloating(dtype: DataType): boolean {
   return dtype === 'float32' || dtype === 'float16' || dtype === 'float64' || dtype === 'bfloat16';
 }
 
+/** The type a value has at run time: floating types become float32, the others stay what they are. */
+export function runTimeType(dtype: DataType): DataType {
+  return isFloating(dtype) ? 'float32' : dtype;
+}
+
 /** Zeros in the array type that holds `dtype`. */
 export function createData(dtype: DataType, count: number): TensorData {
   return isFloating(dtype) ? new Float32Array(count) : new Float64Array(count);

@@ -66,8 +66,13 @@ export interface BuildContext {
   tensor(name: string): Tensor | undefined;
   has(name: string): boolean;
 
-  /** Adds one operation, or its result when every input is constant. */
-  emit(operation: Operation, inputs: readonly Operand[], shape: Shape): Operand;
+  /**
+   * Adds one operation, or its result when every input is constant.
+   *
+   * All values are held as f32 at run time; `dtype`, that of the first input unless given, says what they mean:
+   * integers are whole numbers, exact up to 2^24, and bool is 0 or 1.
+   */
+  emit(operation: Operation, inputs: readonly Operand[], shape: Shape, dtype?: DataType): Operand;
   /** A constant; it enters the graph only if something reads it at run time. */
   constant(tensor: Tensor): ConstantOperand;
   /** Checks the size of a constant about to be made. */
