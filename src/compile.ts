@@ -1,9 +1,7 @@
 // The line itself: an ONNX file in, a program out.
 
-import {UntangleError} from './errors.js';
 import {buildGraph} from './graph/build.js';
 import {fuseGraph} from './graph/fuse.js';
-import type {Graph} from './graph/graph.js';
 import {decodeModel} from './onnx/decode.js';
 import {type CompileOptions, checkCompileOptions} from './options.js';
 import {encodeProgram} from './program/encode.js';
@@ -22,7 +20,7 @@ const WORKSPACE_BYTES_PER_THREAD = 256 * 1024;
  *
  * @param bytes a .onnx file; weights in files beside it come through `options.externalData`
  * @throws ERR_OPTION, ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA, ERR_OPSET_UNSUPPORTED, ERR_OP_UNSUPPORTED,
- *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_BUDGET_EXCEEDED
+ *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_BUDGET_EXCEEDED
  */
 export function compile(bytes: Uint8Array, options: CompileOptions = {}): Program {
   const {
@@ -41,7 +39,6 @@ export function compile(bytes: Uint8Array, options: CompileOptions = {}): Progra
 
   const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
   const graph = fuseGraph(buildGraph(model, {shapes}));
-  requireFloats(graph);
   const placed =
     memoryBudgetBytes === undefined
       ? schedule(graph, {schedule: scheduleName})
@@ -58,13 +55,4 @@ export function compile(bytes: Uint8Array, options: CompileOptions = {}): Progra
     bytes: encodeProgram({steps, buffers, offsets, arenaBytes, inputs, outputs, explanation}),
     explanation,
   };
-}
-
-/** @throws ERR_INPUT_TYPE for inputs of integers, which no command reads. */
-function requireFloats(graph: Graph): void {
-  for (const name of graph.inputs) {
-    const dtype = graph.values.get(name)?.dtype ?? 'float32';
-    if (dtype !== 'float32')
-      throw new UntangleError('ERR_INPUT_TYPE', [name, 'a model with float32 inputs', dtype]);
-  }
 }

@@ -3,6 +3,7 @@
 import test from 'ava';
 import {compile} from '../src/compile.js';
 import {decodeProgram} from '../src/program/decode.js';
+import {model} from './helpers/onnx-builder.js';
 import {GENERATOR_LAYER, SMALL_MODELS} from './runtime/small-models.js';
 
 test('totals are the sums of the commands, and memory is that of the program', t => {
@@ -67,4 +68,25 @@ test('every schedule leaves its name on its convolutions', t => {
     const op = schedule === 'planar' ? 'planarTaps' : 'gemmTaps';
     t.is(commands.filter(command => command.op === op).length, schedule === 'ks' ? 4 : 1);
   }
+});
+
+test('ports say what their values mean', t => {
+  const bytes = model({
+    inputs: [
+      {name: 'ids', dims: [2, 3], dtype: 'int64'},
+      {name: 'mask', dims: [4], dtype: 'bool'},
+      {name: 'half', dims: [1], dtype: 'float16'},
+    ],
+    outputs: ['a', 'b', 'c'].map(name => ({name})),
+    nodes: [
+      {op: 'Flatten', inputs: ['ids'], outputs: ['a'], attrs: {axis: 0}},
+      {op: 'Identity', inputs: ['mask'], outputs: ['b']},
+      {op: 'Relu', inputs: ['half'], outputs: ['c']},
+    ],
+  });
+  const {explanation} = decodeProgram(compile(bytes).bytes);
+  t.deepEqual(
+    [...explanation.inputs, ...explanation.outputs].map(({dtype}) => dtype),
+    ['int64', 'bool', 'float32', 'int64', 'bool', 'float32'],
+  );
 });

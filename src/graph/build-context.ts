@@ -2,10 +2,11 @@
 
 import {UntangleError} from '../errors.js';
 import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
-import {foldOperation, isFloating, runTimeType} from './fold.js';
+import {foldOperation} from './fold.js';
 import type {Node, Operation, Value} from './graph.js';
 import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
 import {elementCount, formatShape, MAX_ELEMENTS, type Shape} from './shapes.js';
+import {isFloating, runTimeType} from './types.js';
 import {nodeLabel, UnsupportedNode} from './unsupported.js';
 
 /** Largest folded constant, and the sum over a model, in elements: 256 MiB and 1 GiB as f32. */

@@ -3,11 +3,11 @@
 import type {OnnxModel, OnnxNode} from '../onnx/model.js';
 import {type BuildState, createNodeBuilder, registerConstant} from './build-context.js';
 import {sortNodes} from './build-order.js';
-import {runTimeType} from './fold.js';
 import type {Graph, GraphOutput} from './graph.js';
 import {isConstant, type Operand} from './registration.js';
 import {findRegistration} from './registry.js';
 import {bindInputs} from './shapes.js';
+import {runTimeType} from './types.js';
 import {
   checkOpset,
   findUnsupported,

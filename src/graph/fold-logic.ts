@@ -1,8 +1,9 @@
 // Folding of operators that exist only on constants: casts, comparisons, ranges, products.
 
 import type {DataType, Tensor} from '../onnx/model.js';
-import {broadcastStrides, createData, createTensor, forEachOffset, isFloating} from './fold.js';
+import {broadcastStrides, createData, createTensor, forEachOffset} from './fold.js';
 import {elementCount, rowMajorStrides, type Shape} from './shapes.js';
+import {isFloating} from './types.js';
 
 /** Bits and sign of the integer types; 64-bit ones are held as doubles and never wrap. */
 const INTEGER_BITS: Partial<Record<DataType, {readonly bits: number; readonly signed: boolean}>> = {

@@ -7,17 +7,9 @@ import type {DataType, Tensor} from '../onnx/model.js';
 import {applyBinary, applyUnary} from './fold-scalar.js';
 import type {ChainOp, Operation} from './graph.js';
 import {elementCount, rowMajorStrides, type Shape} from './shapes.js';
+import {isFloating} from './types.js';
 
 export type TensorData = Float32Array | Float64Array;
-
-export function isFloating(dtype: DataType): boolean {
-  return dtype === 'float32' || dtype === 'float16' || dtype === 'float64' || dtype === 'bfloat16';
-}
-
-/** The type a value has at run time: floating types become float32, the others stay what they are. */
-export function runTimeType(dtype: DataType): DataType {
-  return isFloating(dtype) ? 'float32' : dtype;
-}
 
 /** Zeros in the array type that holds `dtype`. */
 export function createData(dtype: DataType, count: number): TensorData {

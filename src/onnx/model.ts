@@ -1,20 +1,24 @@
 // The decoded model: what the ONNX file says, typed, with nothing interpreted yet.
 
+export const FLOAT_TYPES = ['float32', 'float16', 'float64', 'bfloat16'] as const;
+export const INTEGER_TYPES = [
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+  'bool',
+] as const;
+
+export type FloatType = (typeof FLOAT_TYPES)[number];
+/** Integer types and bool. */
+export type IntegerType = (typeof INTEGER_TYPES)[number];
+
 /** Element types that can appear in a model; names follow NumPy and ONNX in lower case. */
-export type DataType =
-  | 'float32'
-  | 'float16'
-  | 'float64'
-  | 'bfloat16'
-  | 'int8'
-  | 'uint8'
-  | 'int16'
-  | 'uint16'
-  | 'int32'
-  | 'uint32'
-  | 'int64'
-  | 'uint64'
-  | 'bool';
+export type DataType = FloatType | IntegerType;
 
 /**
  * A dense constant, row-major in the order of `dims`.

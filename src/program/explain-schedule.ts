@@ -1,6 +1,7 @@
 // A schedule in, its explanation out: what every command is and costs, and what the usual methods would cost.
 
 import type {Graph, Node} from '../graph/graph.js';
+import {runTimeType} from '../graph/types.js';
 import {type Baseline, type ConvBaselines, convBaselines} from '../schedule/baselines.js';
 import {type Memory, scheduleMemory} from '../schedule/budget.js';
 import {addCounts} from '../schedule/counts.js';
@@ -58,8 +59,8 @@ export function explainSchedule({
 }
 
 function port(graph: Graph, name: string, value: string): Port {
-  const shape = graph.values.get(value)?.shape ?? graph.constants.get(value)?.dims ?? [];
-  return {name, dtype: 'float32', shape};
+  const {dtype, shape} = graph.values.get(value)!;
+  return {name, dtype: runTimeType(dtype), shape};
 }
 
 function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {

@@ -1,6 +1,7 @@
 // The explanation as it lies in the file: JSON in the metadata section, parsed with limits.
 
 import * as z from 'zod';
+import {RUN_TIME_TYPES} from '../graph/types.js';
 import {formatError} from './format-error.js';
 import type {Explanation} from './program.js';
 
@@ -14,7 +15,7 @@ const amount = z.number().nonnegative();
 const shape = z.array(size).max(LIMITS.rank);
 const counts = {macs: amount, readBytes: amount, writtenBytes: amount};
 
-const port = z.object({name, dtype: z.literal('float32'), shape});
+const port = z.object({name, dtype: z.enum(RUN_TIME_TYPES), shape});
 const command = z.object({
   op: name,
   name,

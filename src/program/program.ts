@@ -1,13 +1,18 @@
 // A program: the flat, portable result of compiling, as bytes and as decoded tables.
 
 import type {ChainOp} from '../graph/graph.js';
+import type {RunTimeType} from '../graph/types.js';
 import type {Counts, Region} from '../schedule/steps.js';
 import type {Command} from './commands.js';
 
 /** An input or output as the caller sees it; shape in ONNX order (NCHW). */
 export interface Port {
   readonly name: string;
-  readonly dtype: 'float32';
+  /**
+   * What the values mean; in the program's memory all are f32. Integers are whole numbers there, exact to 2^24,
+   * and bool is 0 or 1. Every floating type is float32.
+   */
+  readonly dtype: RunTimeType;
   readonly shape: readonly number[];
 }
 

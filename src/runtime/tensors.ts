@@ -16,7 +16,7 @@ export type Feeds = Readonly<Record<string, Float32Array | Float64Array | Tensor
 export interface TensorOutput {
   readonly data: Float32Array;
   readonly shape: readonly number[];
-  readonly dtype: 'float32';
+  readonly dtype: Port['dtype'];
 }
 
 /**

@@ -1,9 +1,10 @@
 // Functions of two or more values, with numpy broadcasting.
 
-import {createTensor, isFloating} from '../fold.js';
+import {createTensor} from '../fold.js';
 import type {BinaryFunction} from '../functions.js';
 import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
 import {broadcastShapes, formatShape, sameShape} from '../shapes.js';
+import {isFloating} from '../types.js';
 import {emitBinary} from './chain.js';
 
 export const BINARY_OPERATORS: readonly Registration[] = [

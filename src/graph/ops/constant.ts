@@ -1,7 +1,7 @@
 // Operators whose result is known when the graph is built: constants, shapes, ranges, casts.
 
 import type {DataType, Tensor} from '../../onnx/model.js';
-import {createData, createTensor, isFloating} from '../fold.js';
+import {createData, createTensor} from '../fold.js';
 import {foldCast} from '../fold-logic.js';
 import {
   type AttributeSpec,
@@ -11,6 +11,7 @@ import {
   type Registration,
 } from '../registration.js';
 import {elementCount} from '../shapes.js';
+import {isFloating} from '../types.js';
 
 const CAST_ATTRIBUTES: Readonly<Record<string, AttributeSpec>> = {
   saturate: {kind: 'int', since: 19},
