@@ -27,7 +27,8 @@ export function foldAffineBefore(graph: Graph): Graph {
 
 function foldAfter({producer, consumer, input, links}: Pair): Replacement | null {
   const operation = withEpilogue(producer);
-  if (operation === null || !isBare(operation.epilogue)) return null;
+  if (operation === null || operation.op === 'dynamicConv' || !isBare(operation.epilogue))
+    return null;
   const shape = shapeOf(links.graph, producer.output);
   const axis = channelAxis(operation, shape);
   const affine = affineOf(links.graph, consumer, input, axis);
@@ -37,7 +38,10 @@ function foldAfter({producer, consumer, input, links}: Pair): Replacement | null
   };
 }
 
-function affineOutputs(operation: WithEpilogue, affine: Affine): Operation {
+function affineOutputs(
+  operation: Exclude<WithEpilogue, {op: 'dynamicConv'}>,
+  affine: Affine,
+): Operation {
   switch (operation.op) {
     case 'conv':
       return {

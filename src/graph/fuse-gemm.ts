@@ -9,7 +9,13 @@ import {isBare, type OperationOf, unaryOperation} from './fuse-match.js';
 import type {Graph, Node} from './graph.js';
 import {freshName, fusePairs, type Links, type Pair, type Replacement, shapeOf} from './rewrite.js';
 
-const MAP_OPERATIONS: ReadonlySet<string> = new Set(['conv', 'instanceNorm', 'pool', 'resize']);
+const MAP_OPERATIONS: ReadonlySet<string> = new Set([
+  'conv',
+  'dynamicConv',
+  'instanceNorm',
+  'pool',
+  'resize',
+]);
 
 /** Turns gemm and reshape to a map into a transposed convolution where the map is used as one. */
 export function fuseGemmReshape(graph: Graph): Graph {

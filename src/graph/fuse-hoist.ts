@@ -104,8 +104,10 @@ function isTakenIn(links: Links, name: string, step: SingleStep): boolean {
   const {graph} = links;
   const operation = withEpilogue(node);
   if (operation !== null) {
-    // The columns of a gemm are not the channels of the map that it is reshaped to.
-    const isFitting = operation.op !== 'gemm' || step.kind === 'unary';
+    // The columns of a gemm are not the channels of the map that it is reshaped to; weights computed at run time take
+    // nothing in.
+    const isFitting =
+      step.kind === 'unary' || (operation.op !== 'gemm' && operation.op !== 'dynamicConv');
     return isFitting && operation.epilogue.activation.fn === 'identity';
   }
   const data = node.inputs.findIndex(input => !graph.constants.has(input));

@@ -8,7 +8,7 @@ import {sameShape} from './shapes.js';
 export type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
 /** The operations that end in an epilogue. */
-export type WithEpilogue = OperationOf<'conv' | 'gemm' | 'instanceNorm'>;
+export type WithEpilogue = OperationOf<'conv' | 'dynamicConv' | 'gemm' | 'instanceNorm'>;
 
 /** A chain of one function, seen from one of its inputs. */
 export type SingleStep =

@@ -22,7 +22,8 @@ function foldPair({producer, consumer, input}: Pair): Replacement | null {
 function withPad(operation: Operation, pad: OperationOf<'pad'>): Operation | null {
   const add = (sizes: readonly number[], more: readonly number[]) =>
     sizes.map((size, axis) => size + more[axis + 2]!);
-  if (operation.op === 'conv' && !operation.geometry.transposed) {
+  const isConv = operation.op === 'conv' || operation.op === 'dynamicConv';
+  if (isConv && !operation.geometry.transposed) {
     const padBegin = add(operation.geometry.padBegin, pad.begin);
     return {...operation, geometry: {...operation.geometry, padBegin}};
   }

@@ -64,6 +64,13 @@ export type Operation =
       readonly bias: Float32Array | null;
       readonly epilogue: Epilogue;
     }
+  /** A conv whose weights are computed at run time: inputs x, weights (shaped as above) and, with hasBias, bias [Cout]. */
+  | {
+      readonly op: 'dynamicConv';
+      readonly geometry: ConvGeometry;
+      readonly hasBias: boolean;
+      readonly epilogue: Epilogue;
+    }
   /** x [.., K] times a constant [K, N] (row-major) plus bias [N]. */
   | {
       readonly op: 'gemm';

@@ -22,7 +22,7 @@ interface Convolution {
   readonly firstStep: number;
   readonly steps: readonly Step[];
   readonly baselines: ConvBaselines;
-  /** Bytes of the weights as the model holds them. */
+  /** Bytes of the weights as the model holds them; 0 when they are computed at run time. */
   readonly plainBytes: number;
 }
 
@@ -81,13 +81,15 @@ function findConvolutions(graph: Graph, {steps}: Schedule): Convolution[] {
   const found: Convolution[] = [];
   let next = 0;
   for (const node of graph.nodes) {
-    if (node.operation.op !== 'conv' && node.operation.op !== 'gemm') continue;
+    const {operation} = node;
+    const isConv = operation.op === 'conv' || operation.op === 'dynamicConv';
+    if (!isConv && operation.op !== 'gemm') continue;
     while (next < steps.length && !isStepOf(node, steps[next]!)) next++;
     const firstStep = next;
     while (next < steps.length && isStepOf(node, steps[next]!)) next++;
     const own = steps.slice(firstStep, next);
-    if (node.operation.op === 'conv' && own.length > 0)
-      found.push(convolution(graph, node, node.operation, {firstStep, steps: own}));
+    if (isConv && own.length > 0)
+      found.push(convolution(graph, node, operation, {firstStep, steps: own}));
   }
   return found;
 }
@@ -103,11 +105,12 @@ function isConvStep(step: Step): step is ConvStep {
 function convolution(
   graph: Graph,
   node: Node,
-  {geometry, weights}: Extract<Node['operation'], {op: 'conv'}>,
+  operation: Extract<Node['operation'], {op: 'conv' | 'dynamicConv'}>,
   at: {readonly firstStep: number; readonly steps: readonly Step[]},
 ): Convolution {
   const input = graph.values.get(node.inputs[0]!)!.shape;
   const output = graph.values.get(node.output)!.shape;
+  const {geometry} = operation;
   const baselines = convBaselines({
     plane: planeConv(geometry, input.slice(2), output.slice(2)),
     batch: input[0]!,
@@ -115,7 +118,8 @@ function convolution(
     inChannels: input[1]!,
     outChannels: output[1]!,
   });
-  return {...at, baselines, plainBytes: weights.byteLength};
+  const plainBytes = operation.op === 'conv' ? operation.weights.byteLength : 0;
+  return {...at, baselines, plainBytes};
 }
 
 /** The whole program with every convolution done the usual way; everything else as it is. */
@@ -150,10 +154,10 @@ function baselineTotals(
   };
 }
 
-/** Bytes of the packed weights of all convolutions; equal weights share one buffer. */
+/** Bytes of the packed constant weights of all convolutions; equal weights share one buffer. */
 function packedBytes(convolutions: readonly Convolution[]): number {
   const bytes = new Map<number, number>();
-  for (const {steps} of convolutions) {
+  for (const {steps} of convolutions.filter(({plainBytes}) => plainBytes > 0)) {
     for (const step of steps) {
       if (isConvStep(step)) bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
     }

@@ -51,7 +51,7 @@ function collectWishes(graph: Graph, planar: ReadonlySet<string>): Map<string, O
   for (const node of [...graph.nodes].reverse()) {
     if (planar.has(node.output)) continue;
     const need = neededOrder(graph, node);
-    for (const name of nodeReads(node)) {
+    for (const name of mapReads(node)) {
       if (need !== null) {
         needs.set(name, need);
         continue;
@@ -67,11 +67,19 @@ function collectWishes(graph: Graph, planar: ReadonlySet<string>): Map<string, O
   return new Map([...hopes, ...needs]);
 }
 
+/** What a node reads as its output lies; weights computed at run time are copied from any order. */
+function mapReads(node: Node): string[] {
+  if (node.operation.op !== 'dynamicConv') return nodeReads(node);
+  const {residual} = node.operation.epilogue;
+  return [node.inputs[0]!, ...(residual === undefined ? [] : [residual])];
+}
+
 /** The order an operation cannot do without, for all of its maps; null when any will do. */
 function neededOrder(graph: Graph, node: Node): Order | null {
   const rank = shapeOf(graph, node.output).length;
   switch (node.operation.op) {
     case 'conv':
+    case 'dynamicConv':
     case 'pool':
     case 'resize':
     case 'instanceNorm':
@@ -148,6 +156,7 @@ function outputOrder(
     case 'matmul':
       return identityOrder(shape.length);
     case 'conv':
+    case 'dynamicConv':
     case 'pool':
     case 'resize':
     case 'instanceNorm':
@@ -163,7 +172,8 @@ function residualOrder(
   {operation}: Node,
   {orders, rank}: {orders: ReadonlyMap<string, Order>; rank: number},
 ): Order | undefined {
-  const residual = operation.op === 'conv' ? operation.epilogue.residual : undefined;
+  const isConv = operation.op === 'conv' || operation.op === 'dynamicConv';
+  const residual = isConv ? operation.epilogue.residual : undefined;
   const order = residual === undefined ? undefined : orders.get(residual);
   return order?.length === rank ? order : undefined;
 }

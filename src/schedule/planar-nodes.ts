@@ -18,7 +18,8 @@ function isPlanar(
   {operation, inputs, output}: Node,
   schedule: ScheduleName,
 ): boolean {
-  if (operation.op !== 'conv' || operation.geometry.groups !== 1) return false;
+  if (operation.op !== 'conv' && operation.op !== 'dynamicConv') return false;
+  if (operation.geometry.groups !== 1) return false;
   const input = graph.values.get(inputs[0]!)?.shape ?? graph.constants.get(inputs[0]!)!.dims;
   const {shape} = graph.values.get(output)!;
   if (shape[1]! > PLANAR.channels) return false;
@@ -28,7 +29,7 @@ function isPlanar(
     x: map(input),
     y: map(shape),
     residual: null,
-    hasBias: operation.bias !== null,
+    hasBias: operation.op === 'conv' ? operation.bias !== null : operation.hasBias,
     hasSlope: false,
     hasActivation: false,
   });

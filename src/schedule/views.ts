@@ -166,6 +166,7 @@ function canWrite(
 
   switch (node.operation.op) {
     case 'conv':
+    case 'dynamicConv':
       return known.planar.has(node.output) || hasUnitStride(1);
     case 'pool':
     case 'instanceNorm':

@@ -231,6 +231,29 @@ const MOVES = {
       shape,
     );
   },
+  dynamicConv: (draw: Draw) => {
+    if (draw.shape.length < 3 || draw.shape.length > 4) return draw.x;
+    // Any value of the right rank whose second axis fits serves as weights, as it lies.
+    const fits = draw.values.filter(name => {
+      const shape = draw.graph.shape(name);
+      return (
+        shape.length === draw.shape.length &&
+        shape[1] === draw.shape[1] &&
+        shape.slice(2).every((count, d) => count <= draw.shape[d + 2]!)
+      );
+    });
+    const weights = fits[draw.choose(fits.length)]!;
+    const [outChannels, , ...kernel] = draw.graph.shape(weights) as [number, number, ...number[]];
+    const biases = draw.values.filter(name => draw.graph.shape(name).join() === `${outChannels}`);
+    const bias = draw.choose(2) === 0 ? [] : [biases[0] ?? draw.graph.constant([outChannels])];
+    const {geometry} = convolution([1, 1], kernel) as Extract<Operation, {op: 'conv'}>;
+    const shape = draw.shape.slice(2).map((count, d) => count - kernel[d]! + 1);
+    return draw.graph.add(
+      {op: 'dynamicConv', geometry, hasBias: bias.length > 0, epilogue: NO_EPILOGUE},
+      [draw.x, weights, ...bias],
+      [draw.shape[0]!, outChannels, ...shape],
+    );
+  },
   gemm: (draw: Draw) => {
     const [rows, columns] = [draw.shape.at(-1)!, draw.choose(4) + 1];
     if (draw.shape.length < 2 || draw.shape.length > 4) return draw.x;

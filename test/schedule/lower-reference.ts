@@ -1,7 +1,7 @@
 // What every operation of a graph means, as loops over logical indices; shares no code with src/schedule.
 
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
-import type {Graph, Node, Operation, ResizeAxis} from '../../src/graph/graph.js';
+import type {ConvGeometry, Graph, Node, Operation, ResizeAxis} from '../../src/graph/graph.js';
 import {convReference, convTransposeReference} from '../reference/conv.js';
 
 export interface Tensor {
@@ -65,6 +65,11 @@ function evaluate(
   switch (operation.op) {
     case 'conv':
       return finish(convolve(operation, x, shape), operation, values);
+    case 'dynamicConv': {
+      const bias = operation.hasBias ? operands[2]!.data : null;
+      const known = {geometry: operation.geometry, weights: operands[1]!.data, bias};
+      return finish(convolve(known, x, shape), operation, values);
+    }
     case 'gemm':
       return finish(gemm(operation, x, shape), operation, values);
     case 'matmul':
@@ -124,7 +129,7 @@ function evaluate(
 /** act(y + residual) */
 function finish(
   y: Tensor,
-  {epilogue}: OperationOf<'conv' | 'gemm' | 'instanceNorm'>,
+  {epilogue}: OperationOf<'conv' | 'dynamicConv' | 'gemm' | 'instanceNorm'>,
   values: ReadonlyMap<string, Tensor>,
 ): Tensor {
   const residual = epilogue.residual === undefined ? null : values.get(epilogue.residual)!;
@@ -174,7 +179,11 @@ function chain({ops}: OperationOf<'chain'>, inputs: readonly number[]): number {
 }
 
 function convolve(
-  {geometry, weights, bias}: OperationOf<'conv'>,
+  {
+    geometry,
+    weights,
+    bias,
+  }: {geometry: ConvGeometry; weights: ArrayLike<number>; bias: ArrayLike<number> | null},
   x: Tensor,
   shape: readonly number[],
 ): Tensor {

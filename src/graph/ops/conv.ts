@@ -1,10 +1,12 @@
-// Conv and ConvTranspose with constant weights over one or two spatial axes.
+// Conv and ConvTranspose over one or two spatial axes.
 
 import {IDENTITY} from '../functions.js';
 import type {ConvGeometry} from '../graph.js';
-import type {BuildContext, Operand, Registration} from '../registration.js';
+import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
 import {formatShape, type Shape} from '../shapes.js';
+import {emitBinary} from './chain.js';
 import {floatData} from './float-data.js';
+import {emitReshape} from './reshape.js';
 import {
   readInts,
   readWindow,
@@ -37,7 +39,7 @@ export const CONVOLUTIONS: readonly Registration[] = [
 interface ConvCall {
   readonly x: Operand;
   readonly inputSizes: readonly number[];
-  readonly weights: Float32Array;
+  readonly weights: Operand;
   readonly weightsShape: Shape;
   readonly groups: number;
   readonly window: Window;
@@ -127,7 +129,8 @@ function readCall(context: BuildContext): ConvCall {
     );
   }
 
-  const {constant, shape: weightsShape} = context.constantInput(1, 'weights');
+  const weights = context.input(1);
+  const weightsShape = weights.shape;
   const kernel = weightsShape.slice(2);
   const declared = context.ints('kernel_shape') ?? kernel;
   const isMatching = kernel.length === spatialRank && declared.join() === kernel.join();
@@ -142,7 +145,7 @@ function readCall(context: BuildContext): ConvCall {
   return {
     x,
     inputSizes: x.shape.slice(2),
-    weights: floatData(context, constant, 'weights'),
+    weights,
     weightsShape,
     groups,
     window: readWindow(context, kernel),
@@ -174,19 +177,37 @@ function emitConv(
 
   const {kernel, strides, dilations, padBegin} = window;
   const geometry: ConvGeometry = {transposed, groups, kernel, strides, dilations, padBegin};
+  const shape = [x.shape[0]!, outChannels, ...sizes];
   const bias = readBias(context, outChannels);
+  if (isConstant(weights)) {
+    const isFolded = bias === undefined || isConstant(bias);
+    const data = floatData(context, weights.constant, 'weights');
+    const constant = bias !== undefined && isConstant(bias) ? bias.constant : null;
+    const sum = context.emit(
+      {
+        op: 'conv',
+        geometry,
+        weights: data,
+        bias: constant && floatData(context, constant, 'bias'),
+        epilogue: {activation: IDENTITY},
+      },
+      [x],
+      shape,
+    );
+    if (isFolded) return sum;
+    const channels = [outChannels, ...sizes.map(() => 1)];
+    return emitBinary(context, 'add', sum, emitReshape(context, bias, channels));
+  }
   return context.emit(
-    {op: 'conv', geometry, weights, bias, epilogue: {activation: IDENTITY}},
-    [x],
-    [x.shape[0]!, outChannels, ...sizes],
+    {op: 'dynamicConv', geometry, hasBias: bias !== undefined, epilogue: {activation: IDENTITY}},
+    [x, weights, ...(bias === undefined ? [] : [bias])],
+    shape,
   );
 }
 
-function readBias(context: BuildContext, outChannels: number): Float32Array | null {
-  if (context.optional(2) === undefined) return null;
-  const {constant} = context.constantInput(2, 'bias');
-  if (constant.data.length !== outChannels) {
-    context.fail(`expected bias [${outChannels}] but received ${formatShape(constant.dims)}`);
-  }
-  return floatData(context, constant, 'bias');
+function readBias(context: BuildContext, outChannels: number): Operand | undefined {
+  const bias = context.optional(2);
+  if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== outChannels))
+    context.fail(`expected bias [${outChannels}] but received ${formatShape(bias.shape)}`);
+  return bias;
 }

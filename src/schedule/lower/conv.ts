@@ -5,6 +5,7 @@ import type {Node, Operation} from '../../graph/graph.js';
 import {packBias, packDepthwise, packPlanar, packWeights} from '../../untangle/pack.js';
 import {POINTWISE} from '../candidates/problem.js';
 import {
+  type Candidate,
   type CandidateStep,
   type ConvProblem,
   chooseCandidate,
@@ -60,22 +61,44 @@ export function lowerConv(
     hasActivation: epilogue.activation.fn !== 'identity',
   });
   const candidate = chooseCandidate(problem, options.schedule);
+  return convSteps(node, io, candidate, {
+    epilogue: {
+      bias: perColumn(bias, {problem, candidate, builder}),
+      residual: io.residual,
+      activation: epilogue.activation,
+      slope: perColumn(epilogue.slope, {problem, candidate, builder}),
+    },
+    weights: step => builder.constant(packStep(operation, problem, step)),
+  });
+}
 
-  const fused = candidate.steps[0] ? candidate.steps[0].fusedY * candidate.steps[0].fusedX : 1;
-  const perColumn = (data: Float32Array | undefined | null): View | null => {
-    if (!data) return null;
-    const isPlain = problem.isDepthwise || candidate.name === 'planar';
-    return builder.constant(isPlain ? data : packBias(data, problem.groups, fused));
-  };
-  const stepEpilogue: StepEpilogue = {
-    bias: perColumn(bias),
-    residual: io.residual,
-    activation: epilogue.activation,
-    slope: perColumn(epilogue.slope),
-  };
+/** Phases side by side in the columns of a candidate. */
+export function fusedPhasesOf(candidate: Candidate): number {
+  const [step] = candidate.steps;
+  return step === undefined ? 1 : step.fusedY * step.fusedX;
+}
 
+/** Constant values per output channel in the order of the candidate's columns. */
+export function perColumn(
+  data: Float32Array | undefined | null,
+  at: {problem: ConvProblem; candidate: Candidate; builder: ConvBuilder},
+): View | null {
+  if (!data) return null;
+  const {problem, candidate, builder} = at;
+  const isPlain = problem.isDepthwise || candidate.name === 'planar';
+  return builder.constant(
+    isPlain ? data : packBias(data, problem.groups, fusedPhasesOf(candidate)),
+  );
+}
+
+/** The steps of a candidate over operands that are already packed. */
+export function convSteps(
+  node: Node,
+  io: ConvIo,
+  candidate: Candidate,
+  operands: {epilogue: StepEpilogue; weights(step: CandidateStep): View},
+): Step[] {
   return candidate.steps.map((step): Step => {
-    const weights = builder.constant(packStep(operation, problem, step));
     const {counts, regions, kTotal, groups, fusedY, fusedX} = step;
     const common = {
       name: node.name,
@@ -83,9 +106,9 @@ export function lowerConv(
       counts,
       x: io.x,
       y: io.y,
-      weights,
+      weights: operands.weights(step),
       regions,
-      epilogue: stepEpilogue,
+      epilogue: operands.epilogue,
     };
     if (step.op === 'depthwise') return {op: 'depthwise', ...common};
     if (step.op === 'planarTaps') return {op: 'planarTaps', ...common, kTotal};

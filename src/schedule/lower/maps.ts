@@ -14,6 +14,7 @@ import {
   reshapeView,
 } from '../view-math.js';
 import {lowerConv} from './conv.js';
+import {lowerDynamicConv} from './dynamic-conv.js';
 import {denseCopy, emit, type Lowering, mapOf} from './lowering.js';
 
 /** How convolutions are scheduled. */
@@ -21,11 +22,11 @@ export interface ConvOptions {
   readonly schedule: ScheduleName;
 }
 
-type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
+export type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
 export function lowerConvolution(
   node: Node,
-  operation: OperationOf<'conv'>,
+  operation: OperationOf<'conv' | 'dynamicConv'>,
   lowering: Lowering,
   options: ConvOptions,
 ): void {
@@ -41,8 +42,11 @@ export function lowerConvolution(
     residual: residual === undefined ? null : residualMap(lowering, node, residual),
   };
   const schedule = isPlanar ? 'planar' : options.schedule;
-  for (const step of lowerConv(node, operation, places, lowering.buffers, {schedule}))
-    lowering.emit(step);
+  const steps =
+    operation.op === 'conv'
+      ? lowerConv(node, operation, places, lowering.buffers, {schedule})
+      : lowerDynamicConv(node, operation, places, lowering, {schedule});
+  for (const step of steps) lowering.emit(step);
 }
 
 /** What the epilogue adds, as a map of the output's shape; a constant [C, ...] repeats along the batch. */

@@ -29,6 +29,7 @@ function lowerComputed(node: Node, lowering: Lowering, options: ConvOptions): vo
   const {operation} = node;
   switch (operation.op) {
     case 'conv':
+    case 'dynamicConv':
       lowerConvolution(node, operation, lowering, options);
       break;
     case 'gemm':
