@@ -1,5 +1,6 @@
 // The line itself: an ONNX file in, a program out.
 
+import {constantTensors} from './feeds/constant.js';
 import {buildGraph} from './graph/build.js';
 import {fuseGraph} from './graph/fuse.js';
 import {decodeModel} from './onnx/decode.js';
@@ -20,11 +21,12 @@ const WORKSPACE_BYTES_PER_THREAD = 256 * 1024;
  *
  * @param bytes a .onnx file; weights in files beside it come through `options.externalData`
  * @throws ERR_OPTION, ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA, ERR_OPSET_UNSUPPORTED, ERR_OP_UNSUPPORTED,
- *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_BUDGET_EXCEEDED
+ *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_INPUT_VALUE, ERR_BUDGET_EXCEEDED
  */
 export function compile(bytes: Uint8Array, options: CompileOptions = {}): Program {
   const {
     shapes = {},
+    constants = {},
     schedule: scheduleName = 'auto',
     limits = {},
     threads,
@@ -38,7 +40,8 @@ export function compile(bytes: Uint8Array, options: CompileOptions = {}): Progra
   } = rest;
 
   const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
-  const graph = fuseGraph(buildGraph(model, {shapes}));
+  const bound = constantTensors(model.inputs, constants, shapes);
+  const graph = fuseGraph(buildGraph(model, {shapes, constants: bound}));
   const placed =
     memoryBudgetBytes === undefined
       ? schedule(graph, {schedule: scheduleName})

@@ -23,6 +23,7 @@ export const ERRORS = {
   ERR_INPUT_MISSING: 'input "%s" is missing; expected %s',
   ERR_INPUT_SHAPE: 'input "%s": expected shape %s but received %s',
   ERR_INPUT_TYPE: 'input "%s": expected %s but received %s',
+  ERR_INPUT_VALUE: 'input "%s": expected %s but received %s at element %s',
   ERR_OUTPUT_NAME: 'output "%s" does not exist; the model has %s',
   ERR_OPTION: 'option %s: expected %s but received %s',
   ERR_BUDGET_EXCEEDED:

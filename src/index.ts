@@ -2,6 +2,7 @@
 
 export {compile} from './compile.js';
 export {ERRORS, type ErrorCode, type ErrorFields, UntangleError} from './errors.js';
+export type {ConstantFeed, Feed, Feeds, PictureInput, TensorInput, Values} from './feeds/feeds.js';
 export type {Limits} from './onnx/limits.js';
 export type {CompileOptions, LoadOptions, OpenOptions} from './options.js';
 export type {
@@ -15,7 +16,13 @@ export type {
 export type {CpuInfo} from './runtime/addon.js';
 export {load, open} from './runtime/load.js';
 export {cpuInfo, measure} from './runtime/native.js';
+export type {
+  OutputArray,
+  OutputBuffers,
+  TensorOutput,
+  TensorOutputs,
+} from './runtime/outputs.js';
+export type {RunProgress} from './runtime/progress.js';
 export type {CommandTime, RunOptions, Session} from './runtime/session.js';
-export type {Feeds, TensorInput, TensorOutput} from './runtime/tensors.js';
 export {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
 export type {Counts} from './schedule/steps.js';

@@ -3,6 +3,8 @@
 import {availableParallelism} from 'node:os';
 import * as z from 'zod';
 import {UntangleError} from './errors.js';
+import {describeValue} from './feeds/describe.js';
+import type {ConstantFeed} from './feeds/feeds.js';
 import type {Limits} from './onnx/limits.js';
 import type {ExternalDataReader} from './onnx/tensor.js';
 import {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
@@ -10,6 +12,11 @@ import {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
 export interface CompileOptions {
   /** Full shapes of inputs, in ONNX order; binds their symbolic dimensions. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
+  /**
+   * Values of inputs that are known now: data or {data, shape}, by name. They are folded into the program like weights, and
+   * the session has no such input.
+   */
+  readonly constants?: Readonly<Record<string, ConstantFeed>> | undefined;
   /** Bytes of everything a session holds: arena, weights, workspace and outputs. Without it there is no limit. */
   readonly memoryBudgetBytes?: number | undefined;
   /** How convolutions run: `auto` (default) takes the cheapest per layer, the others force one method where it applies. */
@@ -54,6 +61,7 @@ const compileFields = {
   threads: openFields.threads,
   memoryBudgetBytes: openFields.memoryBudgetBytes,
   shapes: z.record(z.string(), z.array(positive, SHAPES), SHAPES).optional(),
+  constants: z.record(z.string(), z.unknown(), 'an object of input name to data').optional(),
   schedule: z.enum(SCHEDULES, schedules).optional(),
   limits: z.record(z.string(), z.number(POSITIVE), 'an object of limit name to number').optional(),
   externalData: z.custom(value => typeof value === 'function', 'a function').optional(),
@@ -113,14 +121,4 @@ function check(schema: z.ZodType & {readonly shape: object}, options: unknown): 
     issue.message,
     describeValue(received),
   ]);
-}
-
-/** A value as a message shows it: short, and with its type visible. */
-export function describeValue(value: unknown): string {
-  if (typeof value === 'number' || value === undefined || value === null) return String(value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return 'a function';
-  if (ArrayBuffer.isView(value)) return value.constructor.name;
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -12,6 +12,7 @@ const LINE = [
   'errors',
   'onnx',
   'graph',
+  'feeds',
   'untangle',
   'schedule',
   'options',

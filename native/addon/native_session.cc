@@ -59,6 +59,7 @@ Napi::Function NativeSession::define(Napi::Env env) {
   return DefineClass(
       env, "NativeSession",
       {InstanceMethod("run", &NativeSession::run), InstanceMethod("abort", &NativeSession::abort),
+       InstanceMethod("commandsDone", &NativeSession::commands_done),
        InstanceMethod("newOutput", &NativeSession::new_output),
        InstanceMethod("dispose", &NativeSession::dispose)});
 }
@@ -127,6 +128,10 @@ Napi::Value NativeSession::new_output(const Napi::CallbackInfo& info) {
 
 void NativeSession::abort(const Napi::CallbackInfo&) {
   if (state_) state_->aborted = true;
+}
+
+Napi::Value NativeSession::commands_done(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), state_ ? state_->commands_done.load() : 0);
 }
 
 void NativeSession::dispose(const Napi::CallbackInfo&) { release(); }

@@ -25,6 +25,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value new_output(const Napi::CallbackInfo& info);
   void abort(const Napi::CallbackInfo& info);
+  Napi::Value commands_done(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
   void release();
   static void on_environment_end(void* session);

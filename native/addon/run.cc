@@ -39,7 +39,7 @@ void work(napi_env, void* data) {
   const auto start = std::chrono::steady_clock::now();
   const Execution execution{
       state.program, state.arena.data(), run.outputs.data(), state.workspace_pointers.data(),
-      *state.pool,   *state.kernels,     state.aborted};
+      *state.pool,   *state.kernels,     state.aborted,      &state.commands_done};
   run.finished = execute(execution, run.command_ms.empty() ? nullptr : run.command_ms.data());
   run.ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -95,6 +95,7 @@ Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, Napi::
   run->outputs = std::move(output_data);
   if (profile) run->command_ms.resize(state->program.commands.size() / kCommandBytes);
   state->aborted = false;
+  state->commands_done = 0;
   run->state = state;
 
   napi_value promise;

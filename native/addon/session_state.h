@@ -44,6 +44,7 @@ struct SessionState {
   const Kernels* kernels = nullptr;
   std::optional<ThreadPool> pool;
   std::atomic<bool> aborted{false};
+  std::atomic<uint32_t> commands_done{0};  // by the run in flight or the last one
   // Touched on the JavaScript thread only.
   bool running = false;
   double last_ms = 1e9;  // of the last run that ended

@@ -53,6 +53,9 @@ bool execute(const Execution& run, double* command_ms) {
     if (run.aborted.load(std::memory_order_relaxed)) return false;
     const Clock::time_point start = command_ms != nullptr ? Clock::now() : Clock::time_point();
     run_command(commands.data() + at, run);
+    if (run.commands_done != nullptr) {
+      run.commands_done->fetch_add(1, std::memory_order_relaxed);
+    }
     if (command_ms != nullptr) {
       command_ms[at / kCommandBytes] =
           std::chrono::duration<double, std::milli>(Clock::now() - start).count();

@@ -43,6 +43,7 @@ struct Execution {
   ThreadPool& pool;
   const Kernels& kernels;
   const std::atomic<bool>& aborted;
+  std::atomic<uint32_t>* commands_done = nullptr;  // counts up; for those who watch
 };
 
 /// A view resolved to memory: element (i0..i5) is data[sum(i*stride)].

@@ -1,6 +1,6 @@
 // Builds the graph: one forward pass over the ONNX nodes that infers shapes and folds constants.
 
-import type {OnnxModel, OnnxNode} from '../onnx/model.js';
+import type {OnnxModel, OnnxNode, Tensor} from '../onnx/model.js';
 import {type BuildState, createNodeBuilder, registerConstant} from './build-context.js';
 import {sortNodes} from './build-order.js';
 import type {Graph, GraphOutput} from './graph.js';
@@ -20,6 +20,8 @@ import {
 export interface BuildOptions {
   /** Full shapes of inputs with symbolic dimensions, by input name; a leading batch may be left out. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
+  /** Values of inputs, by name: such inputs become constants, and their shapes bind symbolic dimensions. */
+  readonly constants?: ReadonlyMap<string, Tensor>;
 }
 
 /** Operands by ONNX name; null marks what an unsupported node would have made. */
@@ -53,7 +55,7 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
     nodes: state.nodes,
     values: state.values,
     constants: state.constants,
-    inputs: model.inputs.map(input => input.name),
+    inputs: model.inputs.map(input => input.name).filter(name => !options.constants?.has(name)),
     outputs: model.outputs.map(output => bindOutput(state, environment, output.name)),
   };
 }
@@ -77,15 +79,21 @@ function createEnvironment(
   options: BuildOptions,
 ): Environment {
   const environment: Environment = new Map();
-  const shapes = bindInputs(model.inputs, options.shapes);
+  const {constants = new Map<string, Tensor>()} = options;
+  const constantShapes = [...constants].map(([name, {dims}]) => [name, dims] as const);
+  const shapes = bindInputs(model.inputs, {
+    ...options.shapes,
+    ...Object.fromEntries(constantShapes),
+  });
 
   for (const {name, dtype: declared} of model.inputs) {
+    if (constants.has(name)) continue;
     const shape = shapes.get(name)!;
     const dtype = runTimeType(declared);
     state.values.set(name, {name, dtype, shape});
     environment.set(name, {name, dtype, shape, constant: undefined});
   }
-  for (const [name, constant] of model.initializers) {
+  for (const [name, constant] of [...model.initializers, ...constants]) {
     environment.set(name, {name, dtype: constant.dtype, shape: constant.dims, constant});
   }
 

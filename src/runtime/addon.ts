@@ -24,6 +24,8 @@ export interface NativeSession {
   newOutput(index: number, zeroed: boolean): Float32Array;
   /** Ends the run in flight between two tiles; harmless when none is. */
   abort(): void;
+  /** How many commands the run in flight, or the last one, has done. */
+  commandsDone(): number;
   /** Frees everything; a run in flight is aborted first and its promise rejects. */
   dispose(): void;
 }

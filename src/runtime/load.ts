@@ -4,12 +4,12 @@ import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {compile} from '../compile.js';
 import {UntangleError} from '../errors.js';
+import {describeValue} from '../feeds/describe.js';
 import {externalDataBeside} from '../onnx/external-data.js';
 import {readFileLimited} from '../onnx/read-model.js';
 import {
   checkLoadOptions,
   checkOpenOptions,
-  describeValue,
   type LoadOptions,
   type OpenOptions,
 } from '../options.js';
@@ -17,6 +17,7 @@ import {MAGIC} from '../program/commands.js';
 import {decodeProgram} from '../program/decode.js';
 import type {DecodedProgram, Program} from '../program/program.js';
 import {callNative, loadAddon} from './native.js';
+import {Plan} from './plan.js';
 import {Session} from './session.js';
 
 /** Memory of dropped outputs that a session without a budget keeps: about what V8 lets pile up before it collects. */
@@ -99,12 +100,12 @@ export async function open(
   const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
   const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
   const native = callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes));
-  return new Session({
+  const plan = new Plan({
     native,
     explanation: decoded.explanation,
-    threads,
     writesAllOutputs: !(program instanceof Uint8Array),
   });
+  return new Session({plan, threads});
 }
 
 /** The path that `source` names; null when it is the bytes themselves. */
@@ -127,7 +128,7 @@ function isProgram(bytes: Uint8Array): boolean {
 
 /** A program was compiled with its options; others given now would be ignored in silence. */
 function refuseCompileOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const name of ['shapes', 'schedule']) {
+  for (const name of ['shapes', 'constants', 'schedule']) {
     if (options[name] === undefined) continue;
     throw new UntangleError('ERR_OPTION', [
       name,

@@ -1,99 +1,89 @@
-// One run after the other on one native session.
+// One job after the other: the runs of a session.
 
 import {UntangleError} from '../errors.js';
-import type {NativeSession} from './addon.js';
 
-export interface RunRequest {
-  /** One array per input, sizes checked. */
-  readonly inputs: readonly Float32Array[];
-  readonly outputs: readonly Float32Array[];
-  readonly profile: boolean;
-  readonly signal: AbortSignal | null;
+export interface Job {
+  /** It has to wait: makes its own what the caller may change meanwhile. */
+  hold(): void;
+  /** Does the work; resolves when its results are complete. Whatever must happen before submit returns comes before its first await. */
+  start(): Promise<void>;
+  /** Makes the work that start began end early. */
+  abort(): void;
 }
 
-export interface RunTimes {
-  readonly ms: number;
-  /** Per command; null unless the run was profiled. */
-  readonly commandMs: Float64Array | null;
-}
-
-interface Job extends RunRequest {
-  resolve(times: RunTimes): void;
+interface Entry {
+  readonly job: Job;
+  resolve(): void;
   reject(error: unknown): void;
   /** Stops listening to the signal. */
   release(): void;
 }
 
-/** First come, first served; owns the native session. */
+/** First come, first served. */
 export class RunQueue {
-  readonly #native: NativeSession;
-  readonly #waiting: Job[] = [];
-  #active: Job | null = null;
-  /** Settles when the run in flight has ended, either way. */
+  readonly #waiting: Entry[] = [];
+  #active: Entry | null = null;
+  /** Settles when the job in flight has ended, either way. */
   #idle: Promise<void> = Promise.resolve();
 
-  constructor(native: NativeSession) {
-    this.#native = native;
-  }
-
   /**
-   * Runs when every earlier request has ended. The inputs are the queue's own from the moment this returns.
-   * Rejects with ERR_ABORTED when the signal fires first, ERR_SESSION_DISPOSED when the queue is closed first.
+   * Starts `job` when every earlier one has ended; at once when none is left.
+   *
+   * Rejects with what the job rejects with, with ERR_ABORTED when the signal fires before its turn, and with
+   * ERR_SESSION_DISPOSED when the queue is closed before it.
    */
-  submit(request: RunRequest): Promise<RunTimes> {
+  submit(job: Job, signal: AbortSignal | null): Promise<void> {
     return new Promise((resolve, reject) => {
-      const isWaiting = this.#active !== null;
-      const inputs = isWaiting ? request.inputs.map(input => input.slice()) : request.inputs;
-      const onAbort = () => this.#abort(job);
-      const release = () => request.signal?.removeEventListener('abort', onAbort);
-      const job: Job = {...request, inputs, resolve, reject, release};
-      request.signal?.addEventListener('abort', onAbort, {once: true});
-      this.#waiting.push(job);
+      const onAbort = () => this.#abort(entry);
+      const release = () => signal?.removeEventListener('abort', onAbort);
+      const entry: Entry = {job, resolve, reject, release};
+      signal?.addEventListener('abort', onAbort, {once: true});
+      if (this.#active !== null) job.hold();
+      this.#waiting.push(entry);
       this.#startNext();
     });
   }
 
-  /** Drops what waits, aborts the run in flight, waits for its end and frees the native session. */
+  /** Refuses what waits, aborts the job in flight and resolves when it has ended. */
   async close(): Promise<void> {
-    for (const job of this.#waiting.splice(0)) {
-      job.release();
-      job.reject(new UntangleError('ERR_SESSION_DISPOSED'));
+    for (const entry of this.#waiting.splice(0)) {
+      entry.release();
+      entry.reject(new UntangleError('ERR_SESSION_DISPOSED'));
     }
-    if (this.#active !== null) this.#native.abort();
+    this.#active?.job.abort();
     await this.#idle;
-    this.#native.dispose();
   }
 
   #startNext(): void {
     if (this.#active !== null) return;
-    const job = this.#waiting.shift();
-    if (job === undefined) return;
-    this.#active = job;
-    this.#idle = this.#execute(job);
+    const entry = this.#waiting.shift();
+    if (entry === undefined) return;
+    this.#active = entry;
+    this.#idle = this.#execute(entry);
   }
 
-  async #execute(job: Job): Promise<void> {
+  async #execute(entry: Entry): Promise<void> {
     try {
-      // Up to its first await this runs inside submit: the addon copies the inputs before submit returns.
-      job.resolve(await this.#native.run(job.inputs, job.outputs, job.profile));
+      await entry.job.start();
+      entry.resolve();
     } catch (error) {
-      job.reject(error);
+      entry.reject(error);
     } finally {
-      job.release();
+      entry.release();
       this.#active = null;
       this.#startNext();
     }
   }
 
-  #abort(job: Job): void {
-    if (job === this.#active) {
-      this.#native.abort();
+  #abort(entry: Entry): void {
+    if (entry === this.#active) {
+      entry.job.abort();
       return;
     }
-    const index = this.#waiting.indexOf(job);
+    const index = this.#waiting.indexOf(entry);
     if (index === -1) return;
     this.#waiting.splice(index, 1);
-    job.release();
-    job.reject(new UntangleError('ERR_ABORTED'));
+    entry.release();
+    entry.reject(new UntangleError('ERR_ABORTED'));
   }
 }

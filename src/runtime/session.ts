@@ -1,12 +1,21 @@
 // A loaded program with its memory and threads.
 
 import {UntangleError} from '../errors.js';
-import {describeValue} from '../options.js';
+import {checkFeeds} from '../feeds/check.js';
+import {describeValue} from '../feeds/describe.js';
+import type {Feeds} from '../feeds/feeds.js';
 import type {Explanation, Port} from '../program/program.js';
-import type {NativeSession} from './addon.js';
 import {translateNativeError} from './native-error.js';
-import {RunQueue, type RunTimes} from './run-queue.js';
-import {checkFeeds, type Feeds, type TensorOutput} from './tensors.js';
+import {
+  checkOutputBuffers,
+  type OutputBuffers,
+  type TensorOutput,
+  type TensorOutputs,
+} from './outputs.js';
+import type {Plan} from './plan.js';
+import {CallbackError, type RunProgress} from './progress.js';
+import {Run} from './run.js';
+import {RunQueue} from './run-queue.js';
 
 // Node before 20.18 may lack the symbol that `await using` looks for; TypeScript's helper uses the same fallback.
 if (Symbol.asyncDispose === undefined) {
@@ -23,10 +32,18 @@ export interface RunOptions {
    * once they are dropped, which is faster for large outputs.
    */
   readonly transferable?: boolean | undefined;
+  /**
+   * Arrays to write outputs to instead of new ones, by output name: of the type that the run would return, and of its length.
+   * They hold the results when the promise resolves, and must not be transferred before; those in a SharedArrayBuffer are
+   * written in place, others are copied to.
+   */
+  readonly outputs?: OutputBuffers | undefined;
+  /**
+   * Called on the event loop during the run, at most ten times a second and only when more commands are done, and at its
+   * end. What it throws ends the run, which rejects with it.
+   */
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
 }
-
-/** Elements of an output that malloc hands out again without new pages; larger ones come from the session. */
-const SMALL_OUTPUT = 16 * 1024;
 
 /** How long one command took. */
 export interface CommandTime {
@@ -37,11 +54,8 @@ export interface CommandTime {
 
 /** What a session is made of; `load` and `open` supply it. */
 export interface SessionParts {
-  readonly native: NativeSession;
-  readonly explanation: Explanation;
+  readonly plan: Plan;
   readonly threads: number;
-  /** The program was compiled here, so it writes every output element; a file might leave some out. */
-  readonly writesAllOutputs: boolean;
 }
 
 /**
@@ -50,26 +64,25 @@ export interface SessionParts {
  * All memory is allocated when the session is made, except one array per output and run, which belongs to the caller.
  */
 export class Session {
-  /** What `run` must be fed, in the order of the model. */
-  readonly inputs: readonly Port[];
-  /** What `run` returns, in the order of the model. */
-  readonly outputs: readonly Port[];
   readonly threads: number;
-  readonly #explanation: Explanation;
-  readonly #queue: RunQueue;
-  readonly #native: NativeSession;
-  readonly #writesAllOutputs: boolean;
+  readonly #plan: Plan;
+  readonly #queue = new RunQueue();
   #profile: readonly CommandTime[] | null = null;
   #disposal: Promise<void> | null = null;
 
-  constructor(parts: SessionParts) {
-    this.#explanation = parts.explanation;
-    this.inputs = parts.explanation.inputs;
-    this.outputs = parts.explanation.outputs;
-    this.threads = parts.threads;
-    this.#queue = new RunQueue(parts.native);
-    this.#native = parts.native;
-    this.#writesAllOutputs = parts.writesAllOutputs;
+  constructor({plan, threads}: SessionParts) {
+    this.#plan = plan;
+    this.threads = threads;
+  }
+
+  /** What `run` must be fed, in the order of the model. */
+  get inputs(): readonly Port[] {
+    return this.explain().inputs;
+  }
+
+  /** What `run` returns, in the order of the model. */
+  get outputs(): readonly Port[] {
+    return this.explain().outputs;
   }
 
   /** The times of the last run with `profile: true`, in command order; null before the first. */
@@ -83,36 +96,47 @@ export class Session {
    * Inputs are read before this returns and may be reused at once. Runs of one session queue, first come, first
    * served; different sessions run at the same time. Results do not depend on the number of threads.
    *
-   * @param feeds one Float32Array, or {data, shape}, per input; values row-major in the input's shape
-   * @throws ERR_INPUT_NAME, ERR_INPUT_MISSING, ERR_INPUT_TYPE, ERR_INPUT_SHAPE, ERR_SESSION_DISPOSED, and
-   *   ERR_ABORTED (name AbortError, cause the signal's reason) when the signal fires or the session is disposed
+   * Floating outputs are Float32Arrays. Integer outputs come in arrays of their type (int64 as BigInt64Array, bool as
+   * Uint8Array); TypeScript takes their types as a parameter: `run<{ids: TensorOutput<'int64'>}>(feeds)`.
+   *
+   * @param feeds an array of numbers, {data, shape} or a picture per input; values row-major in the input's shape
+   * @throws ERR_INPUT_NAME, ERR_INPUT_MISSING, ERR_INPUT_TYPE, ERR_INPUT_SHAPE, ERR_INPUT_VALUE, ERR_OPTION,
+   *   ERR_OUTPUT_NAME, ERR_SESSION_DISPOSED, and ERR_ABORTED (name AbortError, cause the signal's reason) when the
+   *   signal fires or the session is disposed
    */
-  async run(feeds: Feeds, options: RunOptions = {}): Promise<Record<string, TensorOutput>> {
-    const {signal, profile, transferable} = checkRunOptions(options);
+  async run<Outputs extends TensorOutputs = Record<string, TensorOutput>>(
+    feeds: Feeds,
+    options: RunOptions = {},
+  ): Promise<Outputs> {
+    const {signal, outputs, ...rest} = checkRunOptions(options);
     if (this.#disposal !== null) throw new UntangleError('ERR_SESSION_DISPOSED');
     if (signal?.aborted) throw abortError(signal);
-    const inputs = checkFeeds(this.inputs, feeds);
-    const outputs = this.outputs.map((port, index) =>
-      transferable || elementCount(port) < SMALL_OUTPUT
-        ? new Float32Array(elementCount(port))
-        : this.#native.newOutput(index, !this.#writesAllOutputs),
-    );
-
-    let times: RunTimes;
+    const plan = this.#plan;
+    const run = new Run(plan.explanation.outputs, {
+      ...rest,
+      inputs: checkFeeds(plan.explanation.inputs, feeds),
+      buffers: checkOutputBuffers(plan.explanation.outputs, outputs),
+      findPlan: () => plan,
+    });
     try {
-      times = await this.#queue.submit({inputs, outputs, profile, signal});
+      await this.#queue.submit(run, signal);
     } catch (error) {
+      if (error instanceof CallbackError) throw error.cause;
       // Translated here, inside run, so that the stack leads to whoever called it.
       const translated = translateNativeError(error);
       throw translated.code === 'ERR_ABORTED' ? abortError(signal) : translated;
+    } finally {
+      run.release();
     }
-    if (times.commandMs !== null) this.#profile = this.#nameTimes(times.commandMs);
-    return this.#nameOutputs(outputs);
+    const results = run.take();
+    if (results.commandMs !== null) this.#profile = nameTimes(plan.explanation, results.commandMs);
+    // What the outputs are is known to the caller who names their types.
+    return results.outputs as Outputs;
   }
 
   /** What runs, where it lies in memory and what was counted; nothing is measured. */
   explain(): Explanation {
-    return this.#explanation;
+    return this.#plan.explanation;
   }
 
   /**
@@ -121,7 +145,7 @@ export class Session {
    * Resolves when everything is freed.
    */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#queue.close();
+    this.#disposal ??= this.#close();
     return this.#disposal;
   }
 
@@ -129,22 +153,14 @@ export class Session {
     return this.dispose();
   }
 
-  #nameOutputs(outputs: readonly Float32Array[]): Record<string, TensorOutput> {
-    return Object.fromEntries(
-      this.outputs.map((port, index) => [
-        port.name,
-        {data: outputs[index]!, shape: port.shape, dtype: port.dtype},
-      ]),
-    );
+  async #close(): Promise<void> {
+    await this.#queue.close();
+    this.#plan.native.dispose();
   }
+}
 
-  #nameTimes(commandMs: Float64Array): CommandTime[] {
-    return this.#explanation.commands.map(({op, name}, index) => ({
-      op,
-      name,
-      ms: commandMs[index] ?? 0,
-    }));
-  }
+function nameTimes({commands}: Explanation, commandMs: Float64Array): CommandTime[] {
+  return commands.map(({op, name}, index) => ({op, name, ms: commandMs[index] ?? 0}));
 }
 
 /** @throws ERR_OPTION */
@@ -152,8 +168,10 @@ function checkRunOptions(options: RunOptions): {
   readonly signal: AbortSignal | null;
   readonly profile: boolean;
   readonly transferable: boolean;
+  readonly outputs: unknown;
+  readonly onProgress: RunOptions['onProgress'];
 } {
-  const {signal = null, profile = false, transferable = false} = options;
+  const {signal = null, profile = false, transferable = false, outputs, onProgress} = options;
   if (signal !== null && !(signal instanceof AbortSignal)) {
     throw new UntangleError('ERR_OPTION', ['signal', 'an AbortSignal', describeValue(signal)]);
   }
@@ -161,13 +179,11 @@ function checkRunOptions(options: RunOptions): {
     if (typeof value !== 'boolean')
       throw new UntangleError('ERR_OPTION', [name, 'true or false', describeValue(value)]);
   }
-  return {signal, profile, transferable};
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw new UntangleError('ERR_OPTION', ['onProgress', 'a function', describeValue(onProgress)]);
+  return {signal, profile, transferable, outputs, onProgress};
 }
 
 function abortError(signal: AbortSignal | null): UntangleError {
   return Object.assign(new UntangleError('ERR_ABORTED'), {cause: signal?.reason});
-}
-
-function elementCount(port: Port): number {
-  return port.shape.reduce((product, size) => product * size, 1);
 }

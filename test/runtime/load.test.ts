@@ -99,19 +99,7 @@ test('feeds that do not fit', async t => {
     'ERR_INPUT_SHAPE',
     /\[2, 5, 4, 6\].*\[2, 5, 6, 4\]/,
   );
-  for (const [data, name] of [
-    [new Int32Array(240), 'Int32Array'],
-    [new Uint8Array(240), 'Uint8Array'],
-    [[1, 2], 'Array'],
-    ['x', 'string'],
-  ] as const) {
-    await refuses(
-      t,
-      run({x: data}),
-      'ERR_INPUT_TYPE',
-      new RegExp(`Float32Array.*received ${name}`),
-    );
-  }
+  await refuses(t, run({x: 'x'}), 'ERR_INPUT_TYPE', /array of numbers.*received string/);
   await refuses(t, () => session.run(null as never), 'ERR_OPTION', /feeds/);
   await refuses(t, () => session.run({x: X}, {signal: 'now' as never}), 'ERR_OPTION', /signal/);
   await session.dispose();
