@@ -3,14 +3,16 @@
 
 import {extname} from 'node:path';
 import {UntangleError} from '../errors.js';
+import type {ConstantFeed, TensorInput} from '../feeds/feeds.js';
 import {readFileLimited} from '../onnx/read-model.js';
 import {decodeTensor} from '../onnx/tensor-file.js';
 import type {Port} from '../program/program.js';
+import {OUTPUT_ARRAYS} from '../runtime/outputs.js';
 import {decodeNpy} from './npy.js';
 import type {Assignment} from './options.js';
 import {parseRange, pictureLayout, pictureToTensor, type Range} from './pictures.js';
 import {decodePng, pngSize} from './png.js';
-import {gaussian} from './random.js';
+import {randomValues} from './random.js';
 import {type CliTensor, elementCount} from './tensor.js';
 
 /** An input as far as it is known before the shapes are. */
@@ -70,13 +72,35 @@ async function readFeed(value: string): Promise<Feed> {
   }
 }
 
-/** One tensor from a .pb file, as f32. */
-export async function readTensorFile(
-  path: string,
-): Promise<CliTensor & {readonly name: string; readonly isFloat: boolean}> {
-  const {name, dims, data} = decodeTensor(await readFileLimited(path));
-  const isFloat = data instanceof Float32Array;
-  return {name, shape: dims, data: isFloat ? data : Float32Array.from(data), isFloat};
+/**
+ * Reads what --constant says: numbers, or files that say their shape.
+ *
+ * @throws ERR_OPTION, ERR_FILE_*, ERR_ONNX_FORMAT
+ */
+export async function readConstants(
+  assignments: readonly Assignment[],
+): Promise<Readonly<Record<string, ConstantFeed>>> {
+  const constants: Record<string, ConstantFeed> = {};
+  for (const {name, value} of assignments) {
+    const numbers = value.split(',').map(text => (text.trim() === '' ? Number.NaN : Number(text)));
+    if (!numbers.some(Number.isNaN)) {
+      constants[name] = numbers;
+      continue;
+    }
+    const feed = /\.(npy|pb)$/i.test(value) ? await readFeed(value) : null;
+    if (feed?.kind !== 'tensor') {
+      const expected = 'NAME=NUMBER,NUMBER,... or NAME=FILE.npy or .pb';
+      throw new UntangleError('ERR_OPTION', ['--constant', expected, `"${value}"`]);
+    }
+    constants[name] = {data: feed.tensor.data, shape: feed.tensor.shape};
+  }
+  return constants;
+}
+
+/** One tensor from a .pb file. */
+export async function readTensorFile(path: string): Promise<CliTensor & {readonly name: string}> {
+  const {name, dims, dtype, data} = decodeTensor(await readFileLimited(path));
+  return {name, shape: dims, dtype, data};
 }
 
 /**
@@ -84,18 +108,19 @@ export async function readTensorFile(
  *
  * @throws ERR_INPUT_SHAPE, ERR_FILE_FORMAT
  */
-export function feedTensor(feed: Feed, port: Port): CliTensor {
+export function feedTensor(feed: Feed, port: Port): TensorInput {
   const {shape} = port;
   switch (feed.kind) {
     case 'tensor':
-      return feed.tensor;
+      return {shape: feed.tensor.shape, data: feed.tensor.data};
     case 'random':
-      return {shape, data: gaussian(elementCount(shape), feed.seed)};
+      return {shape, data: randomValues(port, feed.seed)};
     case 'raw': {
-      const expected = elementCount(shape) * 4;
+      const ArrayType = OUTPUT_ARRAYS[port.dtype];
+      const expected = elementCount(shape) * ArrayType.BYTES_PER_ELEMENT;
       if (feed.bytes.length !== expected)
         throw shapeError(port, `${feed.bytes.length} bytes (of ${expected}) in ${feed.path}`);
-      return {shape, data: new Float32Array(feed.bytes.slice().buffer)};
+      return {shape, data: new ArrayType(feed.bytes.slice().buffer)};
     }
     case 'picture': {
       const layout = pictureLayout(shape);

@@ -10,12 +10,12 @@ import type {CompileOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
 import type {Explanation, Program} from '../program/program.js';
 import type {Session} from '../runtime/session.js';
-import type {Feed} from './feeds.js';
+import {type Feed, readConstants} from './feeds.js';
 import type {CliOptions} from './options.js';
 import {note} from './report.js';
 import {bindShapes} from './shapes.js';
 
-type Options = Partial<Pick<CliOptions, 'threads' | 'memory' | 'schedule' | 'shape'>>;
+type Options = Partial<Pick<CliOptions, 'threads' | 'memory' | 'schedule' | 'shape' | 'constant'>>;
 
 /** A file that was read, with its shapes bound. */
 export interface ModelFile {
@@ -31,6 +31,7 @@ const PROGRAM_MAGIC = 'UNTP';
  * Reads `path` and binds its symbolic dimensions from the options and `feeds`.
  *
  * @throws ERR_FILE_*, ERR_ONNX_*, ERR_INPUT_NAME, ERR_INPUT_SHAPE; ERR_OPTION for options a program has no use for
+ *   and constants that are no numbers
  */
 export async function openModelFile(
   path: string,
@@ -40,21 +41,20 @@ export async function openModelFile(
 ): Promise<ModelFile> {
   const bytes = await readFileLimited(path);
   const common = {threads: options.threads, memoryBudgetBytes: options.memory};
+  const {schedule, shape = [], constant = []} = options;
   if (new TextDecoder('latin1').decode(bytes.subarray(0, 4)) === PROGRAM_MAGIC) {
-    if (options.schedule !== undefined) throw compiledError('--schedule');
-    if (options.shape !== undefined && options.shape.length > 0) throw compiledError('--shape');
+    if (schedule !== undefined) throw compiledError('--schedule');
+    if (shape.length > 0) throw compiledError('--shape');
+    if (constant.length > 0) throw compiledError('--constant');
     return {path, bytes, isProgram: true, options: common};
   }
   const externalData = externalDataBeside(path);
   const {inputs} = decodeModel(bytes, {path, externalData});
-  const {shapes, notes} = bindShapes(inputs, options.shape ?? [], feeds);
+  const constants = await readConstants(constant);
+  const {shapes, notes} = bindShapes(inputs, shape, feeds, constants);
   if (!isQuiet) for (const text of notes) note(text);
-  return {
-    path,
-    bytes,
-    isProgram: false,
-    options: {...common, shapes, schedule: options.schedule, externalData, name: basename(path)},
-  };
+  const compiling = {shapes, constants, schedule, externalData, name: basename(path)};
+  return {path, bytes, isProgram: false, options: {...common, ...compiling}};
 }
 
 function compiledError(option: string): UntangleError {

@@ -22,6 +22,7 @@ export interface CliOptions {
   readonly input: readonly Assignment[];
   readonly output: readonly Assignment[];
   readonly shape: readonly ShapeAssignment[];
+  readonly constant: readonly Assignment[];
   readonly threads?: number;
   readonly memory?: number;
   readonly schedule?: ScheduleName;
@@ -55,6 +56,13 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
     )
       .argParser(collect(parseShape))
       .default([], 'batch 1'),
+  constant: () =>
+    new Option(
+      '--constant <name=value>',
+      'an input with a value known now: FILE.npy, FILE.pb or numbers such as 0.5 or 1,2,3; folded into the program; repeatable',
+    )
+      .argParser(collect(text => parseAssignment('--constant', text)))
+      .default([], 'none'),
   threads: () =>
     new Option('--threads <n>', 'number of threads (default: all cores)').argParser(text =>
       parseCount('--threads', text),

@@ -3,11 +3,11 @@
 import {extname} from 'node:path';
 import {UntangleError} from '../errors.js';
 import {encodeTensor} from '../onnx/tensor-file.js';
-import {encodeNpy} from './npy.js';
+import {encodeNpy, type WritableTensor} from './npy.js';
 import type {Assignment} from './options.js';
 import {detectRange, type Range, tensorToPicture} from './pictures.js';
 import {encodePng} from './png.js';
-import type {CliTensor} from './tensor.js';
+import {toFloats} from './tensor.js';
 import {writeFileAtomic} from './write-file.js';
 
 const EXTENSIONS = ['.npy', '.pb', '.png'];
@@ -37,19 +37,23 @@ export function checkOutputs(assignments: readonly Assignment[], names: readonly
 export async function writeOutput(
   name: string,
   path: string,
-  tensor: CliTensor,
+  tensor: WritableTensor,
   range: Range | null,
 ): Promise<string> {
   switch (extname(path).toLowerCase()) {
     case '.png': {
-      const used = range ?? detectRange(tensor.data);
-      const picture = tensorToPicture(tensor, used);
+      const {shape} = tensor;
+      const data = toFloats(tensor.data);
+      const used = range ?? detectRange(data);
+      const picture = tensorToPicture({shape, data}, used);
       await writeFileAtomic(path, encodePng(picture));
       return `${path} (${picture.width}x${picture.height}, ${used.low} is black, ${used.high} is white)`;
     }
-    case '.pb':
-      await writeFileAtomic(path, encodeTensor({name, dims: tensor.shape, data: tensor.data}));
+    case '.pb': {
+      const {shape: dims, dtype, data} = tensor;
+      await writeFileAtomic(path, encodeTensor({name, dims, dtype, data}));
       return path;
+    }
     default:
       await writeFileAtomic(path, encodeNpy(tensor));
       return path;

@@ -2,7 +2,13 @@
 
 import {UntangleError} from '../errors.js';
 import type {Picture} from './png.js';
-import {type CliTensor, statistics} from './tensor.js';
+import {statistics} from './tensor.js';
+
+/** Values of pictures. */
+export interface FloatTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
 
 /** The values that mean byte 0 and byte 255. */
 export interface Range {
@@ -42,7 +48,7 @@ export function pictureToTensor(
   shape: readonly number[],
   channelsLast: boolean,
   range: Range,
-): CliTensor {
+): FloatTensor {
   const {width, height, channels, data} = picture;
   const scale = (range.high - range.low) / 255;
   const values = new Float32Array(data.length);
@@ -62,7 +68,7 @@ export function pictureToTensor(
  * @throws ERR_OPTION when the shape is not that of pictures
  */
 export function tensorToPicture(
-  tensor: CliTensor,
+  tensor: FloatTensor,
   range: Range,
   columns: number | null = null,
 ): Picture {

@@ -1,5 +1,7 @@
 // Repeatable random numbers: the same seed gives the same numbers on every machine.
 
+import type {Port} from '../program/program.js';
+
 /** Uniform numbers in [0, 1) (mulberry32). */
 export function uniformSource(seed: number): () => number {
   let state = seed >>> 0;
@@ -22,6 +24,18 @@ export function gaussian(count: number, seed: number): Float32Array {
     if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
   }
   return values;
+}
+
+/**
+ * Values for an input that nobody gave: normal, or for integers what is valid for most uses (indices, flags): 0 and 1, and
+ * for uint8 any byte.
+ */
+export function randomValues({dtype, shape}: Port, seed: number): Float32Array {
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (dtype === 'float32') return gaussian(count, seed);
+  const uniform = uniformSource(seed);
+  const choices = dtype === 'uint8' ? 256 : 2;
+  return Float32Array.from({length: count}, () => Math.floor(uniform() * choices));
 }
 
 /**

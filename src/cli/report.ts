@@ -2,6 +2,7 @@
 
 import {SingleBar} from 'cli-progress';
 import {UntangleError} from '../errors.js';
+import type {RunProgress} from '../index.js';
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -62,4 +63,26 @@ export function startProgress(title: string, total: number): Progress {
   });
   bar.start(total, 0);
   return {step: () => bar.increment(), stop: () => bar.stop()};
+}
+
+/** Runs shorter than this show no progress. */
+const LONG_RUN_MS = 1000;
+
+export interface RunProgressBar {
+  readonly update: (progress: RunProgress) => void;
+  readonly stop: () => void;
+}
+
+/** A bar of the commands done, which appears on a terminal when a run takes longer than a second. */
+export function startRunProgress(title: string): RunProgressBar {
+  if (process.stderr.isTTY !== true) return {update: () => {}, stop: () => {}};
+  const format = `${title} {bar} {value}/{total} {name}`;
+  const bar = new SingleBar({format, clearOnComplete: true, hideCursor: true});
+  return {
+    update: ({done, total, name, ms}) => {
+      if (bar.isActive) bar.update(done, {name});
+      else if (ms > LONG_RUN_MS && done < total) bar.start(total, done, {name});
+    },
+    stop: () => bar.stop(),
+  };
 }

@@ -2,6 +2,8 @@
 // a batch nobody named.
 
 import {UntangleError} from '../errors.js';
+import {splitTensor} from '../feeds/check.js';
+import type {ConstantFeed} from '../feeds/feeds.js';
 import type {ValueInfo} from '../onnx/model.js';
 import type {Feed} from './feeds.js';
 import type {ShapeAssignment} from './options.js';
@@ -13,13 +15,17 @@ export interface BoundShapes {
   readonly notes: readonly string[];
 }
 
-/** @throws ERR_INPUT_NAME when a shape or a feed names no input; ERR_INPUT_SHAPE when a rank does not fit. */
+/**
+ * @param constants inputs that are none any more; those that say their shape bind symbols
+ * @throws ERR_INPUT_NAME when a shape or a feed names no input; ERR_INPUT_SHAPE when a rank does not fit.
+ */
 export function bindShapes(
   inputs: readonly ValueInfo[],
   assignments: readonly ShapeAssignment[],
   feeds: ReadonlyMap<string, Feed>,
+  constants: Readonly<Record<string, ConstantFeed>> = {},
 ): BoundShapes {
-  for (const name of [...assignments.map(assignment => assignment.name), ...feeds.keys()]) {
+  for (const name of [...assignments.map(({name: each}) => each), ...feeds.keys()]) {
     if (inputs.some(input => input.name === name)) continue;
     throw new UntangleError('ERR_INPUT_NAME', [
       name,
@@ -31,14 +37,16 @@ export function bindShapes(
   for (const input of inputs) {
     const given =
       assignments.findLast(({name}) => name === input.name)?.shape ??
-      feedShape(input, feeds.get(input.name));
-    if (given === null) continue;
+      feedShape(input, feeds.get(input.name)) ??
+      splitTensor(constants[input.name]).shape;
+    if (!isShape(given)) continue;
     full.set(input.name, given);
     bindSymbols(input, given, symbols);
   }
-  const notes = bindBatches(inputs, symbols);
+  const open = inputs.filter(({name}) => constants[name] === undefined);
+  const notes = bindBatches(open, symbols);
   const shapes: Record<string, readonly number[]> = {};
-  for (const {name, dims} of inputs) {
+  for (const {name, dims} of open) {
     const shape =
       full.get(name) ??
       dims?.map(size => (typeof size === 'number' ? size : (symbols.get(size) ?? 0)));
@@ -47,6 +55,10 @@ export function bindShapes(
       shapes[name] = shape;
   }
   return {shapes, notes};
+}
+
+function isShape(shape: unknown): shape is readonly number[] {
+  return Array.isArray(shape);
 }
 
 /** What a file says about the shape of its input, or null. */

@@ -3,6 +3,7 @@
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {UntangleError} from '../errors.js';
+import {isFloating} from '../graph/types.js';
 import {readTensorFile} from './feeds.js';
 import type {CliTensor} from './tensor.js';
 
@@ -83,15 +84,16 @@ export function pairWithPorts(
 }
 
 /**
- * Largest error of `actual` as a part of the range of `expected`; absolute where the range is 0 or `isFloat` is false.
+ * Largest error of `actual` as a part of the range of `expected`; absolute where the range is 0 and for integers.
  * Infinite when one has a NaN or an infinity where the other has not.
  */
-export function largestError(actual: CliTensor, expected: CliTensor, isFloat: boolean): number {
+export function largestError(actual: CliTensor, expected: CliTensor): number {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   let worst = 0;
-  for (const [index, value] of expected.data.entries()) {
-    const got = actual.data[index]!;
+  for (const [index, element] of expected.data.entries()) {
+    const value = Number(element);
+    const got = Number(actual.data[index]);
     if (Object.is(got, value) || got === value) {
       // Equal, infinities and NaNs included.
     } else if (Number.isFinite(value) && Number.isFinite(got)) {
@@ -103,5 +105,5 @@ export function largestError(actual: CliTensor, expected: CliTensor, isFloat: bo
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  return isFloat && high > low ? worst / (high - low) : worst;
+  return isFloating(expected.dtype) && high > low ? worst / (high - low) : worst;
 }

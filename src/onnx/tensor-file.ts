@@ -28,7 +28,7 @@ export function decodeTensor(bytes: Uint8Array, limits: Partial<Limits> = {}): N
 export interface TensorToEncode {
   readonly name?: string;
   readonly dims: readonly number[];
-  readonly data: ArrayLike<number>;
+  readonly data: ArrayLike<number> | ArrayLike<bigint>;
   readonly dtype?: DataType;
 }
 
@@ -47,8 +47,8 @@ export function tensorProto({
   return {name, dims, dataType: elementTypeNumber(dtype), rawData: rawBytes(data, dtype)};
 }
 
-function rawBytes(data: ArrayLike<number>, dtype: DataType): Uint8Array {
-  const typed = RAW_WRITERS[dtype](data);
+function rawBytes(data: TensorToEncode['data'], dtype: DataType): Uint8Array {
+  const typed = RAW_WRITERS[dtype](data as ArrayLike<number>);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }
 

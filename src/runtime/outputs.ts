@@ -21,7 +21,7 @@ export interface OutputArrays {
 }
 export type OutputArray = OutputArrays[OutputType];
 
-const OUTPUT_ARRAYS = {
+export const OUTPUT_ARRAYS = {
   float32: Float32Array,
   int8: Int8Array,
   uint8: Uint8Array,

@@ -1,6 +1,5 @@
 // The command line as a process: what it prints, what it writes, how it exits.
 
-import {execFile} from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -16,9 +15,8 @@ import test, {type ExecutionContext} from 'ava';
 import {decodeNpy, encodeNpy} from '../../src/cli/npy.js';
 import {decodePng, encodePng} from '../../src/cli/png.js';
 import {decodeTensor, encodeTensor} from '../../src/onnx/tensor-file.js';
+import {untangle} from '../helpers/command-line.js';
 import {model} from '../helpers/onnx-builder.js';
-
-const MAIN = path.resolve(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
 
 /** Doubles a picture: every pixel becomes a square of four. */
 const DOUBLING = model({
@@ -35,24 +33,6 @@ const DOUBLING = model({
   ],
   initializers: {w: {dims: [1, 1, 2, 2], data: [1, 1, 1, 1]}},
 });
-
-interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function untangle(cwd: string, ...args: string[]): Promise<Result> {
-  return new Promise(resolve => {
-    execFile(process.execPath, [MAIN, ...args], {cwd}, (error, stdout, stderr) => {
-      resolve({
-        code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1,
-        stdout,
-        stderr,
-      });
-    });
-  });
-}
 
 /** A folder with model.onnx in it; removed after the test. */
 function folderWithModel(t: ExecutionContext): string {
@@ -88,6 +68,9 @@ test('mistakes are one line on stderr with a code, and an object with --json', a
     [['run', 'model.onnx', '--input', 'x=a.jpg'], 'ERR_OPTION'],
     [['run', 'model.onnx', '--input', 'x=absent.npy'], 'ERR_FILE_NOT_FOUND'],
     [['run', 'model.onnx', '--unknown'], 'ERR_OPTION'],
+    [['run', 'model.onnx', '--constant', 'x=much'], 'ERR_OPTION'],
+    [['run', 'model.onnx', '--constant', 'z=1'], 'ERR_INPUT_NAME'],
+    [['run', 'model.onnx', '--constant', 'x=absent.npy'], 'ERR_FILE_NOT_FOUND'],
     [['run'], 'ERR_OPTION'],
     [['compile', 'model.onnx', '--shape', 'x=1,1,2,2', '-o', 'no/such/folder'], 'ERR_FILE_WRITE'],
     [['fly'], 'ERR_OPTION'],
@@ -164,7 +147,10 @@ test('run reads and writes npy, pb, bin and png files', async t => {
   const folder = folderWithModel(t);
   const data = Float32Array.of(0, 51 / 255, 1, 102 / 255);
   const doubled = [0, 0, 0.2, 0.2, 0, 0, 0.2, 0.2, 1, 1, 0.4, 0.4, 1, 1, 0.4, 0.4].map(Math.fround);
-  writeFileSync(path.join(folder, 'x.npy'), encodeNpy({shape: [1, 1, 2, 2], data}));
+  writeFileSync(
+    path.join(folder, 'x.npy'),
+    encodeNpy({shape: [1, 1, 2, 2], dtype: 'float32', data}),
+  );
   writeFileSync(path.join(folder, 'x.pb'), encodeTensor({name: 'x', dims: [1, 1, 2, 2], data}));
   writeFileSync(path.join(folder, 'x.bin'), new Uint8Array(data.buffer));
   writeFileSync(

@@ -25,20 +25,44 @@ function bytes(...arrays: ArrayBufferView[]): Uint8Array {
 test('arrays of any rank survive writing and reading', t => {
   for (const shape of [[], [3], [2, 3], [1, 2, 1, 4], [0, 2]]) {
     const data = Float32Array.from({length: shape.reduce((a, b) => a * b, 1)}, (_, i) => i - 1.5);
-    const file = encodeNpy({shape, data});
-    t.deepEqual(decodeNpy(file, 'a.npy'), {shape, data});
+    const tensor = {shape, dtype: 'float32' as const, data};
+    const file = encodeNpy(tensor);
+    t.deepEqual(decodeNpy(file, 'a.npy'), tensor);
     t.is((file.length - data.byteLength) % 64, 0);
   }
 });
 
+test('integers are written as such', t => {
+  for (const [dtype, data, descr] of [
+    ['int64', BigInt64Array.of(-1n, 2n ** 40n), '<i8'],
+    ['uint64', BigUint64Array.of(1n, 2n), '<u8'],
+    ['int32', Int32Array.of(-1, 2), '<i4'],
+    ['uint16', Uint16Array.of(1, 65535), '<u2'],
+    ['int8', Int8Array.of(-1, 2), '|i1'],
+    ['bool', Uint8Array.of(0, 1), '|b1'],
+  ] as const) {
+    const file = encodeNpy({shape: [2], dtype, data});
+    t.regex(
+      Buffer.from(file).toString('latin1'),
+      new RegExp(`'descr': '[${descr[0]}]${descr.slice(1)}'`),
+    );
+    t.deepEqual(decodeNpy(file, 'a.npy'), {
+      shape: [2],
+      dtype,
+      data: Float64Array.from(data as ArrayLike<number | bigint>, Number),
+    });
+  }
+});
+
 test('other element types are converted', t => {
-  const read = (descr: string, view: ArrayBufferView): number[] => [
+  const read = (descr: string, view: ArrayBufferView): (number | bigint)[] => [
     ...decodeNpy(
       npy(`{'descr': '${descr}', 'fortran_order': False, 'shape': (2,), }`, bytes(view)),
       'a.npy',
     ).data,
   ];
   t.deepEqual(read('<f8', Float64Array.of(0.5, -2)), [0.5, -2]);
+  t.deepEqual(read('<f2', Uint16Array.of(0x3c00, 0xc000)), [1, -2]);
   t.deepEqual(read('<i8', BigInt64Array.of(-1n, 7n)), [-1, 7]);
   t.deepEqual(read('<u8', BigUint64Array.of(1n, 7n)), [1, 7]);
   t.deepEqual(read('<i4', Int32Array.of(-1, 7)), [-1, 7]);

@@ -9,7 +9,8 @@ function input(name: string, dims: ValueInfo['dims']): ValueInfo {
 }
 
 function feed(kind: 'tensor' | 'picture', ...shape: number[]): Feed {
-  if (kind === 'tensor') return {kind, tensor: {shape, data: new Float32Array(0)}};
+  if (kind === 'tensor')
+    return {kind, tensor: {shape, dtype: 'float32', data: new Float32Array(0)}};
   return {
     kind,
     path: 'a.png',

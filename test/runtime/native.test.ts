@@ -68,7 +68,8 @@ async function check(t: ExecutionContext, program: Program): Promise<void> {
     const results = await session.run(feeds);
     program.explanation.outputs.forEach(({name, shape}, index) => {
       t.deepEqual(results[name]!.shape, shape);
-      assertClose(t, results[name]!.data, expected.outputs[index]!, `${name}, ${threads} threads`);
+      const actual = Float32Array.from(results[name]!.data as ArrayLike<number | bigint>, Number);
+      assertClose(t, actual, expected.outputs[index]!, `${name}, ${threads} threads`);
     });
     await session.dispose();
   }

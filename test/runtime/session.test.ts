@@ -8,12 +8,16 @@ import {chain, GENERATOR_LAYER, integers, weights} from './small-models.js';
 
 const X = integers(2 * 5 * 4 * 6, 1);
 
-/** About 3 GMAC: long enough to be interrupted on any machine. */
+/** About 15 GMAC: long enough to be interrupted on any machine. */
 const SLOW = compile(
   chain({
     input: [1, 64, 160, 160],
     output: [1, 64, 160, 160],
-    nodes: Array.from({length: 4}, () => ({op: 'Conv', extra: ['w'], attrs: {pads: [1, 1, 1, 1]}})),
+    nodes: Array.from({length: 16}, () => ({
+      op: 'Conv',
+      extra: ['w'],
+      attrs: {pads: [1, 1, 1, 1]},
+    })),
     initializers: {w: weights([64, 64, 3, 3])},
   }),
 );

@@ -5,11 +5,10 @@ import {cpuInfo} from '../../index.js';
 import type {Session} from '../../runtime/session.js';
 import {openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
-import {gaussian} from '../random.js';
+import {randomValues} from '../random.js';
 import {print, printJson, startProgress} from '../report.js';
 import {formatBytes, formatCount, formatMs, formatNumber} from '../sizes.js';
 import {formatTable} from '../table.js';
-import {elementCount} from '../tensor.js';
 import {percentile} from '../timing.js';
 
 const WARM_UP_RUNS = 3;
@@ -35,7 +34,17 @@ Examples:
   untangle bench generator.onnx --per-op --schedule huge2`,
     )
     .action(benchCommand);
-  addOptions(command, 'threads', 'runs', 'perOp', 'shape', 'memory', 'schedule', 'json');
+  addOptions(
+    command,
+    'threads',
+    'runs',
+    'perOp',
+    'shape',
+    'constant',
+    'memory',
+    'schedule',
+    'json',
+  );
 }
 
 async function benchCommand(path: string, options: CliOptions): Promise<void> {
@@ -72,7 +81,7 @@ async function benchCommand(path: string, options: CliOptions): Promise<void> {
 
 function randomInputs(session: Session): Record<string, Float32Array> {
   return Object.fromEntries(
-    session.inputs.map(({name, shape}, index) => [name, gaussian(elementCount(shape), index)]),
+    session.inputs.map((port, index) => [port.name, randomValues(port, index)]),
   );
 }
 

@@ -4,7 +4,7 @@ import {mkdir, readdir} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import type {Command} from 'commander';
 import {UntangleError} from '../../errors.js';
-import {cpuInfo} from '../../index.js';
+import {cpuInfo, type TensorOutput} from '../../index.js';
 import type {Session} from '../../runtime/session.js';
 import {oneHot, sampleLatents, walkLatents} from '../latents.js';
 import {openModelFile, openSession} from '../model-file.js';
@@ -13,7 +13,7 @@ import {writeOutput} from '../outputs.js';
 import {packageFile} from '../package-root.js';
 import {type Progress, print, startProgress} from '../report.js';
 import {formatBytes, formatMs} from '../sizes.js';
-import {type CliTensor, elementCount} from '../tensor.js';
+import {elementCount} from '../tensor.js';
 import {percentile} from '../timing.js';
 import {describeLess, trafficBytes} from './explain.js';
 
@@ -98,23 +98,25 @@ async function drawAll(
   labelOf: (index: number) => number,
   times: number[],
   progress: Progress,
-): Promise<CliTensor> {
+): Promise<TensorOutput> {
   const [latentPort, ...labelPorts] = session.inputs;
   const [outputPort] = session.outputs;
   const [, ...picture] = outputPort!.shape;
   const size = elementCount(picture);
-  const all = {shape: [latents.length, ...picture], data: new Float32Array(latents.length * size)};
+  const data = new Float32Array(latents.length * size);
+  const shape = [latents.length, ...picture];
   for (const [index, latent] of latents.entries()) {
     const feeds: Record<string, Float32Array> = {[latentPort!.name]: latent};
     for (const {name, shape} of labelPorts)
       feeds[name] = oneHot(elementCount(shape), labelOf(index));
     const started = performance.now();
-    const outputs = await session.run(feeds);
+    await session.run(feeds, {
+      outputs: {[outputPort!.name]: data.subarray(index * size, (index + 1) * size)},
+    });
     times.push(performance.now() - started);
-    all.data.set(outputs[outputPort!.name]!.data, index * size);
     progress.step();
   }
-  return all;
+  return {shape, dtype: 'float32', data};
 }
 
 function summary(session: Session, times: readonly number[]): string[] {

@@ -1,15 +1,16 @@
 // untangle run: one run of a model, files in, files out.
 
+import {basename} from 'node:path';
 import type {Command} from 'commander';
-import {cpuInfo} from '../../index.js';
+import {cpuInfo, type Feeds, type TensorInput, type TensorOutputs} from '../../index.js';
 import type {Session} from '../../runtime/session.js';
 import {type Feed, feedTensor, readFeeds} from '../feeds.js';
 import {openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {checkOutputs, writeOutput} from '../outputs.js';
-import {note, print, printJson} from '../report.js';
+import {note, print, printJson, startRunProgress} from '../report.js';
 import {formatBytes, formatMs, formatNumber, formatShape} from '../sizes.js';
-import {type CliTensor, statistics} from '../tensor.js';
+import {statistics} from '../tensor.js';
 
 interface WrittenFile {
   /** Of the output. */
@@ -32,7 +33,18 @@ Examples:
   untangle run decoder.onnx --input z=z.npy --output x=x.npy --threads 2 --json`,
     )
     .action(runCommand);
-  addOptions(command, 'input', 'output', 'shape', 'threads', 'memory', 'schedule', 'range', 'json');
+  addOptions(
+    command,
+    'input',
+    'output',
+    'shape',
+    'constant',
+    'threads',
+    'memory',
+    'schedule',
+    'range',
+    'json',
+  );
 }
 
 async function runCommand(path: string, options: CliOptions): Promise<void> {
@@ -46,7 +58,10 @@ async function runCommand(path: string, options: CliOptions): Promise<void> {
 
   const inputs = makeInputs(session, feeds);
   const started = performance.now();
-  const outputs = await session.run(inputs);
+  const progress = startRunProgress(basename(path));
+  const outputs = await session
+    .run<TensorOutputs>(inputs, {onProgress: progress.update})
+    .finally(progress.stop);
   const ms = performance.now() - started;
 
   const files: WrittenFile[] = [];
@@ -57,8 +72,8 @@ async function runCommand(path: string, options: CliOptions): Promise<void> {
 }
 
 /** Values for every input of the session; random where none were given. */
-function makeInputs(session: Session, feeds: ReadonlyMap<string, Feed>): Record<string, CliTensor> {
-  const inputs: Record<string, CliTensor> = {};
+function makeInputs(session: Session, feeds: ReadonlyMap<string, Feed>): Feeds {
+  const inputs: Record<string, TensorInput> = {};
   for (const port of session.inputs) {
     const feed = feeds.get(port.name);
     if (feed === undefined)
@@ -72,7 +87,7 @@ function makeInputs(session: Session, feeds: ReadonlyMap<string, Feed>): Record<
 
 function report(
   session: Session,
-  outputs: Record<string, CliTensor>,
+  outputs: TensorOutputs,
   files: readonly WrittenFile[],
   ms: number,
   options: CliOptions,

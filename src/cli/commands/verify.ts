@@ -3,6 +3,8 @@
 import {basename, join, resolve} from 'node:path';
 import type {Command} from 'commander';
 import {UntangleError} from '../../errors.js';
+import {isFloating} from '../../graph/types.js';
+import type {TensorOutputs} from '../../index.js';
 import type {Feed} from '../feeds.js';
 import {modelPorts, openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
@@ -31,7 +33,7 @@ export function addVerifyCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-The error of an output is max|difference| / (max - min) of the expected values. Every folder is tried; the exit
+The error of an output is max|difference| / (max - min) of the expected values; integers must be equal. Every folder is tried; the exit
 code is 1 when any failed.
 
 Examples:
@@ -97,7 +99,9 @@ async function verifyCase(
   );
   const file = await openModelFile(path, options, feeds);
   await using session = await openSession(file);
-  const results = await session.run(Object.fromEntries(inputs));
+  const results = await session.run<TensorOutputs>(
+    Object.fromEntries([...inputs].map(([name, {shape, data}]) => [name, {shape, data}])),
+  );
 
   let worst = 0;
   for (const [name, expected] of pairWithPorts(testCase.outputs, ports.outputs)) {
@@ -110,10 +114,11 @@ async function verifyCase(
         why: `${where}output "${name}" has shape ${formatShape(actual.shape)}, expected ${formatShape(expected.shape)}`,
       };
     }
-    const error = largestError(actual, expected, expected.isFloat);
+    const error = largestError(actual, expected);
     worst = Math.max(worst, error);
-    if (!(error <= options.tolerance)) {
-      return {error, why: `${where}output "${name}" differs by more than ${options.tolerance}`};
+    const tolerance = isFloating(expected.dtype) ? options.tolerance : 0;
+    if (!(error <= tolerance)) {
+      return {error, why: `${where}output "${name}" differs by more than ${tolerance}`};
     }
   }
   return {error: worst, why: null};
