@@ -14,7 +14,7 @@ export interface Value {
 }
 
 /**
- * Geometry of a convolution over `kernel.length` spatial axes (1 or 2).
+ * Geometry of a convolution over `kernel.length` spatial axes (1 to 3).
  *
  * Pads are resolved (auto_pad and output_shape are gone) and may be negative. For a transposed
  * convolution the output size is stated by the output value; padEnd is implied by it.

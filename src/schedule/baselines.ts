@@ -3,7 +3,7 @@
 // X, W and Y move once each, plus what the method writes and reads again: a buffer between two kernels counts as one
 // write and one read of every element, whatever the caches do. A kernel that adds into y also reads it.
 
-import type {PlaneConv} from '../untangle/conv.js';
+import {kernelElements, type PlaneConv} from '../untangle/conv.js';
 import type {Axis} from '../untangle/phases.js';
 import type {Counts} from './steps.js';
 
@@ -51,9 +51,9 @@ interface Sizes {
 }
 
 function sizesOf({plane, groups, inChannels, outChannels}: BaselineConv): Sizes {
-  const inPixels = plane.y.inputSize * plane.x.inputSize;
-  const outPixels = plane.y.outputSize * plane.x.outputSize;
-  const kernel = plane.y.kernelSize * plane.x.kernelSize;
+  const inPixels = product(plane, axis => axis.inputSize);
+  const outPixels = product(plane, axis => axis.outputSize);
+  const kernel = kernelElements(plane);
   const channelPairs = (inChannels / groups) * outChannels;
   return {
     x: inPixels * inChannels,
@@ -90,7 +90,7 @@ function transposedBaselines(conv: BaselineConv): ConvBaselines {
   const {plane, inChannels, outChannels} = conv;
   const {weights} = size;
   const isPoint = isPointwise(plane);
-  const upsampled = isPoint ? 0 : paddedSize(plane.y) * paddedSize(plane.x) * inChannels;
+  const upsampled = isPoint ? 0 : product(plane, paddedSize) * inChannels;
   const im2col = isPoint ? 0 : size.outPixels * size.kernel * inChannels;
   const columns = isPoint ? 0 : size.inPixels * size.kernel * outChannels;
   const macs = size.outPixels * size.kernel * size.channelPairs;
@@ -121,7 +121,7 @@ function plainBaselines(conv: BaselineConv): ConvBaselines {
     scratch: im2col,
   });
 
-  const stuffed = stuffedSize(plane.y) * stuffedSize(plane.x);
+  const stuffed = product(plane, stuffedSize);
   return {
     zeroInsertIm2col: gemm,
     zeroInsertDirect: baseline(conv, size, {
@@ -134,14 +134,18 @@ function plainBaselines(conv: BaselineConv): ConvBaselines {
 }
 
 /** Already a matrix product: no method needs a buffer. */
-function isPointwise({y, x}: PlaneConv): boolean {
-  return [y, x].every(
+function isPointwise({z, y, x}: PlaneConv): boolean {
+  return [z, y, x].every(
     axis =>
       axis.kernelSize === 1 &&
       axis.stride === 1 &&
       axis.padBegin === 0 &&
       axis.inputSize === axis.outputSize,
   );
+}
+
+function product({z, y, x}: PlaneConv, size: (axis: Axis) => number): number {
+  return size(z) * size(y) * size(x);
 }
 
 function paddedSize(axis: Axis): number {

@@ -1,7 +1,44 @@
 // Values as maps: the view that steps over images take.
 
 import type {View} from './steps.js';
-import {normalize, permuteView} from './view-math.js';
+import {channelsLast, normalize, permuteView} from './view-math.js';
+
+/** Planes of `height` rows, one after another in a map's rows, each `pitch` rows after the one before. */
+export interface Fold {
+  readonly depth: number;
+  readonly height: number;
+  readonly pitch: number;
+}
+
+/** A value [N, C, D, H, W] as a map whose rows are those of all planes. */
+export interface FoldedMap {
+  readonly view: View;
+  readonly fold: Fold;
+}
+
+/** A value [N, C, D, H, W] seen as [N, D, H, W, C]; a single channel has stride 1. */
+export function toVolume(view: View): View {
+  const volume = permuteView(normalize(view), channelsLast(5));
+  return volume.shape[4] === 1 ? {...volume, strides: [...volume.strides.slice(0, 4), 1]} : volume;
+}
+
+/** Folds the depth of a volume [N, D, H, W, C] into its rows; null when planes are not a whole number of rows apart. */
+export function foldDepth(volume: View): FoldedMap | null {
+  const {shape, strides} = volume;
+  const [batch, depth, height, width, channels] = shape as [number, number, number, number, number];
+  const [batchStride, planeStride, rowStride, ...rest] = strides as [number, number, number];
+  const isRow = height === 1;
+  const stride = isRow ? planeStride : rowStride;
+  const pitch = isRow ? 1 : depth === 1 ? height : planeStride / rowStride;
+  if (!Number.isInteger(pitch) || pitch < height) return null;
+  const rows = (depth - 1) * pitch + height;
+  const view = {
+    ...volume,
+    shape: [batch, rows, width, channels],
+    strides: [batchStride, stride, ...rest],
+  };
+  return {view, fold: {depth, height, pitch}};
+}
 
 /** A map [N, C, H, W] or [N, C, L] seen as [N, H, W, C]; a single channel has stride 1. */
 export function toMap(view: View): View {

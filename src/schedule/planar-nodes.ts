@@ -22,7 +22,7 @@ function isPlanar(
   if (operation.geometry.groups !== 1) return false;
   const input = graph.values.get(inputs[0]!)?.shape ?? graph.constants.get(inputs[0]!)!.dims;
   const {shape} = graph.values.get(output)!;
-  if (shape[1]! > PLANAR.channels) return false;
+  if (shape[1]! > PLANAR.channels || shape.length > 4) return false;
 
   const map = (sizes: readonly number[]) => toMap(denseView(0, sizes, channelsLast(sizes.length)));
   const problem = convProblem(operation.geometry, {

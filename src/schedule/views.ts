@@ -4,9 +4,10 @@
 // proposes a place to the value it needs; transposes and reshapes hand the proposal on to their input; the producer
 // takes it when its step can write such a view. Whoever proposed copies when the proposal was not taken.
 
-import type {Graph, Node} from '../graph/graph.js';
+import type {Graph, Node, Operation} from '../graph/graph.js';
 import type {BufferList} from './buffers.js';
 import {nodeReads, shapeOf} from './layout.js';
+import {foldDepth, toVolume} from './map-view.js';
 import type {View} from './steps.js';
 import {
   elementCount,
@@ -167,7 +168,7 @@ function canWrite(
   switch (node.operation.op) {
     case 'conv':
     case 'dynamicConv':
-      return known.planar.has(node.output) || hasUnitStride(1);
+      return known.planar.has(node.output) || (hasUnitStride(1) && canFold(node.operation, place));
     case 'pool':
     case 'instanceNorm':
       return hasUnitStride(1);
@@ -197,6 +198,17 @@ function canWrite(
     default:
       return true;
   }
+}
+
+/** Whether the planes of a volume lie in the rows of a map; one that adds a residual needs them without gaps. */
+function canFold(
+  {epilogue}: Extract<Operation, {op: 'conv' | 'dynamicConv'}>,
+  place: View,
+): boolean {
+  if (place.shape.length !== 5) return true;
+  const folded = foldDepth(toVolume(place));
+  if (folded === null) return false;
+  return epilogue.residual === undefined || folded.fold.pitch === folded.fold.height;
 }
 
 /** Whether the batch of a matrix product can be seen as one dimension; the product of vectors must be contiguous. */

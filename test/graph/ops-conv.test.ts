@@ -97,12 +97,33 @@ test('wrong weights say what was expected', t => {
   t.regex(conv({x: [1, 2, 3]})!.message, /2 input channels.*\[1, 1, 1\]/);
 });
 
-test('three spatial axes are unsupported', t => {
-  const volume = errorOf({
+test('three spatial axes: pads, strides and auto_pad per axis', t => {
+  const weights = floats([2, 1, 2, 1, 2], [1, 10, 100, 1000, 2, 20, 200, 2000]);
+  const run = (attrs: Readonly<Record<string, AttributeSpec>>) =>
+    runOne({op: 'Conv', x: [1, 1, 2, 1, 3], constants: [weights], attrs}, [1, 2, 3, 4, 5, 6]);
+  t.deepEqual(run({}), {shape: [1, 2, 1, 1, 2], data: [5421, 6532, 10842, 13064]});
+  t.deepEqual(run({auto_pad: 'SAME_UPPER', strides: [2, 1, 3]}).data, [5421, 10842]);
+  const padded = run({pads: [0, 1, 0, 0, 0, 1], strides: [1, 2, 2]});
+  t.deepEqual(padded, {shape: [1, 2, 1, 1, 2], data: [0, 0, 0, 0]});
+
+  const transposed = runOne(
+    {
+      op: 'ConvTranspose',
+      x: [1, 1, 2, 1, 1],
+      constants: [floats([1, 1, 1, 1, 2], [1, 10])],
+      attrs: {strides: [2, 1, 1], output_padding: [1, 0, 0]},
+    },
+    [1, 2],
+  );
+  t.deepEqual(transposed, {shape: [1, 1, 4, 1, 2], data: [1, 10, 0, 0, 2, 20, 0, 0]});
+});
+
+test('four spatial axes are unsupported', t => {
+  const error = errorOf({
     op: 'Conv',
-    x: [1, 1, 2, 2, 2],
-    constants: [floats([1, 1, 1, 1, 1], [1])],
+    x: [1, 1, 2, 2, 2, 2],
+    constants: [floats([1, 1, 1, 1, 1, 1], [1])],
   });
-  t.is(volume?.code, 'ERR_OP_UNSUPPORTED');
-  t.regex(volume!.message, /3-D convolutions/);
+  t.is(error?.code, 'ERR_OP_UNSUPPORTED');
+  t.regex(error!.message, /4 spatial axes/);
 });

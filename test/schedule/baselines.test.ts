@@ -148,3 +148,31 @@ test('scratch is what one image needs: upsampled map and im2col, upsampled map, 
     3 * 4 * (4 * 4 * 8 + 8 * 8 * 2) + 3 * 2 * upsampled + 4 * 16 * 16,
   );
 });
+
+test('three axes multiply in every baseline', t => {
+  const conv: ConvGeometry = {
+    transposed: true,
+    groups: 1,
+    kernel: [2, 4, 4],
+    strides: [2, 2, 2],
+    dilations: [1, 1, 1],
+    padBegin: [0, 1, 1],
+  };
+  const plane = planeConv(conv, [3, 4, 5], [6, 8, 10]);
+  const {zeroInsertIm2col, zeroInsertDirect, gemmCol2im} = convBaselines({
+    plane,
+    batch: 1,
+    groups: 1,
+    inChannels: 3,
+    outChannels: 2,
+  });
+  const [inPixels, outPixels, kernel] = [3 * 4 * 5, 6 * 8 * 10, 2 * 4 * 4];
+  const upsampled = 7 * 11 * 13 * 3 * 4;
+  t.is(zeroInsertDirect.scratchBytes, upsampled);
+  t.is(zeroInsertIm2col.scratchBytes, upsampled + outPixels * kernel * 3 * 4);
+  t.is(gemmCol2im.scratchBytes, inPixels * kernel * 2 * 4);
+  t.deepEqual(
+    [zeroInsertDirect.macs, gemmCol2im.macs],
+    [outPixels * kernel * 6, inPixels * kernel * 6],
+  );
+});

@@ -46,7 +46,7 @@ for (const schedule of SCHEDULES) {
 
   test(`${schedule}: regions cover every output exactly once`, t => {
     checkProperty(t, CONV_CASES, conv => {
-      const [height, width] = conv.definition.output;
+      const [height, width] = conv.definition.output as [number, number];
       const written = Array<number>(height * width).fill(0);
       for (const {regions, fusedY, fusedX} of choose(conv, schedule).steps) {
         for (const region of regions) {

@@ -5,7 +5,7 @@ import {IDENTITY} from '../../src/graph/functions.js';
 import type {ConvGeometry, Graph} from '../../src/graph/graph.js';
 import {type ConvDefinition, convReference, convTransposeReference} from '../reference/conv.js';
 
-/** A convolution with integer data, in ONNX (NCHW) order. */
+/** A convolution with integer data, in ONNX (NC...) order. */
 export interface ConvCase {
   readonly transposed: boolean;
   readonly definition: ConvDefinition;
@@ -28,10 +28,10 @@ interface AxisCase {
 }
 
 /** Pads from -2 to beyond the kernel; output sizes both of the operator (with output padding) and unrelated to it. */
-function axisCases(transposed: boolean): fc.Arbitrary<AxisCase> {
+function axisCases(transposed: boolean, most = {size: 7, kernel: 7}): fc.Arbitrary<AxisCase> {
   const sizes = {
-    input: fc.integer({min: 1, max: 7}),
-    kernel: fc.integer({min: 1, max: 7}),
+    input: fc.integer({min: 1, max: most.size}),
+    kernel: fc.integer({min: 1, max: most.kernel}),
     stride: fc.integer({min: 1, max: 4}),
     dilation: fc.integer({min: 1, max: 3}),
   };
@@ -48,7 +48,7 @@ function axisCases(transposed: boolean): fc.Arbitrary<AxisCase> {
         const natural = transposed
           ? (input - 1) * stride + extent - padBegin - padEnd + outputPadding
           : Math.floor((input + padBegin + padEnd - extent) / stride) + 1;
-        const output = Math.min(14, Math.max(1, anySize ?? natural));
+        const output = Math.min(2 * most.size, Math.max(1, anySize ?? natural));
         return {input, output, kernel, stride, dilation, padBegin};
       });
   });
@@ -66,34 +66,79 @@ const CHANNELS = fc
     groups === 17 ? {groups, inPerGroup: 1, outPerGroup: 1} : {groups, inPerGroup, outPerGroup},
   );
 
-export const CONV_CASES: fc.Arbitrary<ConvCase> = fc.boolean().chain(transposed =>
-  fc
-    .record({
-      y: fc.oneof(
-        {arbitrary: axisCases(transposed), weight: 5},
-        {arbitrary: fc.constant(POINT), weight: 1},
-      ),
-      x: axisCases(transposed),
-      channels: CHANNELS,
-      batch: fc.constantFrom(1, 1, 3),
-      seed: fc.nat(),
-    })
-    .map(({y, x, channels, batch, seed}) => {
-      const pair = (key: keyof AxisCase): readonly [number, number] => [y[key], x[key]];
-      const definition: ConvDefinition = {
-        batch,
-        groups: channels.groups,
-        inChannels: channels.groups * channels.inPerGroup,
-        outChannels: channels.groups * channels.outPerGroup,
-        input: pair('input'),
-        output: pair('output'),
-        kernel: pair('kernel'),
-        strides: pair('stride'),
-        dilations: pair('dilation'),
-        padBegin: pair('padBegin'),
-      };
-      return {transposed, definition, seed};
-    }),
+const KEYS = {
+  input: 'input',
+  output: 'output',
+  kernel: 'kernel',
+  strides: 'stride',
+  dilations: 'dilation',
+  padBegin: 'padBegin',
+} as const;
+
+/** A convolution over the axes that `axes` draws. */
+function convCases(
+  axes: (transposed: boolean) => fc.Arbitrary<readonly AxisCase[]>,
+): fc.Arbitrary<ConvCase> {
+  return fc.boolean().chain(transposed =>
+    fc
+      .record({
+        axes: axes(transposed),
+        channels: CHANNELS,
+        batch: fc.constantFrom(1, 1, 3),
+        seed: fc.nat(),
+      })
+      .map(drawn => {
+        const list = (key: keyof AxisCase) => drawn.axes.map(axis => axis[key]);
+        const {groups, inPerGroup, outPerGroup} = drawn.channels;
+        const definition: ConvDefinition = {
+          batch: drawn.batch,
+          groups,
+          inChannels: groups * inPerGroup,
+          outChannels: groups * outPerGroup,
+          input: list(KEYS.input),
+          output: list(KEYS.output),
+          kernel: list(KEYS.kernel),
+          strides: list(KEYS.strides),
+          dilations: list(KEYS.dilations),
+          padBegin: list(KEYS.padBegin),
+        };
+        return {transposed, definition, seed: drawn.seed};
+      }),
+  );
+}
+
+/** Two axes; the first is sometimes a point. */
+export const CONV_CASES: fc.Arbitrary<ConvCase> = convCases(transposed =>
+  fc.tuple(
+    fc.oneof(
+      {arbitrary: axisCases(transposed), weight: 5},
+      {arbitrary: fc.constant(POINT), weight: 1},
+    ),
+    axisCases(transposed),
+  ),
+);
+
+/** A single axis. */
+export const LINE_CASES: fc.Arbitrary<ConvCase> = convCases(transposed =>
+  fc.tuple(axisCases(transposed)),
+);
+
+/** Three axes, smaller so that the definition stays quick; some do not convolve along an axis. */
+export const VOLUME_CASES: fc.Arbitrary<ConvCase> = convCases(transposed => {
+  const small = axisCases(transposed, {size: 4, kernel: 4});
+  const axis = fc.oneof(
+    {arbitrary: small, weight: 6},
+    {arbitrary: fc.constant(POINT), weight: 1},
+    {arbitrary: fc.constant({...POINT, input: 3, output: 3}), weight: 1},
+  );
+  return fc.tuple(axis, axis, axis);
+});
+
+/** One, two or three axes. */
+export const RANKED_CASES: fc.Arbitrary<ConvCase> = fc.oneof(
+  {arbitrary: LINE_CASES, weight: 1},
+  {arbitrary: CONV_CASES, weight: 2},
+  {arbitrary: VOLUME_CASES, weight: 2},
 );
 
 export function geometryOf({transposed, definition}: ConvCase): ConvGeometry {
@@ -129,11 +174,15 @@ export function integers(count: number, seed: number): Float32Array {
   });
 }
 
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((all, size) => all * size, 1);
+}
+
 export function dataOf({definition, seed}: ConvCase): ConvData {
   const {batch, groups, inChannels, outChannels, input, kernel} = definition;
   return {
-    x: integers(batch * inChannels * input[0] * input[1], seed),
-    weights: integers((inChannels / groups) * outChannels * kernel[0] * kernel[1], seed + 1),
+    x: integers(batch * inChannels * product(input), seed),
+    weights: integers((inChannels / groups) * outChannels * product(kernel), seed + 1),
     bias: integers(outChannels, seed + 2),
   };
 }

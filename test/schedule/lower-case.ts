@@ -29,13 +29,9 @@ export interface Lowered {
 }
 
 /** A map [N, H, W, C] in buffer `buffer`, pixels `gap` channels further apart than needed. */
-function gappedView(
-  buffer: number,
-  [n, h, w, c]: readonly [number, number, number, number],
-  gap: number,
-): View {
-  const dense = mapView([n, h, w, c + gap]);
-  return {...dense, buffer, shape: [n, h, w, c]};
+function gappedView(buffer: number, [n, h, w, c]: readonly number[], gap: number): View {
+  const dense = mapView([n!, h!, w!, c! + gap]);
+  return {...dense, buffer, shape: [n!, h!, w!, c!]};
 }
 
 export function indices(shape: readonly number[]): number[][] {

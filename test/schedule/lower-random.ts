@@ -212,27 +212,32 @@ const MOVES = {
     );
   },
   conv: (draw: Draw) => {
-    if (draw.shape.length < 3 || draw.shape.length > 4) return draw.x;
+    if (draw.shape.length < 3 || draw.shape.length > 5) return draw.x;
     const kernel = draw.shape.slice(2).map(count => Math.min(draw.choose(3) + 1, count));
+    const padBegin = kernel.map(() => draw.choose(2));
     const outChannels = draw.choose(4) + 1;
     const shape = [
       draw.shape[0]!,
       outChannels,
-      ...draw.shape.slice(2).map((count, d) => count - kernel[d]! + 1),
+      ...draw.shape.slice(2).map((count, d) => count + padBegin[d]! - kernel[d]! + 1),
     ];
     const partner = draw.values.find(name => draw.graph.shape(name).join() === shape.join());
     if (partner === undefined || draw.choose(2) === 0)
-      return draw.graph.add(convolution([draw.shape[1]!, outChannels], kernel), [draw.x], shape);
+      return draw.graph.add(
+        convolution([draw.shape[1]!, outChannels], kernel, {padBegin}),
+        [draw.x],
+        shape,
+      );
     const residual =
       draw.choose(2) === 0 ? partner : draw.graph.add(unaryChain(RELU), [partner], shape);
     return draw.graph.add(
-      convolution([draw.shape[1]!, outChannels], kernel, {residual}),
+      convolution([draw.shape[1]!, outChannels], kernel, {padBegin, residual}),
       [draw.x, residual],
       shape,
     );
   },
   dynamicConv: (draw: Draw) => {
-    if (draw.shape.length < 3 || draw.shape.length > 4) return draw.x;
+    if (draw.shape.length < 3 || draw.shape.length > 5) return draw.x;
     // Any value of the right rank whose second axis fits serves as weights, as it lies.
     const fits = draw.values.filter(name => {
       const shape = draw.graph.shape(name);
@@ -291,7 +296,11 @@ const MAX_ELEMENTS = 600;
 /** The graph that a list of moves describes; its last values and now and then another one are outputs. */
 export function graphOf(moves: readonly Move[], channels: number): Graph {
   const graph = buildGraph();
-  const values = [graph.input([1, channels, 4, 3]), graph.input([2, channels, 3])];
+  const values = [
+    graph.input([1, channels, 4, 3]),
+    graph.input([2, channels, 3]),
+    graph.input([1, channels, 3, 2, 4]),
+  ];
   for (const {kind, pick, choices} of moves) {
     const x = values[values.length - 1 - (pick % Math.min(values.length, 3))]!;
     let next = 0;

@@ -187,19 +187,13 @@ function convolve(
   x: Tensor,
   shape: readonly number[],
 ): Tensor {
-  const pair = (values: readonly number[], missing: number) =>
-    (values.length > 1 ? [values[0]!, values[1]!] : [missing, values[0]!]) as [number, number];
   const definition = {
+    ...geometry,
     batch: x.shape[0]!,
-    groups: geometry.groups,
     inChannels: x.shape[1]!,
     outChannels: shape[1]!,
-    input: pair(x.shape.slice(2), 1),
-    output: pair(shape.slice(2), 1),
-    kernel: pair(geometry.kernel, 1),
-    strides: pair(geometry.strides, 1),
-    dilations: pair(geometry.dilations, 1),
-    padBegin: pair(geometry.padBegin, 0),
+    input: x.shape.slice(2),
+    output: shape.slice(2),
   };
   const data = (geometry.transposed ? convTransposeReference : convReference)(
     definition,

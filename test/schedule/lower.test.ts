@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {Graph} from '../../src/graph/graph.js';
+import type {Graph, Operation} from '../../src/graph/graph.js';
 import {checkBudget, scheduleMemory, scheduleWithin} from '../../src/schedule/budget.js';
 import {schedule} from '../../src/schedule/schedule.js';
 import type {Step} from '../../src/schedule/steps.js';
@@ -205,4 +205,22 @@ test('a scalar is a vector of one', t => {
   const graph = buildGraph();
   graph.output(graph.add(unaryChain(RELU), [graph.input([])], []));
   t.is(opsOf(graph.build()), 'elementwise');
+});
+
+test('three axes: planes of a padded map are read and written in place', t => {
+  const graph = buildGraph();
+  const pad = (axis: number): Operation => ({
+    op: 'pad',
+    mode: 'edge',
+    begin: [0, 0, 0, 0, 0].with(axis, 1),
+    end: [0, 0, 0, 0, 0].with(axis, 1),
+    value: 0,
+  });
+  const x = graph.input([1, 2, 3, 4, 4]);
+  const first = graph.add(convolution([2, 3], [1, 1, 1]), [x], [1, 3, 3, 4, 4]);
+  const wide = graph.add(pad(3), [first], [1, 3, 3, 6, 4]);
+  const second = graph.add(convolution([3, 3], [2, 3, 1]), [wide], [1, 3, 2, 4, 4]);
+  const deep = graph.add(pad(2), [second], [1, 3, 4, 4, 4]);
+  graph.output(graph.add(convolution([3, 1], [3, 3, 3]), [deep], [1, 1, 2, 2, 2]));
+  t.is(opsOf(graph.build()), 'copy gemmTaps copy copy gemmTaps copy copy gemmTaps');
 });

@@ -5,47 +5,48 @@ import test from 'ava';
 import {planeConv, untangleConv} from '../../src/untangle/conv.js';
 import {checkProperty} from '../helpers/properties.js';
 import {
-  CONV_CASES,
   type ConvCase,
   type ConvData,
   dataOf,
   definitionOf,
   geometryOf,
+  RANKED_CASES,
 } from '../schedule/conv-cases.js';
 
 /** Sums phases and taps; every output must be written exactly once. */
 function runPhases(conv: ConvCase, {x, weights}: ConvData): number[] {
   const {batch, groups, inChannels, outChannels, input, output, kernel} = conv.definition;
   const [inPerGroup, outPerGroup] = [inChannels / groups, outChannels / groups];
-  const y = Array<number>(batch * outChannels * output[0] * output[1]).fill(Number.NaN);
-  const elements = kernel[0] * kernel[1];
+  const y = Array<number>(batch * outChannels * product(output)).fill(Number.NaN);
+  const elements = product(kernel);
   const weight = (ci: number, co: number, kernelIndex: number): number =>
     conv.transposed
       ? weights[(ci * outPerGroup + (co % outPerGroup)) * elements + kernelIndex]!
       : weights[(co * inPerGroup + (ci % inPerGroup)) * elements + kernelIndex]!;
 
   for (const phase of untangleConv(planeConv(geometryOf(conv), input, output))) {
-    for (let qy = 0; qy < phase.y.outCount; qy++) {
-      for (let qx = 0; qx < phase.x.outCount; qx++) {
-        const oy = phase.y.outStart + qy * phase.y.outStep;
-        const ox = phase.x.outStart + qx * phase.x.outStep;
-        for (let n = 0; n < batch; n++) {
-          for (let co = 0; co < outChannels; co++) {
-            let sum = 0;
-            for (const {dy, dx, kernelIndex} of phase.taps) {
-              const [iy, ix] = [qy * phase.y.inStep + dy, qx * phase.x.inStep + dx];
-              if (iy < 0 || iy >= input[0] || ix < 0 || ix >= input[1]) continue;
-              const first = Math.floor(co / outPerGroup) * inPerGroup;
-              for (let ci = first; ci < first + inPerGroup; ci++) {
-                sum +=
-                  x[((n * inChannels + ci) * input[0] + iy) * input[1] + ix]! *
-                  weight(ci, co, kernelIndex);
-              }
+    const axes = [phase.z, phase.y, phase.x].slice(-input.length);
+    for (const q of positions(axes.map(axis => axis.outCount))) {
+      const to = flat(
+        output,
+        axes.map((axis, d) => axis.outStart + q[d]! * axis.outStep),
+      );
+      for (let n = 0; n < batch; n++) {
+        for (let co = 0; co < outChannels; co++) {
+          let sum = 0;
+          for (const {dz, dy, dx, kernelIndex} of phase.taps) {
+            const tap = [dz, dy, dx].slice(-input.length);
+            const from = axes.map((axis, d) => q[d]! * axis.inStep + tap[d]!);
+            if (from.some((i, d) => i < 0 || i >= input[d]!)) continue;
+            const first = Math.floor(co / outPerGroup) * inPerGroup;
+            for (let ci = first; ci < first + inPerGroup; ci++) {
+              const pixel = (n * inChannels + ci) * product(input) + flat(input, from);
+              sum += x[pixel]! * weight(ci, co, kernelIndex);
             }
-            const index = ((n * outChannels + co) * output[0] + oy) * output[1] + ox;
-            assert(Number.isNaN(y[index]), 'an output is written twice');
-            y[index] = sum;
           }
+          const index = (n * outChannels + co) * product(output) + to;
+          assert(Number.isNaN(y[index]), 'an output is written twice');
+          y[index] = sum;
         }
       }
     }
@@ -54,8 +55,24 @@ function runPhases(conv: ConvCase, {x, weights}: ConvData): number[] {
   return y;
 }
 
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((all, size) => all * size, 1);
+}
+
+/** All positions of a box. */
+function positions(sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>(
+    (all, size) => all.flatMap(at => Array.from({length: size}, (_, i) => [...at, i])),
+    [[]],
+  );
+}
+
+function flat(sizes: readonly number[], position: readonly number[]): number {
+  return sizes.reduce((at, size, d) => at * size + position[d]!, 0);
+}
+
 test('phases and taps sum to the definition and write every output once', t => {
-  checkProperty(t, CONV_CASES, conv => {
+  checkProperty(t, RANKED_CASES, conv => {
     const data = dataOf(conv);
     assert.deepEqual(
       runPhases(conv, data).map(value => value + 0),
@@ -65,20 +82,22 @@ test('phases and taps sum to the definition and write every output once', t => {
 });
 
 test('taps ascend, meet the input, and no kernel element is used twice', t => {
-  checkProperty(t, CONV_CASES, conv => {
+  checkProperty(t, RANKED_CASES, conv => {
     const {input, output} = conv.definition;
     const phases = untangleConv(planeConv(geometryOf(conv), input, output));
     const used = phases.flatMap(phase => phase.taps.map(tap => tap.kernelIndex));
     assert.equal(new Set(used).size, used.length);
-    for (const {taps, y, x} of phases) {
-      const order = taps.map(({dy, dx}) => dy * 1000 + dx);
+    for (const {taps, z, y, x} of phases) {
+      const order = taps.map(({dz, dy, dx}) => (dz * 1000 + dy) * 1000 + dx);
       assert.deepEqual(
         order,
         [...order].sort((a, b) => a - b),
       );
-      for (const {dy, dx} of taps) {
-        assert(dy < input[0] && dy + (y.outCount - 1) * y.inStep >= 0);
-        assert(dx < input[1] && dx + (x.outCount - 1) * x.inStep >= 0);
+      const [depth, height, width] = [1, 1, ...input].slice(-3) as [number, number, number];
+      for (const {dz, dy, dx} of taps) {
+        assert(dz < depth && dz + (z.outCount - 1) * z.inStep >= 0);
+        assert(dy < height && dy + (y.outCount - 1) * y.inStep >= 0);
+        assert(dx < width && dx + (x.outCount - 1) * x.inStep >= 0);
       }
     }
   });
@@ -104,14 +123,14 @@ test('a 4x4 stride-2 convolution becomes four phases of four taps', t => {
     ],
   );
   t.deepEqual(phases[0]!.taps, [
-    {dy: -1, dx: -1, kernelIndex: 15},
-    {dy: -1, dx: 0, kernelIndex: 13},
-    {dy: 0, dx: -1, kernelIndex: 7},
-    {dy: 0, dx: 0, kernelIndex: 5},
+    {dz: 0, dy: -1, dx: -1, kernelIndex: 15},
+    {dz: 0, dy: -1, dx: 0, kernelIndex: 13},
+    {dz: 0, dy: 0, dx: -1, kernelIndex: 7},
+    {dz: 0, dy: 0, dx: 0, kernelIndex: 5},
   ]);
 });
 
-test('one spatial axis becomes the second of two', t => {
+test('one spatial axis becomes the last of three', t => {
   const geometry = {
     transposed: false,
     groups: 1,

@@ -1,4 +1,4 @@
-// Conv and ConvTranspose over one or two spatial axes.
+// Conv and ConvTranspose over one to three spatial axes.
 
 import {IDENTITY} from '../functions.js';
 import type {ConvGeometry} from '../graph.js';
@@ -121,11 +121,10 @@ function resolveTransposed(
 function readCall(context: BuildContext): ConvCall {
   const x = context.input(0);
   const spatialRank = x.shape.length - 2;
-  if (spatialRank === 3)
-    context.unsupported(`${context.opType} with 3 spatial axes (3-D convolutions)`);
-  if (spatialRank !== 1 && spatialRank !== 2) {
+  if (spatialRank > 3) context.unsupported(`${context.opType} with ${spatialRank} spatial axes`);
+  if (spatialRank < 1) {
     context.fail(
-      `expected an input [N, C, H, W] or [N, C, W] but received ${formatShape(x.shape)}`,
+      `expected an input [N, C, D, H, W], [N, C, H, W] or [N, C, W] but received ${formatShape(x.shape)}`,
     );
   }
 

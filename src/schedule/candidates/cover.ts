@@ -1,7 +1,11 @@
 // Covering a phase with regions: the product of the pieces of its axes.
+//
+// In space, the rows of all planes are rows of one map, and every plane of the output gets regions of its own: then a
+// tap of another plane is only a tap some planes of rows further. Rows above and below a plane are not padding but
+// those of its neighbours, so phases are cut exactly along z and y.
 
 import {borderClasses, type Piece, wholePhase} from '../../untangle/borders.js';
-import type {PlanePhase} from '../../untangle/conv.js';
+import {isDeep, type PlanePhase} from '../../untangle/conv.js';
 import type {Phase} from '../../untangle/phases.js';
 import type {Region, RegionTap} from '../steps.js';
 import {type ConvProblem, rowsPerTap} from './problem.js';
@@ -48,24 +52,46 @@ export function coverPhase(
 ): Region[] {
   const {plane} = problem;
   const hasTaps = phase.taps.length > 0;
-  const piecesY = cutAxis(phase.y, plane.y.inputSize, hasTaps ? options.cut.y : 'padded');
+  const cutY = isDeep(plane) ? 'exact' : options.cut.y;
+  const piecesZ = borderClasses(phase.z, plane.z.inputSize);
+  const piecesY = cutAxis(phase.y, plane.y.inputSize, hasTaps ? cutY : 'padded');
   const piecesX = cutAxis(phase.x, plane.x.inputSize, hasTaps ? options.cut.x : 'padded');
-  return piecesY.flatMap(y => piecesX.map(x => region(problem, phase, {y, x}, options)));
+  return piecesZ.flatMap(z =>
+    planesOf(z).flatMap(first =>
+      piecesY.flatMap(y =>
+        piecesX.map(x => region(problem, phase, {z: {...z, first, count: 1}, y, x}, options)),
+      ),
+    ),
+  );
+}
+
+/** The planes of a piece along z. */
+function planesOf({first, count}: Piece): number[] {
+  return Array.from({length: count}, (_, i) => first + i);
 }
 
 function cutAxis(phase: Phase, inputSize: number, cut: AxisCut): Piece[] {
   return cut === 'exact' ? borderClasses(phase, inputSize) : wholePhase(phase, inputSize);
 }
 
+/** A run of outputs of every axis; a single one along z. */
+interface Pieces {
+  readonly z: Piece;
+  readonly y: Piece;
+  readonly x: Piece;
+}
+
 function region(
   problem: ConvProblem,
   phase: PlanePhase,
-  pieces: {y: Piece; x: Piece},
+  pieces: Pieces,
   options: CoverOptions,
 ): Region {
-  const {y, x} = pieces;
+  const {z, y, x} = pieces;
+  const {pitch} = problem;
   const rows = rowsPerTap(problem);
-  const taps = productTaps(phase, pieces, {firstRow: options.firstRow, rows});
+  const packed = {firstRow: options.firstRow, rows, pitch: pitch.input};
+  const taps = productTaps(phase, pieces, packed);
   const padded = taps.length > 0 && !(y.isInside && x.isInside);
   const run = padded || !options.mergesTaps ? 1 : mergeableRun(problem, taps);
 
@@ -82,13 +108,13 @@ function region(
     );
 
   return {
-    outY,
+    outY: outY + (phase.z.outStart + z.first * phase.z.outStep) * pitch.output,
     outX,
     outStepY: phase.y.outStep,
     outStepX: phase.x.outStep,
     countY: y.count,
     countX: x.count,
-    inY: y.first * phase.y.inStep,
+    inY: y.first * phase.y.inStep + z.first * phase.z.inStep * pitch.input,
     inX: x.first * phase.x.inStep,
     inStepY: phase.y.inStep,
     inStepX: phase.x.inStep,
@@ -102,15 +128,18 @@ function region(
 
 function productTaps(
   phase: PlanePhase,
-  {y, x}: {y: Piece; x: Piece},
-  packed: {firstRow: number; rows: number},
+  {z, y, x}: Pieces,
+  packed: {firstRow: number; rows: number; pitch: number},
 ): RegionTap[] {
   const taps: RegionTap[] = [];
-  const width = phase.x.taps.length;
-  for (let ty = y.tapFirst; ty < y.tapFirst + y.tapCount; ty++) {
-    for (let tx = x.tapFirst; tx < x.tapFirst + x.tapCount; tx++) {
-      const {dy, dx} = phase.taps[ty * width + tx]!;
-      taps.push({dy, dx, k: packed.firstRow + (ty * width + tx) * packed.rows});
+  const [height, width] = [phase.y.taps.length, phase.x.taps.length];
+  for (let tz = z.tapFirst; tz < z.tapFirst + z.tapCount; tz++) {
+    for (let ty = y.tapFirst; ty < y.tapFirst + y.tapCount; ty++) {
+      for (let tx = x.tapFirst; tx < x.tapFirst + x.tapCount; tx++) {
+        const index = (tz * height + ty) * width + tx;
+        const {dz, dy, dx} = phase.taps[index]!;
+        taps.push({dy: dz * packed.pitch + dy, dx, k: packed.firstRow + index * packed.rows});
+      }
     }
   }
   return taps;

@@ -1,6 +1,6 @@
 // The methods, each as a way to turn phases into regions. See docs/01-architecture.md for the table.
 
-import {type PlanePhase, planePhase} from '../../untangle/conv.js';
+import {isDeep, isFlat, type PlanePhase, POINT_PHASE, planePhase} from '../../untangle/conv.js';
 import {fuseAxis, fusedKernelIndexes, type WindowAxis} from '../../untangle/window.js';
 import {clearlyCheapest} from '../cost.js';
 import {PANEL, PLANAR, type Region} from '../steps.js';
@@ -20,11 +20,17 @@ export function huge2(problem: ConvProblem): Candidate {
   );
 }
 
-/** KS (arXiv:2209.03704): a launch per phase, all of the size of the largest; surplus outputs are dropped. */
+/**
+ * KS (arXiv:2209.03704): a launch per phase, all of the size of the largest; surplus outputs are dropped.
+ *
+ * Below the last row of a plane begins the next one, so planes have no surplus rows.
+ */
 export function ks(problem: ConvProblem): Candidate {
   const {plane, phases} = problem;
   const steps = phases.map((phase): StepPlan => {
-    const y = {...phase.y, outCount: Math.ceil(plane.y.outputSize / phase.y.outStep)};
+    const y = isDeep(plane)
+      ? phase.y
+      : {...phase.y, outCount: Math.ceil(plane.y.outputSize / phase.y.outStep)};
     const x = {...phase.x, outCount: Math.ceil(plane.x.outputSize / phase.x.outStep)};
     const regions = cover(problem, {...phase, y, x}, 0, PADDED);
     return {regions, packedTaps: packedTaps([phase]), fusedY: 1, fusedX: 1};
@@ -52,12 +58,12 @@ export function fusedTaps(problem: ConvProblem): Candidate {
 /** Columns beyond this many no longer gain from fusing, and their window's zero weights only cost. */
 const MOST_FUSED_COLUMNS = 512;
 
-/** All phases side by side in one GEMM over a window; null when there is one phase or N becomes too large. */
+/** All phases side by side in one GEMM over a window; null when there is one phase, N becomes too large, or in space. */
 export function fusedPhases(problem: ConvProblem): Candidate | null {
   const {plane, groups, isDepthwise} = problem;
   const fused = plane.y.stride * plane.x.stride;
   const isTooWide = fused * problem.outChannels * groups > MOST_FUSED_COLUMNS;
-  if (!plane.transposed || isDepthwise || fused === 1 || isTooWide) return null;
+  if (!plane.transposed || !isFlat(plane) || isDepthwise || fused === 1 || isTooWide) return null;
 
   const axes = {y: fuseAxis(plane.y), x: fuseAxis(plane.x)};
   const phase = windowPhase(axes);
@@ -77,12 +83,12 @@ export function fusedPhases(problem: ConvProblem): Candidate | null {
   return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
 }
 
-/** Pixels in the vector lanes instead of channels; null unless output channels are few and rows are read whole. */
+/** Pixels in the vector lanes instead of channels; null in space, and unless output channels are few and rows are read whole. */
 export function planar(problem: ConvProblem): Candidate | null {
-  const {groups, outChannels, phases} = problem;
+  const {plane, groups, outChannels, phases} = problem;
   const readsRows = phases.every(phase => phase.x.inStep === 1);
   const isFew = groups === 1 && outChannels <= PLANAR.channels;
-  if (!isFew || !readsRows || windowFloats(problem) > PLANAR.window) return null;
+  if (!isFew || isDeep(plane) || !readsRows || windowFloats(problem) > PLANAR.window) return null;
 
   const whole = {cut: PADDED, fusedY: 1, fusedX: 1, mergesTaps: false};
   return singleStep('planar', problem, (phase, firstRow) =>
@@ -101,7 +107,11 @@ function windowFloats({phases}: ConvProblem): number {
 
 /** The window as a phase whose kernel indices number the window's taps. */
 function windowPhase(axes: {y: WindowAxis; x: WindowAxis}): PlanePhase {
-  return planePhase(axes.y.window, axes.x.window, axes.x.kernelIndexes.length);
+  const kernel = {
+    height: axes.y.kernelIndexes.length,
+    width: axes.x.kernelIndexes.length,
+  };
+  return planePhase({z: POINT_PHASE, y: axes.y.window, x: axes.x.window}, kernel);
 }
 
 function cover(problem: ConvProblem, phase: PlanePhase, firstRow: number, cut: Cut): Region[] {

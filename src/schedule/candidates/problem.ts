@@ -4,11 +4,14 @@ import type {ConvGeometry} from '../../graph/graph.js';
 import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
 import {COST, type CostShape, planarCost, regionCost} from '../cost.js';
 import type {ConvOperands} from '../counts.js';
+import type {Fold} from '../map-view.js';
 import {PANEL, type Region, type View} from '../steps.js';
 
 export interface ConvProblem {
   readonly plane: PlaneConv;
   readonly phases: readonly PlanePhase[];
+  /** Rows from one plane of x, and of y, to the next. */
+  readonly pitch: {readonly input: number; readonly output: number};
   readonly groups: number;
   /** Channels per group. */
   readonly inChannels: number;
@@ -28,17 +31,31 @@ export const POINTWISE: ConvGeometry = {
   padBegin: [0],
 };
 
-/** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]. */
-export function convProblem(geometry: ConvGeometry, operands: ConvOperands): ConvProblem {
+/** How the rows of x and y are divided into planes. */
+export interface Folds {
+  readonly input: Fold;
+  readonly output: Fold;
+}
+
+/** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]; with three axes, rows are those of `folds`. */
+export function convProblem(
+  geometry: ConvGeometry,
+  operands: ConvOperands,
+  folds: Folds | null = null,
+): ConvProblem {
   const {groups} = geometry;
   const rank = geometry.kernel.length;
-  const plane = planeConv(geometry, spatial(operands.x, rank), spatial(operands.y, rank));
+  const input = folds?.input ?? onePlane(operands.x);
+  const output = folds?.output ?? onePlane(operands.y);
+  const sizes = (fold: Fold, map: View) => [fold.depth, fold.height, map.shape[2]!].slice(-rank);
+  const plane = planeConv(geometry, sizes(input, operands.x), sizes(output, operands.y));
   const inChannels = operands.x.shape[3]! / groups;
   const outChannels = operands.y.shape[3]! / groups;
   const isDepthwise = groups > 1 && inChannels === 1 && outChannels === 1;
   return {
     plane,
     phases: untangleConv(plane),
+    pitch: {input: input.pitch, output: output.pitch},
     groups,
     inChannels,
     outChannels,
@@ -47,8 +64,9 @@ export function convProblem(geometry: ConvGeometry, operands: ConvOperands): Con
   };
 }
 
-function spatial(map: View, rank: number): number[] {
-  return map.shape.slice(3 - rank, 3);
+function onePlane(map: View): Fold {
+  const height = map.shape[1]!;
+  return {depth: 1, height, pitch: height};
 }
 
 /** Rows of packed weights per tap. */
@@ -73,14 +91,14 @@ export function regionsCost(
   regions: readonly Region[],
   fused: number,
 ): number {
-  const {plane, groups, outChannels, isDepthwise, operands} = problem;
+  const {groups, outChannels, isDepthwise, operands} = problem;
   const panels = isDepthwise
     ? Math.ceil(groups / PANEL)
     : groups * Math.ceil((fused * outChannels) / PANEL);
   const shape: CostShape = {
     batch: operands.y.shape[0]!,
-    inputHeight: plane.y.inputSize,
-    inputWidth: plane.x.inputSize,
+    inputHeight: operands.x.shape[1]!,
+    inputWidth: operands.x.shape[2]!,
     panels,
   };
   return regions.reduce((sum, region) => sum + regionCost(region, shape), 0);

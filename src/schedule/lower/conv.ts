@@ -2,8 +2,9 @@
 
 import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
+import {kernelElements} from '../../untangle/conv.js';
 import {packBias, packDepthwise, packPlanar, packWeights} from '../../untangle/pack.js';
-import {POINTWISE} from '../candidates/problem.js';
+import {type Folds, POINTWISE} from '../candidates/problem.js';
 import {
   type Candidate,
   type CandidateStep,
@@ -23,6 +24,8 @@ export interface ConvIo {
   readonly x: View;
   readonly y: View;
   readonly residual: View | null;
+  /** With three axes, the planes in the rows of x and y. */
+  readonly folds?: Folds;
 }
 
 /** Makes the buffers a lowering needs. */
@@ -54,12 +57,14 @@ export function lowerConv(
   }
 
   const {epilogue, bias} = operation;
-  const problem = convProblem(operation.op === 'conv' ? operation.geometry : POINTWISE, {
+  const operands = {
     ...io,
     hasBias: bias !== null,
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
-  });
+  };
+  const geometry = operation.op === 'conv' ? operation.geometry : POINTWISE;
+  const problem = convProblem(geometry, operands, io.folds);
   const candidate = chooseCandidate(problem, options.schedule);
   return convSteps(node, io, candidate, {
     epilogue: {
@@ -124,8 +129,8 @@ function packStep(
 ): Float32Array {
   const {weights} = operation;
   const {plane, groups, inChannels, outChannels} = problem;
-  const kernelElements = plane.y.kernelSize * plane.x.kernelSize;
-  if (step.op === 'depthwise') return packDepthwise(weights, step.packedTaps, kernelElements);
+  const elements = kernelElements(plane);
+  if (step.op === 'depthwise') return packDepthwise(weights, step.packedTaps, elements);
 
   const source = {
     weights,
@@ -133,7 +138,7 @@ function packStep(
     groups,
     inChannels,
     outChannels,
-    kernelElements,
+    kernelElements: elements,
   };
   if (step.op === 'planarTaps') return packPlanar(source, step.packedTaps);
   return packWeights(source, step.packedTaps, step.fusedY * step.fusedX);

@@ -36,12 +36,13 @@ export function lowerDynamicConv(
   options: ConvOptions,
 ): Step[] {
   const {geometry, hasBias, epilogue} = operation;
-  const problem = convProblem(geometry, {
+  const operands = {
     ...io,
     hasBias,
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
-  });
+  };
+  const problem = convProblem(geometry, operands, io.folds);
   const candidate = chooseCandidate(problem, options.schedule);
   const at = {problem, candidate, builder: lowering.buffers};
   const packed = new Map(
@@ -91,9 +92,18 @@ function strides(
   weights: View,
 ): WeightStrides {
   const [first, second] = weights.strides as [number, number];
-  const [kernelY, kernelX] =
-    weights.shape.length === 3 ? [0, weights.strides[2]!] : weights.strides.slice(2);
-  const kernel = {kernelY: kernelY!, kernelX: kernelX!, kernelWidth: plane.x.kernelSize};
+  const [kernelZ, kernelY, kernelX] = [0, 0, ...weights.strides.slice(2)].slice(-3) as [
+    number,
+    number,
+    number,
+  ];
+  const kernel = {
+    kernelZ,
+    kernelY,
+    kernelX,
+    kernelHeight: plane.y.kernelSize,
+    kernelWidth: plane.x.kernelSize,
+  };
   return plane.transposed && !isDepthwise
     ? {group: inChannels * first, input: first, output: second, ...kernel}
     : {group: outChannels * first, input: second, output: first, ...kernel};

@@ -2,7 +2,7 @@
 
 import type {Epilogue, Node, Operation} from '../../graph/graph.js';
 import type {ScheduleName} from '../candidates.js';
-import {toMap} from '../map-view.js';
+import {type FoldedMap, foldDepth, toMap, toVolume} from '../map-view.js';
 import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
 import {
   broadcastView,
@@ -13,7 +13,7 @@ import {
   normalize,
   reshapeView,
 } from '../view-math.js';
-import {lowerConv} from './conv.js';
+import {type ConvIo, lowerConv} from './conv.js';
 import {lowerDynamicConv} from './dynamic-conv.js';
 import {denseCopy, emit, type Lowering, mapOf} from './lowering.js';
 
@@ -31,6 +31,10 @@ export function lowerConvolution(
   options: ConvOptions,
 ): void {
   const {residual} = operation.epilogue;
+  if (operation.geometry.kernel.length === 3) {
+    lowerDeepConvolution(node, operation, lowering, options);
+    return;
+  }
   const isPlanar = lowering.planar.has(node.output);
   const value = node.inputs[0]!;
   const x = isPlanar
@@ -42,26 +46,80 @@ export function lowerConvolution(
     residual: residual === undefined ? null : residualMap(lowering, node, residual),
   };
   const schedule = isPlanar ? 'planar' : options.schedule;
+  emitConvolution(node, operation, places, lowering, {schedule});
+}
+
+function emitConvolution(
+  node: Node,
+  operation: OperationOf<'conv' | 'dynamicConv'>,
+  places: ConvIo,
+  lowering: Lowering,
+  options: ConvOptions,
+): void {
   const steps =
     operation.op === 'conv'
-      ? lowerConv(node, operation, places, lowering.buffers, {schedule})
-      : lowerDynamicConv(node, operation, places, lowering, {schedule});
+      ? lowerConv(node, operation, places, lowering.buffers, options)
+      : lowerDynamicConv(node, operation, places, lowering, options);
   for (const step of steps) lowering.emit(step);
+}
+
+/** Three axes: the rows of all planes become the rows of one map. */
+function lowerDeepConvolution(
+  node: Node,
+  operation: OperationOf<'conv' | 'dynamicConv'>,
+  lowering: Lowering,
+  options: ConvOptions,
+): void {
+  const {residual} = operation.epilogue;
+  const value = node.inputs[0]!;
+  const x = foldedMap(lowering, node, lowering.view(value, lowering.orders.get(value)));
+  const y = foldDepth(toVolume(lowering.target(node.output)))!;
+  const places = {
+    x: x.view,
+    y: y.view,
+    residual: residual === undefined ? null : foldedResidual(lowering, node, residual),
+    folds: {input: x.fold, output: y.fold},
+  };
+  emitConvolution(node, operation, places, lowering, options);
+}
+
+/** A value [N, C, D, H, W] with its planes in the rows and channel stride 1, copied when it does not lie like that. */
+function foldedMap(lowering: Lowering, node: Node, view: View): FoldedMap {
+  const volume = toVolume(view);
+  const folded = volume.strides[4] === 1 && isInjective(volume) ? foldDepth(volume) : null;
+  if (folded !== null) return folded;
+  const order = identityOrder(5);
+  return foldDepth(denseCopy(lowering, node.name, {view: volume, order}))!;
+}
+
+/** What the epilogue adds, its planes as close as those of the output (see `canWrite`). */
+function foldedResidual(lowering: Lowering, node: Node, value: string): View {
+  const {shape} = lowering.graph.values.get(node.output)!;
+  const view = broadcastView(residualView(lowering, node, value), shape);
+  const {view: map, fold} = foldedMap(lowering, node, view);
+  if (fold.pitch === fold.height) return map;
+  const order = identityOrder(5);
+  return foldDepth(denseCopy(lowering, node.name, {view: toVolume(view), order}))!.view;
 }
 
 /** What the epilogue adds, as a map of the output's shape; a constant [C, ...] repeats along the batch. */
 function residualMap(lowering: Lowering, node: Node, value: string): View {
   const {shape} = lowering.graph.values.get(node.output)!;
-  const constant = lowering.graph.constants.get(value);
-  const view = constant
-    ? lowering.view(value, channelsLastWithin(constant.dims.length, shape.length))
-    : lowering.view(value, lowering.orders.get(value));
-  const map = toMap(broadcastView(view, shape));
+  const map = toMap(broadcastView(residualView(lowering, node, value), shape));
   const {shape: sizes, strides} = map;
   const repeats = strides.some((stride, dim) => dim > 0 && stride === 0 && sizes[dim] !== 1);
   return (strides[3] === 1 || lowering.planar.has(node.output)) && !repeats
     ? map
     : denseCopy(lowering, node.name, {view: map, order: [0, 1, 2, 3]});
+}
+
+/** The value that the epilogue adds, a constant laid out channels last. */
+function residualView(lowering: Lowering, node: Node, value: string): View {
+  const {shape} = lowering.graph.values.get(node.output)!;
+  const constant = lowering.graph.constants.get(value);
+  return constant
+    ? lowering.view(value, channelsLastWithin(constant.dims.length, shape.length))
+    : lowering.view(value, lowering.orders.get(value));
 }
 
 /** Channels-last for the last `rank` dimensions of a map of rank `mapRank`. */

@@ -20,13 +20,15 @@ export interface PackedLayout {
   readonly fusedPhases: number;
 }
 
-/** Strides of a weights view [.., .., ky, kx] by meaning, in elements. */
+/** Strides of a weights view [.., .., kz, ky, kx] by meaning, in elements. */
 export interface WeightStrides {
   readonly group: number;
   readonly input: number;
   readonly output: number;
+  readonly kernelZ: number;
   readonly kernelY: number;
   readonly kernelX: number;
+  readonly kernelHeight: number;
   readonly kernelWidth: number;
 }
 
@@ -89,14 +91,17 @@ export function packingCopies(
 
 function placedTaps(
   {taps}: PackedLayout,
-  {kernelY, kernelX, kernelWidth}: WeightStrides,
+  {kernelZ, kernelY, kernelX, kernelHeight, kernelWidth}: WeightStrides,
   phase: number,
 ): PlacedTap[] {
   return taps.flatMap((phases, tap) => {
     const element = phases[phase]!;
     if (element < 0) return [];
     const row = Math.floor(element / kernelWidth);
-    return [{tap, offset: row * kernelY + (element % kernelWidth) * kernelX}];
+    const plane = Math.floor(row / kernelHeight);
+    const offset =
+      plane * kernelZ + (row % kernelHeight) * kernelY + (element % kernelWidth) * kernelX;
+    return [{tap, offset}];
   });
 }
 
