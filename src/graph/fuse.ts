@@ -3,6 +3,7 @@
 // A sequence of small passes, each graph in, graph out, each sound on its own: results change by rounding
 // only. What is specific comes first; chains take what is left.
 
+import {flattenVolumes} from './flatten-volume.js';
 import {foldAffineAfter, foldAffineBefore} from './fuse-affine.js';
 import {fuseChains, fuseGates} from './fuse-chains.js';
 import {fuseEpilogue} from './fuse-epilogue.js';
@@ -11,6 +12,7 @@ import {hoistSteps} from './fuse-hoist.js';
 import {composeRearranging, removeDead, removeNoops} from './fuse-noops.js';
 import {foldPad} from './fuse-pad.js';
 import {foldScalars} from './fuse-scalars.js';
+import {fuseUpsample} from './fuse-upsample.js';
 import type {Graph} from './graph.js';
 
 const PASSES: readonly ((graph: Graph) => Graph)[] = [
@@ -19,6 +21,7 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   removeNoops,
   foldScalars,
   foldPad,
+  fuseUpsample,
   hoistSteps,
   foldAffineAfter,
   fuseEpilogue,
@@ -31,6 +34,8 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   fuseEpilogue,
   foldAffineBefore,
   fuseChains,
+  flattenVolumes,
+  composeRearranging,
   removeNoops,
   removeDead,
 ];

@@ -1,0 +1,67 @@
+// A random convolution on the native executor against its definition, exactly: the data are small integers.
+
+import assert from 'node:assert/strict';
+import type {Graph} from '../../src/graph/graph.js';
+import {loadAddon} from '../../src/runtime/native.js';
+import type {ScheduleName} from '../../src/schedule/candidates.js';
+import {schedule} from '../../src/schedule/schedule.js';
+import {
+  type ConvCase,
+  type ConvData,
+  dataOf,
+  definitionOf,
+  graphOf,
+} from '../schedule/conv-cases.js';
+import {encodeSchedule} from '../schedule/lower-run.js';
+
+/** One way to run a case. */
+export interface Way {
+  readonly schedule: ScheduleName;
+  readonly isa: string;
+}
+
+/** Runs a case in the given ways and returns what ran: `cks on avx2`. */
+export async function checkCase(conv: ConvCase, ways: readonly Way[]): Promise<string[]> {
+  const data = dataOf(conv);
+  const graph = graphOf(conv, data.weights, data.bias);
+  const expected = expectedOf(conv, data);
+  const threads = 1 + (conv.seed % 2);
+  const ran: string[] = [];
+  for (const way of ways) {
+    const {program, name} = programOf(graph, way.schedule);
+    const y = await runNative(program, {x: data.x, size: expected.length, isa: way.isa, threads});
+    assert.deepEqual(
+      Array.from(y, v => v + 0),
+      expected,
+      `${way.schedule} on ${way.isa}, ${threads} thread(s)`,
+    );
+    ran.push(`${name} on ${way.isa}`);
+  }
+  return ran;
+}
+
+/** Definition, bias and activation, in NC order. */
+function expectedOf(conv: ConvCase, data: ConvData): number[] {
+  const {outChannels, output} = conv.definition;
+  const pixels = output.reduce((product, size) => product * size, 1);
+  return definitionOf(conv, data).map((sum, i) =>
+    Math.max(0, sum + data.bias[Math.floor(i / pixels) % outChannels]!),
+  );
+}
+
+function programOf(graph: Graph, name: ScheduleName): {program: Uint8Array; name: string} {
+  const planned = schedule(graph, {schedule: name});
+  const step = planned.steps.find(one => one.schedule !== '');
+  return {program: encodeSchedule(graph, planned), name: step?.schedule ?? ''};
+}
+
+async function runNative(
+  program: Uint8Array,
+  run: {x: Float32Array; size: number; isa: string; threads: number},
+): Promise<Float32Array> {
+  const session = loadAddon().open(program, run.threads, run.isa);
+  const y = new Float32Array(run.size).fill(Number.NaN);
+  await session.run([run.x], [y], false);
+  session.dispose();
+  return y;
+}
