@@ -1,13 +1,9 @@
 // Files that are shipped with the package.
 
-import {existsSync} from 'node:fs';
-import {dirname, join} from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {join} from 'node:path';
+import {PACKAGE_ROOT} from '#package-root';
 
-/** The path of `name` in the folder of this package: the nearest one above this file with a package.json. */
+/** The path of `name` in the folder of this package. */
 export function packageFile(name: string): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder))
-    folder = dirname(folder);
-  return join(folder, name);
+  return join(PACKAGE_ROOT, name);
 }

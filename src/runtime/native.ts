@@ -3,7 +3,7 @@
 import {existsSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import path from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {PACKAGE_ROOT} from '#package-root';
 import {UntangleError} from '../errors.js';
 import {formatHashHex} from '../program/format-hash.js';
 import type {Addon, CpuInfo} from './addon.js';
@@ -19,7 +19,7 @@ let loaded: Addon | null = null;
  * @throws ERR_ADDON_MISSING when it was not built, does not load, or was built from other format tables.
  */
 export function loadAddon(): Addon {
-  loaded ??= requireAddon(path.join(packageRoot(), ADDON_FILE));
+  loaded ??= requireAddon(path.join(PACKAGE_ROOT, ADDON_FILE));
   return loaded;
 }
 
@@ -47,7 +47,7 @@ export function requireAddon(file: string): Addon {
   if (!existsSync(file)) throw new UntangleError('ERR_ADDON_MISSING', [`${file} does not exist`]);
   let addon: Addon;
   try {
-    addon = createRequire(import.meta.url)(file) as Addon;
+    addon = createRequire(file)(file) as Addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
     throw Object.assign(new UntangleError('ERR_ADDON_MISSING', [reason]), {cause: error});
@@ -59,13 +59,4 @@ export function requireAddon(file: string): Addon {
     ]);
   }
   return addon;
-}
-
-/** The folder of this package: the nearest one above this file with a package.json. */
-function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json')) && folder !== path.dirname(folder)) {
-    folder = path.dirname(folder);
-  }
-  return folder;
 }

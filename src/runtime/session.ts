@@ -1,5 +1,8 @@
 // A loaded program with its memory and threads.
 
+// Declared in session.d.ts, so that callers need no lib of their own for `await using`.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import {UntangleError} from '../errors.js';
 import {checkFeeds} from '../feeds/check.js';
 import {describeValue} from '../feeds/describe.js';
