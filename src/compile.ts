@@ -4,6 +4,7 @@ import {constantTensors} from './feeds/constant.js';
 import {buildGraph} from './graph/build.js';
 import {fuseGraph} from './graph/fuse.js';
 import {decodeModel} from './onnx/decode.js';
+import type {OnnxModel, Tensor} from './onnx/model.js';
 import {type CompileOptions, checkCompileOptions} from './options.js';
 import {encodeProgram} from './program/encode.js';
 import {explainSchedule} from './program/explain-schedule.js';
@@ -24,24 +25,31 @@ const WORKSPACE_BYTES_PER_THREAD = 256 * 1024;
  *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_INPUT_VALUE, ERR_BUDGET_EXCEEDED
  */
 export function compile(bytes: Uint8Array, options: CompileOptions = {}): Program {
-  const {
-    shapes = {},
-    constants = {},
-    schedule: scheduleName = 'auto',
-    limits = {},
-    threads,
-    ...rest
-  } = checkCompileOptions(options);
-  const {
-    memoryBudgetBytes,
-    externalData,
-    name = 'model',
-    workspaceBytes = threads * WORKSPACE_BYTES_PER_THREAD,
-  } = rest;
+  const checked = checkCompileOptions(options);
+  return compileModel(readModel(bytes, checked), checked);
+}
 
+/** A decoded model with the constants bound to its inputs. */
+export interface BoundModel {
+  readonly model: OnnxModel;
+  readonly constants: ReadonlyMap<string, Tensor>;
+}
+
+/** The first half of `compile`, which does not depend on shapes. */
+export function readModel(bytes: Uint8Array, options: CompileOptions): BoundModel {
+  const {constants = {}, shapes = {}, limits = {}, externalData} = options;
   const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
-  const bound = constantTensors(model.inputs, constants, shapes);
-  const graph = fuseGraph(buildGraph(model, {shapes, constants: bound}));
+  return {model, constants: constantTensors(model.inputs, constants, shapes)};
+}
+
+/** The second half of `compile`. */
+export function compileModel(
+  {model, constants}: BoundModel,
+  options: CompileOptions & {readonly threads: number},
+): Program {
+  const {shapes = {}, schedule: scheduleName = 'auto', memoryBudgetBytes, name = 'model'} = options;
+  const {workspaceBytes = options.threads * WORKSPACE_BYTES_PER_THREAD} = options;
+  const graph = fuseGraph(buildGraph(model, {shapes, constants}));
   const placed =
     memoryBudgetBytes === undefined
       ? schedule(graph, {schedule: scheduleName})

@@ -41,10 +41,20 @@ export interface OpenOptions {
   readonly memoryBudgetBytes?: number | undefined;
 }
 
-export interface LoadOptions extends CompileOptions, OpenOptions {}
+export interface LoadOptions extends CompileOptions, OpenOptions {
+  /**
+   * For how many shapes of its inputs a session stays ready, 1 to 64; default 4. Above 1, a session of a model with symbolic
+   * dimensions keeps the model too, where the budget has room for it, and plans for another batch when a run asks for one.
+   */
+  readonly plans?: number | undefined;
+}
 
 /** Upper end of `threads`: more cores than any board has, and a bound on what a typo can cost. */
 const MAX_THREADS = 256;
+
+/** Each plan has memory and threads of its own. */
+const MAX_PLANS = 64;
+const DEFAULT_PLANS = 4;
 
 const POSITIVE = 'a positive integer';
 const SHAPES = 'an object of input name to a list of positive integers';
@@ -70,7 +80,12 @@ const compileFields = {
 };
 const compileSchema = z.strictObject(compileFields, 'an object');
 const openSchema = z.strictObject(openFields, 'an object');
-const loadSchema = z.strictObject({...openFields, ...compileFields}, 'an object');
+const plansText = `an integer from 1 to ${MAX_PLANS}`;
+const plans = z.number(plansText).int(plansText).min(1, plansText).max(MAX_PLANS, plansText);
+const loadSchema = z.strictObject(
+  {...openFields, ...compileFields, plans: plans.optional()},
+  'an object',
+);
 
 /** @throws ERR_OPTION */
 export function checkCompileOptions(
@@ -88,10 +103,13 @@ export function checkOpenOptions(options: OpenOptions): OpenOptions & {readonly 
 }
 
 /** @throws ERR_OPTION, ERR_DEVICE_UNSUPPORTED */
-export function checkLoadOptions(options: LoadOptions): LoadOptions & {readonly threads: number} {
+export function checkLoadOptions(
+  options: LoadOptions,
+): LoadOptions & {readonly threads: number; readonly plans: number} {
   checkDevice(options);
   check(loadSchema, options);
-  return {...options, threads: options.threads ?? defaultThreads()};
+  const {threads = defaultThreads(), plans = DEFAULT_PLANS} = options;
+  return {...options, threads, plans};
 }
 
 function defaultThreads(): number {

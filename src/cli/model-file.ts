@@ -67,7 +67,8 @@ function compiledError(option: string): UntangleError {
 
 /** Loads the file; it is not read again. */
 export function openSession(file: ModelFile): Promise<Session> {
-  return load(file.bytes, file.options);
+  // One run, or many of one shape: the model need not be kept.
+  return load(file.bytes, {...file.options, plans: 1});
 }
 
 /**

@@ -9,13 +9,9 @@ import {isPicture, pictureValues} from './picture.js';
 /**
  * The values of every input as f32, in the order of `targets`. Float32Arrays are not copied.
  *
- * @throws ERR_INPUT_NAME, ERR_INPUT_MISSING, ERR_INPUT_TYPE, ERR_INPUT_SHAPE, ERR_INPUT_VALUE
+ * @throws ERR_INPUT_MISSING, ERR_INPUT_TYPE, ERR_INPUT_SHAPE, ERR_INPUT_VALUE
  */
 export function checkFeeds(targets: readonly Target[], feeds: Feeds): Float32Array[] {
-  checkNames(
-    targets.map(({name}) => name),
-    feeds,
-  );
   return targets.map(target => checkFeed(target, feedOf(feeds, target.name)));
 }
 

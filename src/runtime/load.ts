@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {compile} from '../compile.js';
+import {compileModel, readModel} from '../compile.js';
 import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
 import {externalDataBeside} from '../onnx/external-data.js';
@@ -14,14 +14,12 @@ import {
   type OpenOptions,
 } from '../options.js';
 import {MAGIC} from '../program/commands.js';
-import {decodeProgram} from '../program/decode.js';
-import type {DecodedProgram, Program} from '../program/program.js';
+import type {Program} from '../program/program.js';
 import {callNative, loadAddon} from './native.js';
-import {Plan} from './plan.js';
+import {openPlan} from './open-plan.js';
+import {makePlanner} from './planner.js';
+import {Plans} from './plans.js';
 import {Session} from './session.js';
-
-/** Memory of dropped outputs that a session without a budget keeps: about what V8 lets pile up before it collects. */
-const KEPT_OUTPUT_BYTES = 64 * 2 ** 20;
 
 /**
  * Loads an ONNX model, or a program file written by `compile`, ready to run.
@@ -49,22 +47,29 @@ export async function load(
   const file = filePath(source);
   const bytes =
     file === null ? (source as Uint8Array) : await readFileLimited(file, checked.limits);
-  const {device, threads, memoryBudgetBytes, ...compiling} = checked;
+  const {device, plans, ...compiling} = checked;
+  const {threads, memoryBudgetBytes} = compiling;
   if (isProgram(bytes)) {
     refuseCompileOptions(compiling);
     return open(bytes, {threads, memoryBudgetBytes});
   }
 
   const addon = loadAddon();
-  const program = compile(bytes, {
+  const complete = {
     ...compiling,
-    threads,
-    memoryBudgetBytes,
     workspaceBytes: callNative(() => addon.workspaceBytes(threads)),
     name: compiling.name ?? (file === null ? undefined : path.basename(file)),
     externalData: compiling.externalData ?? (file === null ? undefined : externalDataBeside(file)),
+  };
+  const model = readModel(bytes, complete);
+  const program = compileModel(model, complete);
+  const plan = openPlan(program, {threads, memoryBudgetBytes});
+  const borrowed = file === null ? bytes : null;
+  const planner = plans > 1 ? makePlanner(model, plan, complete, borrowed) : null;
+  return new Session({
+    plans: new Plans(plan, {planner, limit: plans, budgetBytes: memoryBudgetBytes}),
+    threads,
   });
-  return open(program, {threads, memoryBudgetBytes});
 }
 
 /**
@@ -78,34 +83,9 @@ export async function open(
   program: Program | Uint8Array,
   options: OpenOptions = {},
 ): Promise<Session> {
-  const {threads, memoryBudgetBytes} = checkOpenOptions(options);
-  const bytes = program instanceof Uint8Array ? program : program?.bytes;
-  if (!(bytes instanceof Uint8Array)) {
-    throw new UntangleError('ERR_OPTION', [
-      'program',
-      'a Program or a Uint8Array',
-      describeValue(program),
-    ]);
-  }
-  const decoded = decodeProgram(bytes);
-  const addon = loadAddon();
-  if (memoryBudgetBytes !== undefined) {
-    checkProgramBudget(
-      decoded,
-      memoryBudgetBytes,
-      callNative(() => addon.workspaceBytes(threads)),
-    );
-  }
-  // A budget leaves room for one set of outputs, and no more.
-  const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
-  const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
-  const native = callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes));
-  const plan = new Plan({
-    native,
-    explanation: decoded.explanation,
-    writesAllOutputs: !(program instanceof Uint8Array),
-  });
-  return new Session({plan, threads});
+  const {threads, memoryBudgetBytes: budgetBytes} = checkOpenOptions(options);
+  const plan = openPlan(program, {threads, memoryBudgetBytes: budgetBytes});
+  return new Session({plans: new Plans(plan, {planner: null, limit: 1, budgetBytes}), threads});
 }
 
 /** The path that `source` names; null when it is the bytes themselves. */
@@ -136,31 +116,4 @@ function refuseCompileOptions(options: Readonly<Record<string, unknown>>): void 
       describeValue(options[name]),
     ]);
   }
-}
-
-/** @throws ERR_BUDGET_EXCEEDED */
-function checkProgramBudget(
-  program: DecodedProgram,
-  budgetBytes: number,
-  workspaceBytes: number,
-): void {
-  const outputBytes = program.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
-  const neededBytes =
-    program.arenaBytes + program.constants.byteLength + workspaceBytes + outputBytes;
-  if (neededBytes <= budgetBytes) return;
-  const {commands} = program.explanation;
-  const endOf = (index: number) => {
-    const {arenaOffset, shape} = commands[index]!;
-    return arenaOffset < 0 ? 0 : arenaOffset + shape.reduce((product, size) => product * size, 4);
-  };
-  const worst = commands.reduce((best, _, index) => (endOf(index) > endOf(best) ? index : best), 0);
-  throw new UntangleError(
-    'ERR_BUDGET_EXCEEDED',
-    [budgetBytes, neededBytes, worst, commands[worst]?.name ?? ''],
-    {
-      budgetBytes,
-      neededBytes,
-      command: worst,
-    },
-  );
 }

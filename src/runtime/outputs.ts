@@ -79,7 +79,7 @@ function storeLong(values: Float32Array, target: BigInt64Array | BigUint64Array)
 export type OutputBuffers = Readonly<Record<string, OutputArray>>;
 
 /**
- * The array given for each port, in order; undefined where none was.
+ * The array given for each port, in order; undefined where none was. Lengths are not looked at.
  *
  * @throws ERR_OPTION, ERR_OUTPUT_NAME
  */
@@ -101,12 +101,17 @@ export function checkOutputBuffers(
   });
 }
 
-function checkBuffer({name, dtype, shape}: Port, array: unknown): OutputArray {
+function checkBuffer({name, dtype}: Port, array: unknown): OutputArray {
   const ArrayType = OUTPUT_ARRAYS[dtype];
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (array instanceof ArrayType && array.length === count) return array;
-  const received = array instanceof ArrayType ? `one of ${array.length}` : describeType(array);
-  throw optionError(`outputs.${name}`, `a ${ArrayType.name} of ${count} values`, received);
+  if (array instanceof ArrayType) return array;
+  throw optionError(`outputs.${name}`, `a ${ArrayType.name}`, describeType(array));
+}
+
+/** @throws ERR_OPTION when `array` has not the length of the output */
+export function checkLength({name}: Port, array: OutputArray, count: number): void {
+  if (array.length === count) return;
+  const expected = `a ${array.constructor.name} of ${count} values`;
+  throw optionError(`outputs.${name}`, expected, `one of ${array.length}`);
 }
 
 interface MemoryRange {

@@ -1,8 +1,9 @@
 // One run of a session, from checked inputs to named outputs.
 
 import {UntangleError} from '../errors.js';
-import type {Port} from '../program/program.js';
+import type {Explanation, Port} from '../program/program.js';
 import {
+  checkLength,
   claimBuffers,
   createOutput,
   deliver,
@@ -29,6 +30,13 @@ export interface RunCall {
   readonly onProgress: ((progress: RunProgress) => void) | undefined;
 }
 
+export interface RunResults {
+  readonly outputs: TensorOutputs;
+  /** Per command; null unless the run was profiled. */
+  readonly commandMs: Float64Array | null;
+  readonly explanation: Explanation;
+}
+
 /** Where one output is computed, and the array it is copied to when that is another. */
 interface Place {
   readonly values: Float32Array;
@@ -40,8 +48,7 @@ export class Run implements Job {
   readonly #release: () => void;
   #inputs: readonly Float32Array[];
   #plan: Plan | null = null;
-  #outputs: TensorOutputs | null = null;
-  #commandMs: Float64Array | null = null;
+  #results: RunResults | null = null;
 
   /** @throws ERR_OPTION when a buffer is in use */
   constructor(ports: readonly Port[], call: RunCall) {
@@ -71,14 +78,14 @@ export class Run implements Job {
     );
     const {commandMs} =
       onProgress === undefined ? await running : await watchProgress(plan, running, onProgress);
-    this.#commandMs = commandMs;
-    this.#outputs = nameOutputs(explanation.outputs, places);
+    const outputs = nameOutputs(explanation.outputs, places);
+    this.#results = {outputs, commandMs, explanation};
   }
 
   /** What start computed. */
-  take(): {readonly outputs: TensorOutputs; readonly commandMs: Float64Array | null} {
-    if (this.#outputs === null) throw new UntangleError('ERR_INTERNAL', ['a run has no outputs']);
-    return {outputs: this.#outputs, commandMs: this.#commandMs};
+  take(): RunResults {
+    if (this.#results === null) throw new UntangleError('ERR_INTERNAL', ['a run has no outputs']);
+    return this.#results;
   }
 
   /** Lets go of the caller's arrays, whatever became of the run. */
@@ -90,6 +97,7 @@ export class Run implements Job {
     const {dtype, shape} = port;
     const count = shape.reduce((product, size) => product * size, 1);
     const given = this.#call.buffers[index];
+    if (given !== undefined) checkLength(port, given, count);
     if (given !== undefined && isPinned(given)) {
       if (!plan.writesAllOutputs) given.fill(0);
       return {values: given, target: given};

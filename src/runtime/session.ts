@@ -4,7 +4,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import {UntangleError} from '../errors.js';
-import {checkFeeds} from '../feeds/check.js';
+import {checkFeeds, checkNames} from '../feeds/check.js';
 import {describeValue} from '../feeds/describe.js';
 import type {Feeds} from '../feeds/feeds.js';
 import type {Explanation, Port} from '../program/program.js';
@@ -15,9 +15,9 @@ import {
   type TensorOutput,
   type TensorOutputs,
 } from './outputs.js';
-import type {Plan} from './plan.js';
+import type {Plans, Shapes} from './plans.js';
 import {CallbackError, type RunProgress} from './progress.js';
-import {Run} from './run.js';
+import {Run, type RunResults} from './run.js';
 import {RunQueue} from './run-queue.js';
 
 // Node before 20.18 may lack the symbol that `await using` looks for; TypeScript's helper uses the same fallback.
@@ -57,7 +57,7 @@ export interface CommandTime {
 
 /** What a session is made of; `load` and `open` supply it. */
 export interface SessionParts {
-  readonly plan: Plan;
+  readonly plans: Plans;
   readonly threads: number;
 }
 
@@ -68,13 +68,13 @@ export interface SessionParts {
  */
 export class Session {
   readonly threads: number;
-  readonly #plan: Plan;
+  readonly #plans: Plans;
   readonly #queue = new RunQueue();
   #profile: readonly CommandTime[] | null = null;
   #disposal: Promise<void> | null = null;
 
-  constructor({plan, threads}: SessionParts) {
-    this.#plan = plan;
+  constructor({plans, threads}: SessionParts) {
+    this.#plans = plans;
     this.threads = threads;
   }
 
@@ -114,12 +114,12 @@ export class Session {
     const {signal, outputs, ...rest} = checkRunOptions(options);
     if (this.#disposal !== null) throw new UntangleError('ERR_SESSION_DISPOSED');
     if (signal?.aborted) throw abortError(signal);
-    const plan = this.#plan;
-    const run = new Run(plan.explanation.outputs, {
+    const inputs = this.#plans.inputsFor(checkFeedNames(this.inputs, feeds));
+    const run = new Run(this.outputs, {
       ...rest,
-      inputs: checkFeeds(plan.explanation.inputs, feeds),
-      buffers: checkOutputBuffers(plan.explanation.outputs, outputs),
-      findPlan: () => plan,
+      inputs: checkFeeds(inputs, feeds),
+      buffers: checkOutputBuffers(this.outputs, outputs),
+      findPlan: () => this.#plans.find(inputs),
     });
     try {
       await this.#queue.submit(run, signal);
@@ -132,14 +132,36 @@ export class Session {
       run.release();
     }
     const results = run.take();
-    if (results.commandMs !== null) this.#profile = nameTimes(plan.explanation, results.commandMs);
+    if (results.commandMs !== null) this.#profile = nameTimes(results);
     // What the outputs are is known to the caller who names their types.
     return results.outputs as Outputs;
   }
 
+  /**
+   * Plans for other sizes of symbolic dimensions, without reading the file again: from then on `inputs`, `outputs` and `explain` are
+   * those of the new shapes, and bare arrays are taken for them. Earlier runs end first; later ones wait.
+   *
+   * Not needed for another batch: a run whose feeds say another leading size, as {data, shape}, has it planned. A
+   * session stays ready for the shapes it used last (option `plans`), as far as its memory budget allows.
+   *
+   * @param shapes full shapes by input name; inputs that share a symbolic dimension follow
+   * @throws ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_OPTION, ERR_BUDGET_EXCEEDED, ERR_SESSION_DISPOSED
+   */
+  async reshape(shapes: Shapes): Promise<void> {
+    if (this.#disposal !== null) throw new UntangleError('ERR_SESSION_DISPOSED');
+    const inputs = this.#plans.reshapedInputs(checkShapes(shapes));
+    const start = async () => this.#plans.select(inputs);
+    await this.#queue.submit({hold: () => {}, start, abort: () => {}}, null);
+  }
+
+  /** Bytes of everything held now: the memory of each plan, and the model where it is kept for more. */
+  get heldBytes(): number {
+    return this.#plans.heldBytes;
+  }
+
   /** What runs, where it lies in memory and what was counted; nothing is measured. */
   explain(): Explanation {
-    return this.#plan.explanation;
+    return this.#plans.current;
   }
 
   /**
@@ -158,12 +180,32 @@ export class Session {
 
   async #close(): Promise<void> {
     await this.#queue.close();
-    this.#plan.native.dispose();
+    this.#plans.dispose();
   }
 }
 
-function nameTimes({commands}: Explanation, commandMs: Float64Array): CommandTime[] {
-  return commands.map(({op, name}, index) => ({op, name, ms: commandMs[index] ?? 0}));
+function nameTimes({explanation, commandMs}: RunResults): CommandTime[] {
+  const {commands} = explanation;
+  return commands.map(({op, name}, index) => ({op, name, ms: commandMs?.[index] ?? 0}));
+}
+
+/** @throws ERR_OPTION, ERR_INPUT_NAME */
+function checkFeedNames(inputs: readonly Port[], feeds: Feeds): Feeds {
+  checkNames(
+    inputs.map(({name}) => name),
+    feeds,
+  );
+  return feeds;
+}
+
+/** @throws ERR_OPTION */
+function checkShapes(shapes: Shapes): Shapes {
+  const isShape = (shape: unknown) =>
+    Array.isArray(shape) && shape.every(size => Number.isSafeInteger(size) && size > 0);
+  const isObject = typeof shapes === 'object' && shapes !== null;
+  if (isObject && Object.values(shapes).every(isShape)) return shapes;
+  const expected = 'an object of input name to a list of positive integers';
+  throw new UntangleError('ERR_OPTION', ['shapes', expected, describeValue(shapes)]);
 }
 
 /** @throws ERR_OPTION */

@@ -86,5 +86,6 @@ export function checkBudget(planned: Schedule, limits: MemoryLimits): void {
     budgetBytes,
     neededBytes,
     command,
+    name,
   });
 }

@@ -1,0 +1,74 @@
+// Keeps a decoded model, to compile it again for other shapes.
+
+import {type BoundModel, compileModel} from '../compile.js';
+import type {Attribute, Tensor} from '../onnx/model.js';
+import type {CompileOptions} from '../options.js';
+import {openPlan} from './open-plan.js';
+import type {Plan} from './plan.js';
+import {isOpen, type Planner} from './plans.js';
+
+/**
+ * The planner of a model that leaves sizes open; null for others.
+ *
+ * @param borrowed the model's bytes when they belong to the caller, who may change them
+ */
+export function makePlanner(
+  model: BoundModel,
+  first: Plan,
+  options: CompileOptions & {readonly threads: number},
+  borrowed: Uint8Array | null,
+): Planner | null {
+  const inputs = model.model.inputs.filter(({name}) => !model.constants.has(name));
+  if (!inputs.some(isOpen)) return null;
+  const bound = borrowed === null ? model : copyModel(model, borrowed);
+  const modelBytes = tensorBytes(bound);
+  const {memoryBudgetBytes: budgetBytes = Number.POSITIVE_INFINITY} = options;
+  if (first.explanation.totals.totalBytes + modelBytes > budgetBytes)
+    return {inputs, modelBytes, compile: null};
+  return {
+    inputs,
+    modelBytes,
+    compile: (shapes, memoryBudgetBytes) => {
+      const program = compileModel(bound, {...options, shapes, memoryBudgetBytes});
+      const {threads} = options;
+      return {
+        explanation: program.explanation,
+        open: () => openPlan(program, {threads, memoryBudgetBytes}),
+      };
+    },
+  };
+}
+
+/** The model with no tensor left in `bytes`. */
+function copyModel(bound: BoundModel, bytes: Uint8Array): BoundModel {
+  const {model} = bound;
+  const initializers = new Map(
+    [...model.initializers].map(([name, tensor]) => [
+      name,
+      tensor.data.buffer === bytes.buffer ? {...tensor, data: tensor.data.slice()} : tensor,
+    ]),
+  );
+  const nodes = model.nodes.map(node => ({
+    ...node,
+    attributes: new Map(
+      [...node.attributes].map(([name, attribute]): [string, Attribute] => {
+        if (attribute.kind !== 'tensor' || attribute.value.data.buffer !== bytes.buffer)
+          return [name, attribute];
+        const {value} = attribute;
+        return [name, {kind: 'tensor', value: {...value, data: value.data.slice()}}];
+      }),
+    ),
+  }));
+  return {...bound, model: {...model, initializers, nodes}};
+}
+
+/** Memory behind the tensors of a model; the file itself where they are views of it. */
+function tensorBytes({model, constants}: BoundModel): number {
+  const tensors: Tensor[] = [...model.initializers.values(), ...constants.values()];
+  for (const {attributes} of model.nodes) {
+    for (const attribute of attributes.values())
+      if (attribute.kind === 'tensor') tensors.push(attribute.value);
+  }
+  const buffers = new Set(tensors.map(({data}) => data.buffer));
+  return [...buffers].reduce((sum, {byteLength}) => sum + byteLength, 0);
+}
