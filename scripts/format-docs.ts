@@ -1,6 +1,6 @@
 // The text of docs/02-program-format.md: prose from here, tables from the format itself.
 
-import {BINARY, POOL, REDUCE, UNARY} from '../src/graph/functions.js';
+import {BINARY, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -86,6 +86,7 @@ indices into the views section; what the operands mean is said in \`src/schedule
       functionTable('unary', UNARY),
       functionTable('binary', BINARY),
       functionTable('reduce', REDUCE),
+      functionTable('scatter', SCATTER),
       functionTable('pool', POOL),
     ].join('\n\n'),
     '',

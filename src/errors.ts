@@ -38,6 +38,7 @@ export const ERRORS = {
   ERR_DEVICE_UNSUPPORTED: 'device "%s" is not available here (%s); use device: \'cpu\'',
   ERR_SESSION_DISPOSED: 'the session has been disposed; open a new one',
   ERR_ABORTED: 'the run was aborted',
+  ERR_INDEX_RANGE: 'node "%s": expected whole indices from %s to %s but received %s',
   ERR_INTERNAL: 'internal error: %s; please report it with the model',
 } as const;
 

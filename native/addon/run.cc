@@ -16,6 +16,7 @@ struct Run {
   std::vector<double> command_ms;  // empty unless profiling
   double ms = 0;
   bool finished = false;
+  IndexFault fault;
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
   napi_ref kept = nullptr;  // the array of outputs
@@ -38,8 +39,9 @@ void work(napi_env, void* data) {
   state.pool->settle_caller();
   const auto start = std::chrono::steady_clock::now();
   const Execution execution{
-      state.program, state.arena.data(), run.outputs.data(), state.workspace_pointers.data(),
-      *state.pool,   *state.kernels,     state.aborted,      &state.commands_done};
+      state.program,       state.arena.data(), run.outputs.data(), state.workspace_pointers.data(),
+      *state.pool,         *state.kernels,     state.aborted,      run.fault,
+      &state.commands_done};
   run.finished = execute(execution, run.command_ms.empty() ? nullptr : run.command_ms.data());
   run.ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -72,6 +74,7 @@ void resolve_run(napi_env env, const Run& run) {
 }
 
 void settle(napi_env env, const Run& run, bool finished) {
+  if (run.fault.found) return reject_fault(env, run.deferred, run.fault);
   if (!finished) return reject(env, run.deferred, "ERR_ABORTED", "the run was aborted");
   run.state->last_ms = run.ms;
   resolve_run(env, run);

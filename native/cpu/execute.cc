@@ -41,6 +41,10 @@ void run_command(const std::byte* command, const Execution& run) {
       return run_matmul(as<MatmulCommand>(command), run);
     case Opcode::kGather:
       return run_gather(as<GatherCommand>(command), run);
+    case Opcode::kGatherIndexed:
+      return run_gather_indexed(as<GatherIndexedCommand>(command), run);
+    case Opcode::kScatterIndexed:
+      return run_scatter_indexed(as<ScatterIndexedCommand>(command), run);
   }
 }
 
@@ -53,6 +57,10 @@ bool execute(const Execution& run, double* command_ms) {
     if (run.aborted.load(std::memory_order_relaxed)) return false;
     const Clock::time_point start = command_ms != nullptr ? Clock::now() : Clock::time_point();
     run_command(commands.data() + at, run);
+    if (run.fault.found) {
+      run.fault.command = at / kCommandBytes;
+      return false;
+    }
     if (run.commands_done != nullptr) {
       run.commands_done->fetch_add(1, std::memory_order_relaxed);
     }

@@ -34,6 +34,15 @@ struct Program {
 /// Scratch of one thread, 64-byte aligned; kWorkspaceBytes long.
 inline constexpr size_t kWorkspaceBytes = 256 * 1024;
 
+/// An index computed by the run that lies outside its axis: the run ends with the command that met
+/// it.
+struct IndexFault {
+  bool found = false;
+  size_t command = 0;
+  float value = 0;
+  uint32_t size = 0;  // of the axis
+};
+
 /// One run. `pool.parallel_for` is the only way to use more than one thread.
 struct Execution {
   const Program& program;
@@ -43,6 +52,7 @@ struct Execution {
   ThreadPool& pool;
   const Kernels& kernels;
   const std::atomic<bool>& aborted;
+  IndexFault& fault;
   std::atomic<uint32_t>* commands_done = nullptr;  // counts up; for those who watch
 };
 
@@ -79,8 +89,11 @@ void run_softmax(const SoftmaxCommand& command, const Execution& run);
 void run_resize(const ResizeCommand& command, const Execution& run);
 void run_matmul(const MatmulCommand& command, const Execution& run);
 void run_gather(const GatherCommand& command, const Execution& run);
+void run_gather_indexed(const GatherIndexedCommand& command, const Execution& run);
+void run_scatter_indexed(const ScatterIndexedCommand& command, const Execution& run);
 
-/// Runs every command in order. Returns false when `aborted` was set before the end.
+/// Runs every command in order. Returns false when it ended early: `aborted` was set, or a command
+/// left a fault.
 /// `command_ms`, when not null, receives the time of each command.
 bool execute(const Execution& run, double* command_ms);
 

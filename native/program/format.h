@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x2523cda1u;
-inline constexpr char kFormatHashHex[] = "2523cda1";
+inline constexpr uint32_t kFormatHash = 0xfd5ccdb0u;
+inline constexpr char kFormatHashHex[] = "fd5ccdb0";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -41,6 +41,8 @@ enum class Opcode : uint32_t {
   kResize = 10,
   kMatmul = 11,
   kGather = 12,
+  kGatherIndexed = 17,
+  kScatterIndexed = 18,
   kPlanarTaps = 13,
 };
 
@@ -94,6 +96,15 @@ enum class Pool : uint32_t {
   kAverage = 1,
 };
 inline constexpr uint32_t kPoolCount = 2;
+
+enum class Scatter : uint32_t {
+  kSet = 0,
+  kAdd = 1,
+  kMul = 2,
+  kMin = 3,
+  kMax = 4,
+};
+inline constexpr uint32_t kScatterCount = 5;
 
 struct HeaderRecord {
   uint32_t magic;
@@ -339,6 +350,25 @@ struct GatherCommand {
   uint32_t unused[11];
 };
 static_assert(sizeof(GatherCommand) == 64);
+
+struct GatherIndexedCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t indices;
+  uint32_t unused[12];
+};
+static_assert(sizeof(GatherIndexedCommand) == 64);
+
+struct ScatterIndexedCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t indices;
+  uint32_t fn;
+  uint32_t unused[11];
+};
+static_assert(sizeof(ScatterIndexedCommand) == 64);
 
 struct PlanarTapsCommand {
   Opcode opcode;

@@ -170,6 +170,10 @@ bool Validator::command(const std::byte* at) {
       return named("matmul"), matmul(as<MatmulCommand>(at));
     case Opcode::kGather:
       return named("gather"), gather(as<GatherCommand>(at));
+    case Opcode::kGatherIndexed:
+      return named("gatherIndexed"), gather_indexed(as<GatherIndexedCommand>(at));
+    case Opcode::kScatterIndexed:
+      return named("scatterIndexed"), scatter_indexed(as<ScatterIndexedCommand>(at));
   }
   named("?");
   return fail("opcode " + std::to_string(as<uint32_t>(at)) + " does not exist");

@@ -58,6 +58,11 @@ class Validator {
                    uint32_t out);
   bool matmul(const MatmulCommand& command);
   bool gather(const GatherCommand& command);
+  bool gather_indexed(const GatherIndexedCommand& command);
+  bool scatter_indexed(const ScatterIndexedCommand& command);
+  /// `table` has the dims of `loops`, then axes to index; `indices` those of `loops`, then one
+  /// entry per axis. Indices are checked by the executor: they lead nowhere but into the table.
+  bool indexed(uint32_t table, uint32_t loops, uint32_t indices);
   bool chain_op(const OpRecord& op, uint32_t operands);
 
   // validate.cc: pieces for all of them

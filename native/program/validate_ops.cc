@@ -1,5 +1,7 @@
 // Validation of every command but the convolutions.
 
+#include <algorithm>
+
 #include "native/program/validate.h"
 
 namespace untangle {
@@ -137,6 +139,33 @@ bool Validator::gather(const GatherCommand& command) {
   return require(x[0] == y[0] && x[2] == y[2], "input and output do not fit") &&
          require(command.index_count == y[1], "it has another number of indices than outputs") &&
          indices(command.index_first, command.index_count, x[1]);
+}
+
+bool Validator::gather_indexed(const GatherIndexedCommand& command) {
+  return readable(command.x) && writable(command.y) && readable(command.indices) &&
+         indexed(command.x, command.y, command.indices);
+}
+
+/// Updates may meet in the output: they are applied one after the other.
+bool Validator::scatter_indexed(const ScatterIndexedCommand& command) {
+  return readable(command.x) && readable(command.y) && readable(command.indices) &&
+         require(program_.views[command.y].slot != kSlotConstants, "it writes constants") &&
+         require(command.fn < kScatterCount, "its function does not exist") &&
+         indexed(command.y, command.x, command.indices);
+}
+
+bool Validator::indexed(uint32_t table, uint32_t loops, uint32_t indices) {
+  const uint32_t shared = program_.views[loops].rank;
+  const uint32_t table_rank = program_.views[table].rank;
+  if (!require(table_rank > shared, "no axis of its table is indexed") ||
+      !rank(indices, shared + 1)) {
+    return false;
+  }
+  return require(std::equal(dims(loops), dims(loops) + shared, dims(table)) &&
+                     std::equal(dims(loops), dims(loops) + shared, dims(indices)),
+                 "table, indices and elements do not fit") &&
+         require(dims(indices)[shared] == table_rank - shared,
+                 "it has another number of indices than axes");
 }
 
 }  // namespace untangle

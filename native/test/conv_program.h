@@ -151,10 +151,11 @@ class ConvProgram {
       std::memset(workspace.back(), 0xff, kWorkspaceBytes);
     }
     const std::atomic<bool> aborted{abort};
+    IndexFault fault;
     const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
                         nullptr, workspace.data(),
                         pool,    kernels,
-                        aborted};
+                        aborted, fault};
     body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
     for (std::byte* block : workspace) std::free(block);
   }

@@ -161,8 +161,9 @@ class OpProgram {
                   kWorkspaceBytes);  // NaN: shows reads of what nobody wrote
     }
     const std::atomic<bool> aborted{false};
+    IndexFault fault;
     execute({program, reinterpret_cast<std::byte*>(memory.data()), nullptr, workspace.data(), pool,
-             kernels, aborted},
+             kernels, aborted, fault},
             nullptr);
     for (std::byte* block : workspace) std::free(block);
     return memory;

@@ -1,4 +1,4 @@
-// copy, fill, gather and elementwise over random views, against plain loops.
+// copy, fill, gathers, scatters and elementwise over random views, against plain loops.
 
 #include <algorithm>
 
@@ -57,6 +57,78 @@ void check_gather(uint32_t seed, const Dims& x_dims, uint32_t outputs) {
     }
   }
   p.check(GatherCommand{Opcode::kGather, x, y, 0, outputs, {}}, expected, "gather");
+}
+
+/// A table [loops.., axes..] of which dims may be shared by several loops, and tuples into its
+/// axes.
+struct IndexedCase {
+  OpProgram p;
+  uint32_t table, loops, indices;
+  size_t axes;
+
+  IndexedCase(uint32_t seed, const Dims& loop_dims, const Dims& axis_dims, Lay table_lay)
+      : p(seed) {
+    Dims table_dims = loop_dims;
+    table_dims.insert(table_dims.end(), axis_dims.begin(), axis_dims.end());
+    Dims index_dims = loop_dims;
+    axes = axis_dims.size();
+    index_dims.push_back(static_cast<uint32_t>(axes));
+    table = p.add(table_dims, table_lay);
+    loops = p.add(loop_dims, Lay::kAny);
+    indices = p.add(index_dims, Lay::kBroadcast);
+    // Whole indices in [-size, size) of the smallest axis: broadcast tuples serve several axes.
+    const int size = static_cast<int>(*std::min_element(axis_dims.begin(), axis_dims.end()));
+    for (size_t i = 0; i < p.count(indices); i++) {
+      p.arena[p.at_flat(indices, i)] =
+          static_cast<float>(static_cast<int>(p.random.below(2 * size)) - size);
+    }
+  }
+
+  /// Where the tuple of element `i` of the loops leads in the arena.
+  size_t found(size_t i) const {
+    const ViewRecord& view = p.views[table];
+    const uint32_t rank = p.views[loops].rank;
+    int64_t offset = view.offset_bytes / 4;
+    size_t rest = i;
+    for (uint32_t d = rank; d-- > 0;) {
+      offset += static_cast<int64_t>(rest % p.dims(loops)[d]) * (&view.stride0)[d];
+      rest /= p.dims(loops)[d];
+    }
+    for (size_t k = 0; k < axes; k++) {
+      const int64_t index = static_cast<int64_t>(p.arena[p.at_flat(indices, i * axes + k)]);
+      const int64_t size = p.dims(table)[rank + k];
+      offset += (index < 0 ? index + size : index) * (&view.stride0)[rank + k];
+    }
+    return static_cast<size_t>(offset);
+  }
+};
+
+void check_gather_indexed(uint32_t seed, const Dims& loops, const Dims& axes) {
+  IndexedCase c(seed, loops, axes, Lay::kBroadcast);
+  std::vector<float> expected = c.p.arena;
+  for (size_t i = 0; i < c.p.count(c.loops); i++) {
+    expected[c.p.at_flat(c.loops, i)] = c.p.arena[c.found(i)];
+  }
+  c.p.check(GatherIndexedCommand{Opcode::kGatherIndexed, c.table, c.loops, c.indices, {}}, expected,
+            "gatherIndexed " + std::to_string(seed));
+}
+
+void check_scatter_indexed(uint32_t seed, const Dims& loops, const Dims& axes, Scatter fn) {
+  IndexedCase c(seed, loops, axes, Lay::kBroadcast);
+  std::vector<float> expected = c.p.arena;
+  for (size_t i = 0; i < c.p.count(c.loops); i++) {
+    float& element = expected[c.found(i)];
+    const float update = c.p.arena[c.p.at_flat(c.loops, i)];
+    element = fn == Scatter::kSet   ? update
+              : fn == Scatter::kAdd ? element + update
+              : fn == Scatter::kMul ? element * update
+              : fn == Scatter::kMin ? std::min(element, update)
+                                    : std::max(element, update);
+  }
+  c.p.check(
+      ScatterIndexedCommand{
+          Opcode::kScatterIndexed, c.loops, c.table, c.indices, static_cast<uint32_t>(fn), {}},
+      expected, "scatterIndexed " + std::to_string(seed));
 }
 
 double unary_value(Unary fn, double x, double alpha, double beta) {
@@ -235,6 +307,16 @@ int main() {
   for (uint32_t seed = 0; seed < 20; seed++)
     check_gather(seed, {random.between(1, 5), 7, random.between(1, 40)}, 9);
   check_gather(50, {100, 30, 20}, 40);
+  for (uint32_t seed = 0; seed < 40; seed++) {
+    Random random(seed);
+    Dims loops, axes;
+    for (uint32_t d = random.between(1, 3); d > 0; d--) loops.push_back(random.between(1, 6));
+    for (uint32_t d = random.between(1, 3); d > 0; d--) axes.push_back(random.between(1, 5));
+    check_gather_indexed(seed, loops, axes);
+    check_scatter_indexed(seed, loops, axes, static_cast<Scatter>(seed % kScatterCount));
+  }
+  check_gather_indexed(40, {40000}, {30});
+  check_gather_indexed(41, {70, 900}, {5, 3});
   check_functions();
   return summary();
 }

@@ -102,10 +102,11 @@ class PlanarProgram {
     }
     const Program program{{}, views_, {}, regions_, taps_, {}, {}, constants_, 0, 0, 0};
     const std::atomic<bool> aborted{abort};
+    IndexFault fault;
     const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
                         nullptr, workspace.data(),
                         pool,    kernels,
-                        aborted};
+                        aborted, fault};
     const bool prelu = case_.activation == Unary::kPrelu;
     run_planar_taps({Opcode::kPlanarTaps,
                      0,

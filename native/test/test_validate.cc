@@ -166,6 +166,13 @@ File make_file() {
   f.add(MatmulCommand{Opcode::kMatmul, a, b, product, {}});
   const uint32_t picked = f.view(kSlotArena, {2, 2, 5});
   f.add(GatherCommand{Opcode::kGather, product, picked, 0, 2, {}});
+  // Whatever the memory holds is taken for indices.
+  const uint32_t table = f.view(kSlotArena, {2, 3, 4, 2});
+  const uint32_t tuples = f.view(kSlotArena, {2, 3, 2});
+  const uint32_t found = f.view(kSlotArena, {2, 3});
+  const auto add = static_cast<uint32_t>(Scatter::kAdd);
+  f.add(GatherIndexedCommand{Opcode::kGatherIndexed, table, found, tuples, {}});
+  f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
   return f;
 }
 
@@ -203,7 +210,9 @@ std::string try_program(const std::vector<std::byte>& bytes, ThreadPool& pool, s
     outputs.push_back(reinterpret_cast<float*>(memory.back().data.get()));
   }
   const std::atomic<bool> aborted{false};
-  execute({program, arena.data.get(), outputs.data(), &workspace, pool, kernels, aborted}, nullptr);
+  IndexFault fault;
+  execute({program, arena.data.get(), outputs.data(), &workspace, pool, kernels, aborted, fault},
+          nullptr);
   return "";
 }
 

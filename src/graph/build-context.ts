@@ -22,6 +22,8 @@ const MOVES_DATA: ReadonlySet<Operation['op']> = new Set([
   'slice',
   'pad',
   'gather',
+  'gatherIndexed',
+  'scatterIndexed',
 ]);
 
 /** The graph under construction. */

@@ -1,8 +1,8 @@
 // Folding of operators that exist only on constants: casts, comparisons, ranges, products.
 
 import type {DataType, Tensor} from '../onnx/model.js';
-import {broadcastStrides, createData, createTensor, forEachOffset} from './fold.js';
-import {elementCount, rowMajorStrides, type Shape} from './shapes.js';
+import {broadcastStrides, createData, createTensor} from './fold.js';
+import {elementCount, forEachOffset, rowMajorStrides, type Shape} from './shapes.js';
 import {isFloating} from './types.js';
 
 /** Bits and sign of the integer types; 64-bit ones are held as doubles and never wrap. */

@@ -4,9 +4,10 @@
 // here (convolutions, pooling, ...) run like any other, on constants.
 
 import type {DataType, Tensor} from '../onnx/model.js';
+import {joinScattered, tableOffsets} from './fold-indexed.js';
 import {applyBinary, applyUnary} from './fold-scalar.js';
 import type {ChainOp, Operation} from './graph.js';
-import {elementCount, rowMajorStrides, type Shape} from './shapes.js';
+import {elementCount, forEachOffset, rowMajorStrides, type Shape} from './shapes.js';
 import {isFloating} from './types.js';
 
 export type TensorData = Float32Array | Float64Array;
@@ -59,6 +60,10 @@ export function foldOperation(
         padIndex(mode, index - begin[axis]!, x.dims[axis]!);
       return selectIndices(x, shape, source, value);
     }
+    case 'gatherIndexed':
+      return foldGather(inputs, operation, shape);
+    case 'scatterIndexed':
+      return foldScatter(inputs, operation);
     case 'concat':
       return foldConcat(inputs, shape, operation.axis);
     case 'chain':
@@ -77,28 +82,6 @@ export function broadcastStrides(dims: Shape, shape: Shape): number[] {
   return shape.map((_, axis) =>
     axis < offset || dims[axis - offset] === 1 ? 0 : strides[axis - offset]!,
   );
-}
-
-/** Calls `visit` with the source offset of every element of `shape`, in row-major order. */
-export function forEachOffset(
-  shape: Shape,
-  strides: Shape,
-  visit: (offset: number, at: number) => void,
-): void {
-  const count = elementCount(shape);
-  const index = new Array<number>(shape.length).fill(0);
-  let offset = 0;
-
-  for (let at = 0; at < count; at++) {
-    visit(offset, at);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      offset += strides[axis]!;
-      index[axis]!++;
-      if (index[axis]! < shape[axis]!) break;
-      offset -= strides[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
 }
 
 /** Index read by position `index` of a padded axis, or -1 where the constant goes. */
@@ -156,6 +139,29 @@ function selectIndices(
   }
 
   return {dtype: x.dtype, dims: shape, data};
+}
+
+function foldGather(
+  [x, indices]: readonly Tensor[],
+  {map}: Extract<Operation, {op: 'gatherIndexed'}>,
+  shape: Shape,
+): Tensor {
+  const data = createData(x!.dtype, elementCount(shape));
+  const offsets = tableOffsets(x!.dims, indices!, {map, shape});
+  for (const [at, offset] of offsets.entries()) data[at] = x!.data[offset]!;
+  return {dtype: x!.dtype, dims: shape, data};
+}
+
+function foldScatter(
+  [x, indices, updates]: readonly Tensor[],
+  {map, fn}: Extract<Operation, {op: 'scatterIndexed'}>,
+): Tensor {
+  const data = createData(x!.dtype, x!.data.length);
+  data.set(x!.data);
+  const offsets = tableOffsets(x!.dims, indices!, {map, shape: updates!.dims});
+  for (const [at, offset] of offsets.entries())
+    data[offset] = joinScattered(fn, data[offset]!, updates!.data[at]!);
+  return {dtype: x!.dtype, dims: x!.dims, data};
 }
 
 function foldConcat(inputs: readonly Tensor[], shape: Shape, axis: number): Tensor {

@@ -5,7 +5,13 @@
 // (NCHW for maps); how a value lies in memory is decided later, by `layout.ts`.
 
 import type {DataType, Tensor} from '../onnx/model.js';
-import type {Activation, BinaryFunction, PoolFunction, ReduceFunction} from './functions.js';
+import type {
+  Activation,
+  BinaryFunction,
+  PoolFunction,
+  ReduceFunction,
+  ScatterFunction,
+} from './functions.js';
 
 export interface Value {
   readonly name: string;
@@ -117,7 +123,26 @@ export type Operation =
       readonly value: number;
     }
   /** out[.., i, ..] = x[.., indices[i], ..]; the indices are constant. */
-  | {readonly op: 'gather'; readonly axis: number; readonly indices: readonly number[]};
+  | {readonly op: 'gather'; readonly axis: number; readonly indices: readonly number[]}
+  /** inputs x, indices: every output element is one element of x, found by a tuple of indices. */
+  | {readonly op: 'gatherIndexed'; readonly map: IndexMap}
+  /** inputs x, indices, updates: x with every update put at, or joined with, the element its tuple finds. */
+  | {readonly op: 'scatterIndexed'; readonly map: IndexMap; readonly fn: ScatterFunction};
+
+/**
+ * How a tuple of indices finds an element of x; one entry per dimension of the output (of the updates when scattering).
+ *
+ * Indices [.., K] are whole numbers, negative ones count from the end. Dimensions that an operand does not have are
+ * null there.
+ */
+export interface IndexMap {
+  /** The K axes of x that the tuple's entries index. */
+  readonly axes: readonly number[];
+  /** Axis of x that the dimension runs along. */
+  readonly data: readonly (number | null)[];
+  /** Axis of the indices that the dimension runs along. */
+  readonly indices: readonly (number | null)[];
+}
 
 /** Separable resampling of one axis; taps = 0 means the axis is copied as it is. */
 export interface ResizeAxis {

@@ -6,6 +6,7 @@ import {BINARY_OPERATORS} from './ops/binary.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {GATHER} from './ops/gather.js';
+import {INDEXED} from './ops/indexed.js';
 import {LOGIC} from './ops/logic.js';
 import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
@@ -25,6 +26,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...GATHER,
+  ...INDEXED,
   ...LOGIC,
   ...MATRIX,
   ...NORMALIZATION,

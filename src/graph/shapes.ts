@@ -47,6 +47,28 @@ export function rowMajorStrides(shape: Shape): number[] {
   return strides;
 }
 
+/** Calls `visit` with the source offset of every element of `shape`, in row-major order. */
+export function forEachOffset(
+  shape: Shape,
+  strides: Shape,
+  visit: (offset: number, at: number) => void,
+): void {
+  const count = elementCount(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  let offset = 0;
+
+  for (let at = 0; at < count; at++) {
+    visit(offset, at);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      offset += strides[axis]!;
+      index[axis]!++;
+      if (index[axis]! < shape[axis]!) break;
+      offset -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
 /**
  * Gives every input a concrete shape.
  *

@@ -111,6 +111,8 @@ export const COMMANDS = {
   },
   matmul: {opcode: 11, fields: ['a', 'b', 'y']},
   gather: {opcode: 12, fields: ['x', 'y', 'indexFirst', 'indexCount']},
+  gatherIndexed: {opcode: 17, fields: ['x', 'y', 'indices']},
+  scatterIndexed: {opcode: 18, fields: ['x', 'y', 'indices', 'fn']},
   planarTaps: {
     opcode: 13,
     fields: [

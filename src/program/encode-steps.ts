@@ -1,7 +1,7 @@
 // One step of the schedule as the fields of its command.
 
 import type {Activation} from '../graph/functions.js';
-import {POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
 import type {
   DepthwiseStep,
   ElementwiseStep,
@@ -57,6 +57,14 @@ function stepFields(tables: Tables, step: Step): Fields {
         a: addView(tables, step.a),
         b: addView(tables, step.b),
         y: addView(tables, step.y),
+      };
+    case 'gatherIndexed':
+      return {...ends(tables, step), indices: addView(tables, step.indices)};
+    case 'scatterIndexed':
+      return {
+        ...ends(tables, step),
+        indices: addView(tables, step.indices),
+        fn: SCATTER[step.fn],
       };
     case 'gather':
       return {

@@ -2,7 +2,7 @@
 //
 // The header of every program carries it, the addon is built with it, and both are compared at load.
 
-import {BINARY, POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {BINARY, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
 import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
 import {
   BINDING,
@@ -36,6 +36,7 @@ export function formatTables(): string {
     unary: UNARY,
     binary: BINARY,
     reduce: REDUCE,
+    scatter: SCATTER,
     pool: POOL,
   });
 }

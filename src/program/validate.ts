@@ -18,6 +18,7 @@ import {
   checkReduce,
   checkResize,
 } from './validate-commands.js';
+import {checkGatherIndexed, checkScatterIndexed} from './validate-indexed.js';
 import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
 
@@ -78,6 +79,12 @@ function checkCommand(checker: Checker, command: Command): void {
       break;
     case 'gather':
       checkGather(checker, command);
+      break;
+    case 'gatherIndexed':
+      checkGatherIndexed(checker, command);
+      break;
+    case 'scatterIndexed':
+      checkScatterIndexed(checker, command);
       break;
     case 'copy':
     case 'softmax':

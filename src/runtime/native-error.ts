@@ -7,9 +7,23 @@ import {ERRORS, type ErrorCode, UntangleError} from '../errors.js';
  *
  * The message is the addon's, which formats it from the same templates; the stack is that of this call, so that it
  * leads to the caller even when the addon failed on another thread.
+ *
+ * @param commandName the name of a command of the program, for the errors of runs
  */
-export function translateNativeError(error: unknown): UntangleError {
+export function translateNativeError(
+  error: unknown,
+  commandName: (index: number) => string = index => `command ${index}`,
+): UntangleError {
   if (error instanceof UntangleError) return error;
+  if (isIndexFault(error)) {
+    const {index, size} = error;
+    const node = commandName(error.command);
+    return new UntangleError('ERR_INDEX_RANGE', [node, -size, size - 1, index], {
+      node,
+      index,
+      size,
+    });
+  }
   const message = error instanceof Error ? error.message : String(error);
   const code = codeOf(error);
   if (code === null)
@@ -19,6 +33,17 @@ export function translateNativeError(error: unknown): UntangleError {
   // Templates with other than one argument were filled in by the addon.
   if (ERRORS[code].split('%s').length !== 2) translated.message = message;
   return translated;
+}
+
+/** What a run rejects with that met an index outside its axis. */
+interface IndexFault {
+  readonly command: number;
+  readonly index: number;
+  readonly size: number;
+}
+
+function isIndexFault(error: unknown): error is Error & IndexFault {
+  return codeOf(error) === 'ERR_INDEX_RANGE';
 }
 
 function codeOf(error: unknown): ErrorCode | null {

@@ -104,8 +104,8 @@ export class Session {
    *
    * @param feeds an array of numbers, {data, shape} or a picture per input; values row-major in the input's shape
    * @throws ERR_INPUT_NAME, ERR_INPUT_MISSING, ERR_INPUT_TYPE, ERR_INPUT_SHAPE, ERR_INPUT_VALUE, ERR_OPTION,
-   *   ERR_OUTPUT_NAME, ERR_SESSION_DISPOSED, and ERR_ABORTED (name AbortError, cause the signal's reason) when the
-   *   signal fires or the session is disposed
+   *   ERR_OUTPUT_NAME, ERR_INDEX_RANGE, ERR_SESSION_DISPOSED, and ERR_ABORTED (name AbortError, cause the signal's
+   *   reason) when the signal fires or the session is disposed
    */
   async run<Outputs extends TensorOutputs = Record<string, TensorOutput>>(
     feeds: Feeds,
@@ -126,7 +126,11 @@ export class Session {
     } catch (error) {
       if (error instanceof CallbackError) throw error.cause;
       // Translated here, inside run, so that the stack leads to whoever called it.
-      const translated = translateNativeError(error);
+      const {commands} = plan.explanation;
+      const translated = translateNativeError(
+        error,
+        index => commands[index]?.name ?? `command ${index}`,
+      );
       throw translated.code === 'ERR_ABORTED' ? abortError(signal) : translated;
     } finally {
       run.release();

@@ -28,8 +28,13 @@ export function countStep(step: UncountedStep): Counts {
   return {
     macs: step.op === 'matmul' ? elementCount(step.y.shape) * step.a.shape[2]! : 0,
     readBytes: readElements(step) * F32_BYTES,
-    writtenBytes: distinctElements(step.y) * F32_BYTES,
+    writtenBytes: writtenElements(step) * F32_BYTES,
   };
+}
+
+/** Where indices lead is known at run time only: scattering counts an element for every update. */
+function writtenElements(step: UncountedStep): number {
+  return step.op === 'scatterIndexed' ? elementCount(step.x.shape) : distinctElements(step.y);
 }
 
 function readElements(step: UncountedStep): number {
@@ -56,6 +61,12 @@ function readElements(step: UncountedStep): number {
       );
     case 'matmul':
       return unionElements([step.a, step.b]);
+    case 'gatherIndexed':
+      return distinctElements(step.indices) + elementCount(step.y.shape);
+    case 'scatterIndexed': {
+      const joined = step.fn === 'set' ? 0 : elementCount(step.x.shape);
+      return unionElements([step.x, step.indices]) + joined;
+    }
     case 'gather':
       return touchedElements(step.x, [null, new Set(step.indices).size, null]);
   }

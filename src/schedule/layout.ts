@@ -109,6 +109,8 @@ function inputWish(
       return view === null ? null : viewOrder(view);
     }
     case 'reduce':
+    case 'gatherIndexed':
+    case 'scatterIndexed':
       return null;
     default:
       return shape.length === wish.length ? wish : null;
@@ -154,6 +156,8 @@ function outputOrder(
     case 'reduce':
       return reducedOrder(inputOrder, {axes: node.operation.axes, rank: shape.length});
     case 'matmul':
+    case 'gatherIndexed':
+    case 'scatterIndexed':
       return identityOrder(shape.length);
     case 'conv':
     case 'dynamicConv':

@@ -16,6 +16,9 @@ export function stepReads(step: Step): View[] {
       return [step.x, step.weightsY, step.weightsX];
     case 'matmul':
       return [step.a, step.b];
+    case 'gatherIndexed':
+    case 'scatterIndexed':
+      return [step.x, step.indices];
     case 'fill':
       return [];
     case 'copy':
@@ -66,6 +69,9 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
       };
     case 'matmul':
       return {...step, a: map(step.a), b: map(step.b), y: map(step.y)};
+    case 'gatherIndexed':
+    case 'scatterIndexed':
+      return {...step, x: map(step.x), y: map(step.y), indices: map(step.indices)};
     case 'fill':
       return {...step, y: map(step.y)};
     case 'copy':

@@ -3,7 +3,12 @@
 // Produced by `lower/`, placed by `arena.ts`, encoded by `program/encode.ts`. A step says exactly what will
 // run and what it touches; nothing after this file decides anything.
 
-import type {Activation, PoolFunction, ReduceFunction} from '../graph/functions.js';
+import type {
+  Activation,
+  PoolFunction,
+  ReduceFunction,
+  ScatterFunction,
+} from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 
 /** Where a buffer lives. Arena buffers get their offset from `arena.ts`. */
@@ -230,6 +235,32 @@ export interface GatherStep extends StepBase {
   readonly indices: Int32Array;
 }
 
+/**
+ * y[i] = x[i, indices[i, 0], .., indices[i, K-1]]; negative indices count from the end.
+ *
+ * x has the dims of y first, with stride 0 where it has no such dim, then the K indexed axes; indices have the dims of
+ * y, then K.
+ */
+export interface GatherIndexedStep extends StepBase {
+  readonly op: 'gatherIndexed';
+  readonly x: View;
+  readonly y: View;
+  readonly indices: View;
+}
+
+/**
+ * y[i, indices[i, 0], .., indices[i, K-1]] = fn(what is there, x[i]), for i in the order of x's dims.
+ *
+ * y has the dims of x first, as x has those of y above; what no index names stays as it is.
+ */
+export interface ScatterIndexedStep extends StepBase {
+  readonly op: 'scatterIndexed';
+  readonly x: View;
+  readonly y: View;
+  readonly indices: View;
+  readonly fn: ScatterFunction;
+}
+
 export type Step =
   | GemmTapsStep
   | PlanarTapsStep
@@ -243,7 +274,9 @@ export type Step =
   | SoftmaxStep
   | ResizeStep
   | MatmulStep
-  | GatherStep;
+  | GatherStep
+  | GatherIndexedStep
+  | ScatterIndexedStep;
 
 export {PANEL} from '../untangle/pack.js';
 

@@ -186,6 +186,8 @@ function canWrite(
         node.inputs.every(name => shapeOf(known.graph, name).length >= 2),
       );
     case 'gather':
+    case 'gatherIndexed':
+    case 'scatterIndexed':
       return false;
     case 'concat':
       // One copy of the whole is better than one of every part.

@@ -1,11 +1,21 @@
 // The operations that only move or blend elements; see evaluate.ts.
 
 import type {Operation} from '../../src/graph/graph.js';
+import {foundIndex, scattered} from '../reference/indexed.js';
 import {broadcastAt, type Evaluated, forEachIndex} from './evaluate.js';
 
 type Op<Name extends Operation['op']> = Extract<Operation, {op: Name}>;
 type Rearranging = Op<
-  'resize' | 'reshape' | 'transpose' | 'expand' | 'concat' | 'slice' | 'pad' | 'gather'
+  | 'resize'
+  | 'reshape'
+  | 'transpose'
+  | 'expand'
+  | 'concat'
+  | 'slice'
+  | 'pad'
+  | 'gather'
+  | 'gatherIndexed'
+  | 'scatterIndexed'
 >;
 
 export function evaluateRearranging(
@@ -22,13 +32,32 @@ export function evaluateRearranging(
     resize(operation, x, y);
     return;
   }
+  if (operation.op === 'scatterIndexed') {
+    scatter(operation, inputs, y);
+    return;
+  }
   forEachIndex(y.shape, (index, at) => {
     y.data[at] = elementAt(operation, inputs, index);
   });
 }
 
+function scatter(
+  {map, fn}: Op<'scatterIndexed'>,
+  [x, indices, updates]: Evaluated[],
+  y: Evaluated,
+): void {
+  y.data.set(x!.data);
+  forEachIndex(updates!.shape, (index, at) => {
+    const found = foundIndex(map, index, x!.shape, (tuple, k) =>
+      broadcastAt(indices!, [...tuple, k]),
+    );
+    const to = found.reduce((flat, i, axis) => flat * x!.shape[axis]! + i, 0);
+    y.data[to] = scattered(fn, y.data[to]!, updates!.data[at]!);
+  });
+}
+
 function elementAt(
-  operation: Exclude<Rearranging, Op<'resize' | 'reshape'>>,
+  operation: Exclude<Rearranging, Op<'resize' | 'reshape' | 'scatterIndexed'>>,
   inputs: Evaluated[],
   index: readonly number[],
 ): number {
@@ -54,6 +83,13 @@ function elementAt(
     }
     case 'pad':
       return padAt(operation, x, index);
+    case 'gatherIndexed':
+      return broadcastAt(
+        x,
+        foundIndex(operation.map, index, x.shape, (tuple, k) =>
+          broadcastAt(inputs[1]!, [...tuple, k]),
+        ),
+      );
     case 'gather':
       return broadcastAt(x, index.with(operation.axis, operation.indices[index[operation.axis]!]!));
   }

@@ -244,6 +244,25 @@ export const STEPS: readonly Step[] = [
     y: dense(1, [2, 3, 4]),
     indices: Int32Array.from([3, 0, 2]),
   },
+  {
+    op: 'gatherIndexed',
+    name: 'find',
+    schedule: '',
+    counts: COUNTS,
+    x: dense(0, [2, 3, 4]),
+    y: dense(1, [2]),
+    indices: dense(2, [2, 2]),
+  },
+  {
+    op: 'scatterIndexed',
+    name: 'put',
+    schedule: '',
+    counts: COUNTS,
+    x: dense(1, [2]),
+    y: dense(0, [2, 3, 4]),
+    indices: dense(2, [2, 2]),
+    fn: 'add',
+  },
 ];
 
 /** A program of `steps` over the sample buffers. */

@@ -157,6 +157,26 @@ test('indices stay inside the axis', t => {
   t.regex(refusal([{...step, indices: Int32Array.from([0, -1, 1])}]), /index reaches from -1 to 1/);
 });
 
+test('run-time indices have an entry for every axis they may name', t => {
+  for (const op of ['gatherIndexed', 'scatterIndexed'] as const) {
+    const step = stepOf(op);
+    const [table, loops] = op === 'gatherIndexed' ? (['x', 'y'] as const) : (['y', 'x'] as const);
+    t.is(refusal([step]), 'accepted');
+    const pattern = (text: string) => new RegExp(`command 0 \\(${op}\\): ${text}`);
+    t.regex(
+      refusal([{...step, indices: dense(2, [2, 1])}]),
+      pattern('indices has shape \\[2,1\\]; expected \\[2,2\\]'),
+    );
+    t.regex(
+      refusal([{...step, [table]: dense(0, [2])}]),
+      pattern(`${table} has no axis that is indexed`),
+    );
+    t.regex(refusal([{...step, [loops]: dense(1, [3])}]), pattern(`${table} without its indexed`));
+    const constant = {...step.y, buffer: 7, strides: step.y.strides.map(() => 0)};
+    t.regex(refusal([{...step, y: constant}]), pattern('y .* writes constants'));
+  }
+});
+
 test('a slope goes with prelu only', t => {
   const epilogue = {...GEMM.epilogue, slope: null};
   t.regex(refusal([gemm({}, {epilogue})]), /a slope goes with the activation prelu/);

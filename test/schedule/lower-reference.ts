@@ -1,40 +1,10 @@
 // What every operation of a graph means, as loops over logical indices; shares no code with src/schedule.
 
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
-import type {ConvGeometry, Graph, Node, Operation, ResizeAxis} from '../../src/graph/graph.js';
+import type {ConvGeometry, Graph, Node, ResizeAxis} from '../../src/graph/graph.js';
 import {convReference, convTransposeReference} from '../reference/conv.js';
-
-export interface Tensor {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-}
-
-type Index = readonly number[];
-type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
-
-function indices(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>(
-    (all, count) => all.flatMap(index => Array.from({length: count}, (_, i) => [...index, i])),
-    [[]],
-  );
-}
-
-function tensor(shape: readonly number[], element: (index: Index) => number): Tensor {
-  return {shape, data: indices(shape).map(element)};
-}
-
-function at({shape, data}: Tensor, index: Index): number {
-  return data[index.reduce((flat, i, dim) => flat * shape[dim]! + i, 0)]!;
-}
-
-/** The element of a tensor broadcast to a longer index. */
-function atBroadcast(x: Tensor, index: Index): number {
-  const lead = index.length - x.shape.length;
-  return at(
-    x,
-    x.shape.map((count, dim) => (count === 1 ? 0 : index[lead + dim]!)),
-  );
-}
+import {rearrange} from './lower-reference-move.js';
+import {at, atBroadcast, indices, type OperationOf, type Tensor, tensor} from './tensors.js';
 
 /** The graph's outputs, in order. */
 export function runReference(graph: Graph, inputs: readonly Tensor[]): Tensor[] {
@@ -94,35 +64,8 @@ function evaluate(
         (value, axis, dim) => resizeAxis(value, axis, {dim, size: shape[dim]!}),
         x,
       );
-    case 'reshape':
-      return {shape, data: x.data};
-    case 'transpose':
-      return tensor(shape, index =>
-        at(
-          x,
-          x.shape.map((_, dim) => index[operation.perm.indexOf(dim)]!),
-        ),
-      );
-    case 'expand':
-      return tensor(shape, index => atBroadcast(x, index));
-    case 'slice':
-      return tensor(shape, index =>
-        at(
-          x,
-          index.map((i, dim) => operation.starts[dim]! + i * operation.steps[dim]!),
-        ),
-      );
-    case 'gather':
-      return tensor(shape, index =>
-        at(
-          x,
-          index.map((i, dim) => (dim === operation.axis ? operation.indices[i]! : i)),
-        ),
-      );
-    case 'concat':
-      return tensor(shape, index => concatElement(operation, operands, index));
-    case 'pad':
-      return tensor(shape, index => padElement(operation, x, index));
+    default:
+      return rearrange(operation, operands, shape);
   }
 }
 
@@ -301,47 +244,4 @@ function resizeAxis(
     }
     return sum;
   });
-}
-
-function concatElement(
-  {axis}: OperationOf<'concat'>,
-  operands: readonly Tensor[],
-  index: Index,
-): number {
-  let i = index[axis]!;
-  for (const operand of operands) {
-    if (i < operand.shape[axis]!) return at(operand, index.with(axis, i));
-    i -= operand.shape[axis]!;
-  }
-  throw new Error('index past the end of a concat');
-}
-
-/** Negative pads cut first; what is left is extended. */
-function padElement(
-  {mode, begin, end, value}: OperationOf<'pad'>,
-  x: Tensor,
-  index: Index,
-): number {
-  const source = index.map((i, dim) => {
-    const cut = Math.max(-begin[dim]!, 0);
-    const count = x.shape[dim]! - cut - Math.max(-end[dim]!, 0);
-    const position = extendedPosition(mode, i - Math.max(begin[dim]!, 0), count);
-    return position === null ? null : cut + position;
-  });
-  return source.includes(null) ? value : at(x, source as number[]);
-}
-
-/** Where position `i` of an extended axis comes from; null in a constant border. */
-function extendedPosition(
-  mode: OperationOf<'pad'>['mode'],
-  i: number,
-  count: number,
-): number | null {
-  if (i >= 0 && i < count) return i;
-  if (mode === 'constant') return null;
-  if (mode === 'edge' || count === 1) return Math.min(Math.max(i, 0), count - 1);
-  if (mode === 'wrap') return ((i % count) + count) % count;
-  const period = 2 * (count - 1);
-  const folded = ((i % period) + period) % period;
-  return Math.min(folded, period - folded);
 }

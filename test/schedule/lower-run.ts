@@ -7,7 +7,8 @@ import {encodeProgram} from '../../src/program/encode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import type {Explanation, Totals} from '../../src/program/program.js';
 import {type Schedule, schedule} from '../../src/schedule/schedule.js';
-import {runReference, type Tensor} from './lower-reference.js';
+import {runReference} from './lower-reference.js';
+import type {Tensor} from './tensors.js';
 
 const COUNTS = {macs: 0, readBytes: 0, writtenBytes: 0};
 const TOTALS: Totals = {...COUNTS, arenaPeakBytes: 0, weightsBytes: 0, totalBytes: 0};

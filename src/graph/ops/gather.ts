@@ -1,8 +1,15 @@
-// Gather along one axis with constant indices.
+// Gather along one axis; indices that are known become a slice or a list.
 
-import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
+import {
+  type BuildContext,
+  isConstant,
+  type Operand,
+  type Registration,
+  resolveAxis,
+} from '../registration.js';
 import {formatShape} from '../shapes.js';
 import {emitRange} from './arrange.js';
+import {emitGather} from './indexed.js';
 import {emitReshape} from './reshape.js';
 
 export const GATHER: readonly Registration[] = [
@@ -14,7 +21,9 @@ function buildGather(context: BuildContext): Operand {
   const x = context.input(0);
   const axis = resolveAxis(context, context.int('axis', 0), x.shape.length);
   const size = x.shape[axis]!;
-  const {constant, shape: indexShape} = context.constantInput(1, 'indices');
+  const operand = context.input(1);
+  if (!isConstant(operand)) return emitGather(context, x, {indices: operand, axis});
+  const {constant, shape: indexShape} = operand;
   const indices = Array.from(constant.data, index => (index < 0 ? index + size : index));
 
   const outside = indices.findIndex(

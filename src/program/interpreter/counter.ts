@@ -46,6 +46,16 @@ export class AccessCounter {
       this.#writtenElements += stampRun(this.#writes[slot]!, start, count, this.#pass);
   }
 
+  /** Reads `count` elements that nobody can name before the run; each counts. */
+  readUnseen(count: number): void {
+    if (this.enabled) this.#readElements += count;
+  }
+
+  /** The same for writes. */
+  writeUnseen(count: number): void {
+    if (this.enabled) this.#writtenElements += count;
+  }
+
   /** Returns what was counted since the last call and starts from zero. */
   take(): Counts {
     const counts = {

@@ -9,6 +9,7 @@ import type {DecodedProgram} from '../program.js';
 import {runDepthwise} from './depthwise.js';
 import {runCopy, runElementwise, runFill, runGather} from './elementwise.js';
 import {runGemmTaps} from './gemm-taps.js';
+import {runGatherIndexed, runScatterIndexed} from './indexed.js';
 import {createMachine, type Machine} from './machine.js';
 import {runMatmul} from './matmul.js';
 import {runPlanarTaps} from './planar-taps.js';
@@ -82,6 +83,12 @@ function runCommand(command: Command, machine: Machine): void {
       break;
     case 'gather':
       runGather(command, machine);
+      break;
+    case 'gatherIndexed':
+      runGatherIndexed(command, machine);
+      break;
+    case 'scatterIndexed':
+      runScatterIndexed(command, machine);
       break;
     default:
       command satisfies never;

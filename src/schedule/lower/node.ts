@@ -3,6 +3,7 @@
 import type {Node} from '../../graph/graph.js';
 import {isViewNode} from '../views.js';
 import {lowerChain, lowerReduce, lowerSoftmax} from './elementwise.js';
+import {lowerGatherIndexed, lowerScatterIndexed} from './indexed.js';
 import type {Lowering} from './lowering.js';
 import {
   type ConvOptions,
@@ -64,6 +65,12 @@ function lowerComputed(node: Node, lowering: Lowering, options: ConvOptions): vo
       break;
     case 'gather':
       lowerGather(node, operation, lowering);
+      break;
+    case 'gatherIndexed':
+      lowerGatherIndexed(node, operation.map, lowering);
+      break;
+    case 'scatterIndexed':
+      lowerScatterIndexed(node, operation, lowering);
       break;
     case 'reshape':
     case 'transpose':
