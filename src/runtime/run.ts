@@ -82,6 +82,11 @@ export class Run implements Job {
     this.#results = {outputs, commandMs, explanation};
   }
 
+  /** What command `index` of the program that ran is called. */
+  commandName(index: number): string {
+    return this.#plan?.explanation.commands[index]?.name ?? `command ${index}`;
+  }
+
   /** What start computed. */
   take(): RunResults {
     if (this.#results === null) throw new UntangleError('ERR_INTERNAL', ['a run has no outputs']);

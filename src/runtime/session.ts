@@ -126,11 +126,7 @@ export class Session {
     } catch (error) {
       if (error instanceof CallbackError) throw error.cause;
       // Translated here, inside run, so that the stack leads to whoever called it.
-      const {commands} = plan.explanation;
-      const translated = translateNativeError(
-        error,
-        index => commands[index]?.name ?? `command ${index}`,
-      );
+      const translated = translateNativeError(error, index => run.commandName(index));
       throw translated.code === 'ERR_ABORTED' ? abortError(signal) : translated;
     } finally {
       run.release();
