@@ -32,12 +32,17 @@ if (missing !== null) {
 }
 
 const RESULT: Result = {
-  test: {path: 'a', ops: ['Add', 'Add']},
+  test: {path: 'a', ops: ['Add', 'Add'], ort_1_30_cpu: 'pass'},
   passed: true,
   binding: 'none',
   reason: '',
 };
-const FAILED: Result = {...RESULT, test: {path: 'b', ops: ['Add']}, passed: false, reason: 'no'};
+const FAILED: Result = {
+  ...RESULT,
+  test: {...RESULT.test, path: 'b', ops: ['Add']},
+  passed: false,
+  reason: 'no',
+};
 
 test('a listed test that passes and an unlisted one that fails are both errors', t => {
   const results = [RESULT, FAILED];

@@ -15,6 +15,8 @@ export interface ConformanceTest {
   readonly path: string;
   /** The operators of the model, in order of appearance. */
   readonly ops: readonly string[];
+  /** What onnxruntime 1.30 makes of it: 'pass', 'mismatch', 'unsupported' or 'run-error'. */
+  readonly ort_1_30_cpu: string;
 }
 
 /** Inputs and expected outputs in the order of the model's. */
