@@ -14,7 +14,7 @@ export const ERRORS = {
     'the model exceeds the limit %s = %s (it has %s); raise it with the limits option if you trust the file',
   ERR_ONNX_EXTERNAL_DATA: 'external data of tensor "%s": %s',
   ERR_OPSET_UNSUPPORTED:
-    'opset %s is not supported (supported: 7 to %s, newer when every operator version in use is known)',
+    'opset %s is not supported (supported: 6 to %s, newer when every operator version in use is known)',
   ERR_OP_UNSUPPORTED: 'the model uses %s unsupported operator(s): %s (see docs/operators.md)',
   ERR_MODEL_INVALID: 'node "%s" (%s): %s',
   ERR_SHAPE_UNBOUND:

@@ -73,13 +73,14 @@ function inferShape(
   );
 }
 
+/** Constants may be empty: the roi of a Resize and the axes of a reduction often are. */
 function checkShape(name: string, shape: unknown, count: number): readonly number[] {
   const isShape =
-    Array.isArray(shape) && shape.every(size => Number.isSafeInteger(size) && size > 0);
+    Array.isArray(shape) && shape.every(size => Number.isSafeInteger(size) && size >= 0);
   if (isShape && shape.reduce((product, size) => product * size, 1) === count) return [...shape];
   throw new UntangleError(
     'ERR_INPUT_SHAPE',
-    [name, `a shape of positive sizes for ${count} values`, describeShape(shape)],
+    [name, `a shape for ${count} values`, describeShape(shape)],
     {input: name},
   );
 }

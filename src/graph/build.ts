@@ -43,7 +43,7 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
 
   const unsupported: UnsupportedUse[] = [];
   for (const node of nodes) {
-    const texts = findUnsupported(node, model.opset, findRegistration(node));
+    const texts = findUnsupported(node, model.opset, findRegistration(node, model.opset));
     if (texts.length === 0) texts.push(...buildNode(state, environment, node));
     for (const text of texts) unsupported.push({text, node: nodeLabel(node)});
     for (const output of node.outputs) if (!environment.has(output)) environment.set(output, null);
@@ -81,10 +81,8 @@ function createEnvironment(
   const environment: Environment = new Map();
   const {constants = new Map<string, Tensor>()} = options;
   const constantShapes = [...constants].map(([name, {dims}]) => [name, dims] as const);
-  const shapes = bindInputs(model.inputs, {
-    ...options.shapes,
-    ...Object.fromEntries(constantShapes),
-  });
+  const requested = {...options.shapes, ...Object.fromEntries(constantShapes)};
+  const shapes = bindInputs(model.inputs, requested, constants);
 
   for (const {name, dtype: declared} of model.inputs) {
     if (constants.has(name)) continue;
@@ -108,7 +106,7 @@ function buildNode(state: BuildState, environment: Environment, node: OnnxNode):
   const builder = createNodeBuilder(state, node, inputs);
 
   try {
-    const built = findRegistration(node)!.build(builder.context);
+    const built = findRegistration(node, state.opset)!.build(builder.context);
     const results = builder.commit(Array.isArray(built) ? built : [built]);
     for (const [index, result] of results.entries()) {
       const name = node.outputs[index];

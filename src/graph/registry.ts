@@ -18,6 +18,7 @@ import {RESIZING} from './ops/resize.js';
 import {SHUFFLES} from './ops/shuffle.js';
 import {SOFTMAX} from './ops/softmax.js';
 import {UNARY_OPERATORS} from './ops/unary.js';
+import {OPSET_SIX, opsetSixForm} from './opset-six.js';
 import type {Registration} from './registration.js';
 
 const REGISTRATIONS: readonly Registration[] = [
@@ -42,9 +43,11 @@ const REGISTRATIONS: readonly Registration[] = [
 
 const BY_OP_TYPE = new Map(REGISTRATIONS.map(registration => [registration.opType, registration]));
 
-/** The registration of a node's operator, or undefined when it is not supported. */
-export function findRegistration(node: OnnxNode): Registration | undefined {
-  return node.domain === '' || node.domain === 'ai.onnx' ? BY_OP_TYPE.get(node.opType) : undefined;
+/** The registration of a node's operator as `opset` has it, or undefined when it is not supported. */
+export function findRegistration(node: OnnxNode, opset: number): Registration | undefined {
+  if (node.domain !== '' && node.domain !== 'ai.onnx') return undefined;
+  const registration = BY_OP_TYPE.get(node.opType);
+  return registration && opset <= OPSET_SIX ? opsetSixForm(registration) : registration;
 }
 
 /** All supported operators, sorted by name. */

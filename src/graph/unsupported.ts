@@ -4,8 +4,8 @@ import {UntangleError} from '../errors.js';
 import type {Attribute, OnnxNode} from '../onnx/model.js';
 import type {AttributeSpec, Registration} from './registration.js';
 
-/** Oldest supported opset: from 7 on, broadcasting is numpy's. */
-export const FIRST_OPSET = 7;
+/** Oldest supported opset: before, operators carried traces of how they were executed. */
+export const FIRST_OPSET = 6;
 
 /** The operator tables were compared with the ONNX schemas up to this opset. */
 export const LAST_CHECKED_OPSET = 28;

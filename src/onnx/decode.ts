@@ -24,7 +24,7 @@ import {
 import {formatError, readMessage} from './wire.js';
 
 /** Opsets below this changed operators in ways that are not followed. */
-export const OLDEST_OPSET = 7;
+export const OLDEST_OPSET = 6;
 /** The newest opset whose operators were all looked at. */
 export const NEWEST_OPSET = 23;
 

@@ -1,11 +1,10 @@
 // One conformance test through load and run.
 
 import {UntangleError} from '../../src/errors.js';
-import {load} from '../../src/index.js';
+import {load, type TensorInput} from '../../src/index.js';
 import {decodeModel} from '../../src/onnx/decode.js';
 import type {OnnxModel, Tensor, ValueInfo} from '../../src/onnx/model.js';
 import type {Archive, ConformanceTest, DataSet} from './archive.js';
-import {bindInputs} from './bind-inputs.js';
 import {difference} from './compare.js';
 
 /**
@@ -81,10 +80,17 @@ async function computed(
       .filter(([, {dims}], index) => !isStatic(inputs[index]!, dims))
       .map(([name, {dims}]) => [name, dims]),
   );
-  const bound = bindInputs(bytes, new Map(named(constants, fed.length)));
-  await using session = await load(bound, {threads: 1, shapes});
-  const feeds = named(fed, 0).map(([name, {data, dims}]) => [name, {data, shape: dims}]);
-  return await session.run(Object.fromEntries(feeds));
+  await using session = await load(bytes, {
+    threads: 1,
+    shapes,
+    constants: given(named(constants, fed.length)),
+  });
+  return await session.run(given(named(fed, 0)));
+}
+
+/** Tensors as `run` and `load` take them. */
+function given(tensors: readonly (readonly [string, Tensor])[]): Record<string, TensorInput> {
+  return Object.fromEntries(tensors.map(([name, {data, dims}]) => [name, {data, shape: dims}]));
 }
 
 function isStatic({dims}: ValueInfo, actual: readonly number[]): boolean {

@@ -112,3 +112,18 @@ test('a program file takes no constants', async t => {
   const {bytes} = compile(SCALED, {constants: {scale: 1, to: [1, 4]}});
   await t.throwsAsync(load(bytes, {constants: {x: [1]}}), {code: 'ERR_OPTION'});
 });
+
+test('a constant may be empty, as the roi of a Resize is', async t => {
+  const bytes = model({
+    inputs: [
+      {name: 'x', dims: [1, 1, 1, 2]},
+      {name: 'roi', dims: ['R']},
+    ],
+    outputs: [{name: 'y'}],
+    nodes: [{op: 'Resize', inputs: ['x', 'roi', 'scales'], outputs: ['y']}],
+    initializers: {scales: {dims: [4], data: [1, 1, 1, 2]}},
+  });
+  const constants = {roi: {data: [], shape: [0]}};
+  await using session = await load(bytes, {constants, threads: 1});
+  t.deepEqual([...(await session.run({x: [5, 7]})).y!.data], [5, 5, 7, 7]);
+});

@@ -148,11 +148,11 @@ test('cycles, values made twice and values made nowhere are refused', t => {
 });
 
 test('opsets outside the known range are refused', t => {
-  for (const opset of [1, 6, 29, 1000]) {
+  for (const opset of [1, 5, 29, 1000]) {
     const build = () => buildGraph(modelOf({opset, nodes: [relu('x', 'y')]}), {shapes: {}});
     t.is(errorIn(build)?.code, 'ERR_OPSET_UNSUPPORTED');
   }
-  for (const opset of [7, 23, 28]) {
+  for (const opset of [6, 23, 28]) {
     t.notThrows(() => buildGraph(modelOf({opset, nodes: [relu('x', 'y')]}), {shapes: {}}));
   }
 });
