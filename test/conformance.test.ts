@@ -32,7 +32,7 @@ if (missing !== null) {
 }
 
 const RESULT: Result = {
-  test: {path: 'a', ops: ['Add', 'Add'], ort_1_30_cpu: 'pass'},
+  test: {path: 'a', opset: 13, ops: ['Add', 'Add'], ort_1_30_cpu: 'pass'},
   passed: true,
   binding: 'none',
   reason: '',

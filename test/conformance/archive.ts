@@ -13,6 +13,7 @@ export const ARCHIVE = path.join(ROOT, '..', 'shared', 'conformance', 'onnx-node
 export interface ConformanceTest {
   /** RELEASE/GROUP/TEST, unique. */
   readonly path: string;
+  readonly opset: number;
   /** The operators of the model, in order of appearance. */
   readonly ops: readonly string[];
   /** What onnxruntime 1.30 makes of it: 'pass', 'mismatch', 'unsupported' or 'run-error'. */
