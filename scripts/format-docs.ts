@@ -1,6 +1,6 @@
 // The text of docs/02-program-format.md: prose from here, tables from the format itself.
 
-import {BINARY, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
+import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -87,6 +87,8 @@ indices into the views section; what the operands mean is said in \`src/schedule
       functionTable('binary', BINARY),
       functionTable('reduce', REDUCE),
       functionTable('scatter', SCATTER),
+      functionTable('argReduce', EXTREME),
+      functionTable('cumulative', CUMULATE),
       functionTable('pool', POOL),
     ].join('\n\n'),
     '',

@@ -6,7 +6,7 @@
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 
-import {BINARY, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
+import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -62,7 +62,15 @@ export function generateHeader(): string {
   const opcodes = Object.fromEntries(
     Object.entries(COMMANDS).map(([name, command]) => [name, command.opcode]),
   );
-  const counts = {Unary: UNARY, Binary: BINARY, Reduce: REDUCE, Pool: POOL, Scatter: SCATTER};
+  const counts = {
+    Unary: UNARY,
+    Binary: BINARY,
+    Reduce: REDUCE,
+    Extreme: EXTREME,
+    Cumulate: CUMULATE,
+    Pool: POOL,
+    Scatter: SCATTER,
+  };
 
   const constants = [
     `inline constexpr uint32_t kMagic = ${hex(MAGIC)};\n`,

@@ -31,6 +31,10 @@ void run_command(const std::byte* command, const Execution& run) {
       return run_pool(as<PoolCommand>(command), run);
     case Opcode::kReduce:
       return run_reduce(as<ReduceCommand>(command), run);
+    case Opcode::kArgReduce:
+      return run_arg_reduce(as<ArgReduceCommand>(command), run);
+    case Opcode::kCumulative:
+      return run_cumulative(as<CumulativeCommand>(command), run);
     case Opcode::kNormalize:
       return run_normalize(as<NormalizeCommand>(command), run);
     case Opcode::kSoftmax:

@@ -84,6 +84,8 @@ void run_copy(const CopyCommand& command, const Execution& run);
 void run_fill(const FillCommand& command, const Execution& run);
 void run_pool(const PoolCommand& command, const Execution& run);
 void run_reduce(const ReduceCommand& command, const Execution& run);
+void run_arg_reduce(const ArgReduceCommand& command, const Execution& run);
+void run_cumulative(const CumulativeCommand& command, const Execution& run);
 void run_normalize(const NormalizeCommand& command, const Execution& run);
 void run_softmax(const SoftmaxCommand& command, const Execution& run);
 void run_resize(const ResizeCommand& command, const Execution& run);

@@ -1,4 +1,4 @@
-// reduce: mean, sum, maximum or minimum over the last dims of x.
+// reduce: sums, means, products, maxima and minima over the last dims of x.
 //
 // Two ways, so that the innermost loop is contiguous: along the reduced dims of one output, or
 // across a row of outputs that all take the next element. Long sums are summed in parts.
@@ -28,10 +28,24 @@ struct Reduction {
   LoopNest reduced;  // x over the reduced dims
   size_t reduced_count;
 
-  bool sums() const { return fn == Reduce::kMean || fn == Reduce::kSum; }
+  bool sums() const { return merge() == Reduce::kSum; }
+  /// What combines partial results: terms are squared once.
+  Reduce merge() const {
+    const bool kept = fn == Reduce::kMax || fn == Reduce::kMin || fn == Reduce::kProd;
+    return kept ? fn : Reduce::kSum;
+  }
   float identity() const {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    return sums() ? 0.0f : fn == Reduce::kMax ? -kInfinity : kInfinity;
+    switch (merge()) {
+      case Reduce::kMax:
+        return -kInfinity;
+      case Reduce::kMin:
+        return kInfinity;
+      case Reduce::kProd:
+        return 1.0f;
+      default:
+        return 0.0f;
+    }
   }
 };
 
@@ -56,7 +70,7 @@ float reduce_along(const Reduction& reduction, const float* x, float* buffer) {
       if (reduction.sums()) {
         sum += part;
       } else {
-        kernels.reduce_rows(reduction.fn, &part, 0, 1, &best, 1);
+        kernels.reduce_rows(reduction.merge(), &part, 0, 1, &best, 1);
       }
     }
   }
@@ -93,13 +107,13 @@ void reduce_across(const Reduction& reduction, const float* x, ptrdiff_t x_step,
       }
       rows_in_part += rows;
       if (rows_in_part >= kPartialRows) {
-        kernels.reduce_rows(reduction.fn, part, 0, 1, total, columns);
+        kernels.reduce_rows(reduction.merge(), part, 0, 1, total, columns);
         kernels.fill(reduction.identity(), part, 1, columns);
         rows_in_part = 0;
       }
     }
   }
-  kernels.reduce_rows(reduction.fn, part, 0, 1, total, columns);
+  kernels.reduce_rows(reduction.merge(), part, 0, 1, total, columns);
   if (reduction.fn == Reduce::kMean) {
     kernels.divide(static_cast<float>(reduction.reduced_count), total, columns);
   }

@@ -160,6 +160,10 @@ bool Validator::command(const std::byte* at) {
       return named("pool"), pool(as<PoolCommand>(at));
     case Opcode::kReduce:
       return named("reduce"), reduce(as<ReduceCommand>(at));
+    case Opcode::kArgReduce:
+      return named("argReduce"), arg_reduce(as<ArgReduceCommand>(at));
+    case Opcode::kCumulative:
+      return named("cumulative"), cumulative(as<CumulativeCommand>(at));
     case Opcode::kNormalize:
       return named("normalize"), normalize(as<NormalizeCommand>(at));
     case Opcode::kSoftmax:

@@ -51,6 +51,8 @@ class Validator {
   bool fill(const FillCommand& command);
   bool pool(const PoolCommand& command);
   bool reduce(const ReduceCommand& command);
+  bool arg_reduce(const ArgReduceCommand& command);
+  bool cumulative(const CumulativeCommand& command);
   bool normalize(const NormalizeCommand& command);
   bool softmax(const SoftmaxCommand& command);
   bool resize(const ResizeCommand& command);

@@ -10,6 +10,9 @@ namespace {
 constexpr uint32_t kMaxChainOps = 32;
 constexpr uint32_t kMaxChainInputs = 6;
 
+// Whole numbers up to here are exact in f32.
+constexpr uint32_t kMaxIndex = 1u << 24;
+
 // Windows are a few pixels wide; the bound keeps products of three such numbers in 64 bits.
 constexpr uint32_t kMaxWindow = 1u << 20;
 
@@ -80,6 +83,27 @@ bool Validator::reduce(const ReduceCommand& command) {
     }
   }
   return require(command.fn < kReduceCount, "its function does not exist");
+}
+
+bool Validator::arg_reduce(const ArgReduceCommand& command) {
+  if (!readable(command.x) || !writable(command.y)) return false;
+  const ViewRecord& x = program_.views[command.x];
+  const ViewRecord& y = program_.views[command.y];
+  if (!require(x.rank == y.rank + 1, "the input has not one dimension more than the output")) {
+    return false;
+  }
+  for (uint32_t d = 0; d < y.rank; d++) {
+    if (!require(dims(command.x)[d] == dims(command.y)[d], "a kept dimension changes its size")) {
+      return false;
+    }
+  }
+  return require(dims(command.x)[y.rank] <= kMaxIndex, "its indices are not exact in f32") &&
+         require(command.fn < kExtremeCount, "its function does not exist");
+}
+
+bool Validator::cumulative(const CumulativeCommand& command) {
+  return readable(command.x) && writable(command.y) && same_shape(command.x, command.y) &&
+         require(command.fn < kCumulateCount, "its function does not exist");
 }
 
 bool Validator::normalize(const NormalizeCommand& command) {

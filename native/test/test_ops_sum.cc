@@ -14,17 +14,30 @@ void check_reduce(uint32_t seed, const Dims& kept, const Dims& reduced, Reduce f
   OpProgram p(seed);
   Dims all = kept;
   all.insert(all.end(), reduced.begin(), reduced.end());
-  const uint32_t x = p.add(all, lay);
+  // Products of few values, which do not leave the range of a float.
+  const uint32_t x = p.add(all, lay, fn == Reduce::kProd ? 1 : 8);
   const uint32_t y = p.add(kept, Lay::kAny);
   std::vector<float> expected = p.arena;
   const size_t count = p.count(x) / p.count(y);
   for (size_t i = 0; i < p.count(y); i++) {
-    double sum = 0;
+    double sum = fn == Reduce::kProd ? 1 : 0;
     float high = -std::numeric_limits<float>::infinity();
     float low = std::numeric_limits<float>::infinity();
     for (size_t k = 0; k < count; k++) {
       const float value = p.arena[p.at_flat(x, i * count + k)];
-      sum += value;
+      switch (fn) {
+        case Reduce::kProd:
+          sum *= value;
+          break;
+        case Reduce::kSumSquares:
+          sum += double{value} * value;
+          break;
+        case Reduce::kSumAbs:
+          sum += std::abs(double{value});
+          break;
+        default:
+          sum += value;
+      }
       high = std::max(high, value);
       low = std::min(low, value);
     }
@@ -34,7 +47,10 @@ void check_reduce(uint32_t seed, const Dims& kept, const Dims& reduced, Reduce f
                                                      : static_cast<float>(sum);
   }
   p.check(ReduceCommand{Opcode::kReduce, x, y, static_cast<uint32_t>(fn), {}}, expected,
-          "reduce " + std::to_string(seed), fn == Reduce::kMean ? 1e-7 : 0);
+          "reduce " + std::to_string(seed),
+          fn == Reduce::kProd   ? 1e-5
+          : fn == Reduce::kMean ? 1e-7
+                                : 0);
 }
 
 void check_softmax(uint32_t seed, const Dims& dims, bool log, bool in_place) {
@@ -156,6 +172,9 @@ int main() {
   }
   check_reduce(100, {600}, {3000}, Reduce::kSum, Lay::kContiguous);
   check_reduce(101, {2, 3}, {90, 100}, Reduce::kMean, Lay::kContiguous);
+  check_reduce(102, {520}, {300}, Reduce::kSumSquares, Lay::kAny);
+  check_reduce(103, {2}, {10000}, Reduce::kSumSquares, Lay::kContiguous);
+  check_reduce(104, {7, 5}, {200}, Reduce::kSumAbs, Lay::kAny);
   check_softmax(100, {3, 10000}, false, false);
   check_softmax(101, {3, 10000}, true, true);
   check_normalize(100, {1, 40, 60, 37}, Lay::kContiguous, false);

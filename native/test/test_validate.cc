@@ -152,6 +152,9 @@ File make_file() {
   f.add(PoolCommand{Opcode::kPool, out, y, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, {}});
   const uint32_t sums = f.view(kSlotArena, {1, 4});
   f.add(ReduceCommand{Opcode::kReduce, y, sums, 0, {}});
+  const uint32_t places = f.view(kSlotArena, {1, 4, 4});
+  f.add(ArgReduceCommand{Opcode::kArgReduce, x, places, 1, 1, {}});
+  f.add(CumulativeCommand{Opcode::kCumulative, y, out, 1, 1, {}});
   const uint32_t scratch = f.view(kSlotArena, {kNormalizeChunks * 2 + 2, 1, 2});
   f.add(NormalizeCommand{
       Opcode::kNormalize, y, out, pair, pair, y, pair, scratch, 0x3f800000, prelu, 0, 0, {}});

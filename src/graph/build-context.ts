@@ -26,6 +26,9 @@ const MOVES_DATA: ReadonlySet<Operation['op']> = new Set([
   'scatterIndexed',
 ]);
 
+/** Operations that make whole numbers of whole numbers, exactly while these stay below 2^24. */
+const KEEPS_WHOLE: ReadonlySet<Operation['op']> = new Set(['reduce', 'argReduce', 'cumulative']);
+
 /** The graph under construction. */
 export interface BuildState {
   readonly opset: number;
@@ -90,7 +93,7 @@ export function createNodeBuilder(
     }
 
     const odd = inputs.find(operand => !isFloating(operand.dtype));
-    if (odd !== undefined && !MOVES_DATA.has(operation.op)) {
+    if (odd !== undefined && !MOVES_DATA.has(operation.op) && !KEEPS_WHOLE.has(operation.op)) {
       unsupported(`${node.opType} of ${odd.dtype} values at run time`);
     }
     if (elementCount(shape) === 0)

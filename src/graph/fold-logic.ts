@@ -2,7 +2,7 @@
 
 import type {DataType, Tensor} from '../onnx/model.js';
 import {broadcastStrides, createData, createTensor} from './fold.js';
-import {elementCount, forEachOffset, rowMajorStrides, type Shape} from './shapes.js';
+import {elementCount, forEachOffset, type Shape} from './shapes.js';
 import {isFloating} from './types.js';
 
 /** Bits and sign of the integer types; 64-bit ones are held as doubles and never wrap. */
@@ -56,16 +56,4 @@ export function foldElementwise(
 
   for (let at = 0; at < data.length; at++) data[at] = fn(columns.map(column => column[at]!));
   return {dtype, dims: shape, data};
-}
-
-/** The product over sorted `axes`. */
-export function foldReduceProduct(x: Tensor, axes: readonly number[], shape: Shape): Tensor {
-  const strides = rowMajorStrides(x.dims.filter((_, axis) => !axes.includes(axis)));
-  let kept = 0;
-  const outStrides = x.dims.map((_, axis) => (axes.includes(axis) ? 0 : strides[kept++]!));
-  const products = new Float64Array(elementCount(shape)).fill(1);
-  forEachOffset(x.dims, outStrides, (offset, at) => {
-    products[offset]! *= x.data[at]!;
-  });
-  return createTensor(x.dtype, shape, products);
 }

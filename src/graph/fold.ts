@@ -5,6 +5,8 @@
 
 import type {DataType, Tensor} from '../onnx/model.js';
 import {joinScattered, tableOffsets} from './fold-indexed.js';
+import {foldGemm, foldMatmul} from './fold-matrix.js';
+import {foldArgReduce, foldCumulative, foldReduce} from './fold-reduce.js';
 import {applyBinary, applyUnary} from './fold-scalar.js';
 import type {ChainOp, Operation} from './graph.js';
 import {elementCount, forEachOffset, rowMajorStrides, type Shape} from './shapes.js';
@@ -69,7 +71,15 @@ export function foldOperation(
     case 'chain':
       return foldChain(operation.ops, inputs, shape);
     case 'reduce':
-      return foldReduce(x, shape, operation.axes, operation.fn);
+      return foldReduce(x, shape, operation);
+    case 'argReduce':
+      return foldArgReduce(x, shape, operation);
+    case 'cumulative':
+      return foldCumulative(x, operation);
+    case 'gemm':
+      return foldGemm(x, shape, operation);
+    case 'matmul':
+      return foldMatmul(inputs, shape);
     default:
       return undefined;
   }
@@ -203,33 +213,4 @@ function foldChain(ops: readonly ChainOp[], inputs: readonly Tensor[], shape: Sh
   }
 
   return {dtype, dims: shape, data: operands.at(-1)!};
-}
-
-function foldReduce(
-  x: Tensor,
-  shape: Shape,
-  axes: readonly number[],
-  fn: 'mean' | 'sum' | 'max' | 'min',
-): Tensor {
-  const strides = rowMajorStrides(x.dims.filter((_, axis) => !axes.includes(axis)));
-  let kept = 0;
-  const outStrides = x.dims.map((_, axis) => (axes.includes(axis) ? 0 : strides[kept++]!));
-  const initial = fn === 'max' ? -Infinity : fn === 'min' ? Infinity : 0;
-  const sums = new Float64Array(elementCount(shape)).fill(initial);
-
-  forEachOffset(x.dims, outStrides, (offset, at) => {
-    const value = x.data[at]!;
-    if (fn === 'max') sums[offset] = Math.max(sums[offset]!, value);
-    else if (fn === 'min') sums[offset] = Math.min(sums[offset]!, value);
-    else sums[offset]! += value;
-  });
-
-  const count = x.data.length / sums.length;
-  if (fn === 'mean') {
-    const divide = isFloating(x.dtype)
-      ? (sum: number) => sum / count
-      : (sum: number) => Math.trunc(sum / count);
-    return createTensor(x.dtype, shape, sums.map(divide));
-  }
-  return createTensor(x.dtype, shape, sums);
 }

@@ -46,15 +46,31 @@ export const BINARY = {
   prelu: 7,
 } as const;
 
-export const REDUCE = {mean: 0, sum: 1, max: 2, min: 3} as const;
 /** What scattering does to an element that is there: replaces it, or joins it with the update. */
 export const SCATTER = {set: 0, add: 1, mul: 2, min: 3, max: 4} as const;
+export const REDUCE = {
+  mean: 0,
+  sum: 1,
+  max: 2,
+  min: 3,
+  prod: 4,
+  /** The sum of x*x. */
+  sumSquares: 5,
+  /** The sum of |x|. */
+  sumAbs: 6,
+} as const;
+/** Where the largest or smallest element lies. */
+export const EXTREME = {max: 0, min: 1} as const;
+/** What a cumulative operation carries along its axis. */
+export const CUMULATE = {sum: 0, prod: 1} as const;
 export const POOL = {max: 0, average: 1} as const;
 
 export type UnaryFunction = keyof typeof UNARY;
 export type BinaryFunction = keyof typeof BINARY;
 export type ReduceFunction = keyof typeof REDUCE;
 export type ScatterFunction = keyof typeof SCATTER;
+export type ExtremeFunction = keyof typeof EXTREME;
+export type CumulateFunction = keyof typeof CUMULATE;
 export type PoolFunction = keyof typeof POOL;
 
 /** A unary function with its parameters bound. */

@@ -88,6 +88,8 @@ function scaleOutChannels(
 function foldBefore({producer, consumer, input, links}: Pair): Replacement | null {
   const {operation} = consumer;
   const {graph} = links;
+  // A residual that is also the input has to be there.
+  if (consumer.inputs.indexOf(producer.output, 1) >= 0) return null;
   if (input !== 0 || (operation.op !== 'conv' && operation.op !== 'gemm')) return null;
   const data = producer.inputs.findIndex(name => !graph.constants.has(name));
   if (data < 0) return null;

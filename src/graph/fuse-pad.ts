@@ -11,6 +11,8 @@ export function foldPad(graph: Graph): Graph {
 
 function foldPair({producer, consumer, input}: Pair): Replacement | null {
   const pad = producer.operation;
+  // A residual that is also the input has to be there.
+  if (consumer.inputs.indexOf(producer.output, 1) >= 0) return null;
   if (pad.op !== 'pad' || input !== 0 || !padsSpaceWithZeros(pad)) return null;
   const operation = withPad(consumer.operation, pad);
   if (operation === null) return null;

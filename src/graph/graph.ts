@@ -8,6 +8,8 @@ import type {DataType, Tensor} from '../onnx/model.js';
 import type {
   Activation,
   BinaryFunction,
+  CumulateFunction,
+  ExtremeFunction,
   PoolFunction,
   ReduceFunction,
   ScatterFunction,
@@ -107,6 +109,23 @@ export type Operation =
     }
   /** axes are sorted and non-negative; the output shape says whether they were kept. */
   | {readonly op: 'reduce'; readonly fn: ReduceFunction; readonly axes: readonly number[]}
+  /** The index along `axis` of the extreme element, the first (or last) of equal ones; keeps the axis as 1 or leaves it out. */
+  | {
+      readonly op: 'argReduce';
+      readonly fn: ExtremeFunction;
+      readonly axis: number;
+      readonly last: boolean;
+    }
+  /** out[i] = fn of x[0..i] along `axis`, of x[0..i-1] when exclusive; from the end when reversed. */
+  | {
+      readonly op: 'cumulative';
+      readonly fn: CumulateFunction;
+      readonly axis: number;
+      readonly exclusive: boolean;
+      readonly reverse: boolean;
+    }
+  /** (x - mean) / sqrt(variance + epsilon), both over the sorted `axes`. */
+  | {readonly op: 'standardize'; readonly axes: readonly number[]; readonly epsilon: number}
   /** One entry per axis of x: out[i] = sum_t weights[i*taps+t] * x[indices[i*taps+t]]. Identity axes have taps 0. */
   | {readonly op: 'resize'; readonly axes: readonly ResizeAxis[]}
   | {readonly op: 'reshape'}

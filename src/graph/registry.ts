@@ -1,12 +1,14 @@
 // The table of supported operators; each family registers its own.
 
 import type {OnnxNode} from '../onnx/model.js';
+import {ALONG_AXIS} from './ops/along-axis.js';
 import {ARRANGE} from './ops/arrange.js';
 import {BINARY_OPERATORS} from './ops/binary.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {GATHER} from './ops/gather.js';
 import {INDEXED} from './ops/indexed.js';
+import {LAYER_NORMALIZATION} from './ops/layer-normalization.js';
 import {LOGIC} from './ops/logic.js';
 import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
@@ -22,12 +24,14 @@ import {OPSET_SIX, opsetSixForm} from './opset-six.js';
 import type {Registration} from './registration.js';
 
 const REGISTRATIONS: readonly Registration[] = [
+  ...ALONG_AXIS,
   ...ARRANGE,
   ...BINARY_OPERATORS,
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...GATHER,
   ...INDEXED,
+  ...LAYER_NORMALIZATION,
   ...LOGIC,
   ...MATRIX,
   ...NORMALIZATION,

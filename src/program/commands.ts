@@ -130,6 +130,8 @@ export const COMMANDS = {
       'betaBits',
     ],
   },
+  argReduce: {opcode: 15, fields: ['x', 'y', 'fn', 'last']},
+  cumulative: {opcode: 16, fields: ['x', 'y', 'fn', 'exclusive']},
 } as const satisfies Record<string, {opcode: number; fields: readonly string[]}>;
 
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */

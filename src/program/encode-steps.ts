@@ -1,7 +1,7 @@
 // One step of the schedule as the fields of its command.
 
 import type {Activation} from '../graph/functions.js';
-import {POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
+import {CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
 import type {
   DepthwiseStep,
   ElementwiseStep,
@@ -46,6 +46,10 @@ function stepFields(tables: Tables, step: Step): Fields {
       return poolFields(tables, step);
     case 'reduce':
       return {...ends(tables, step), fn: REDUCE[step.fn]};
+    case 'argReduce':
+      return {...ends(tables, step), fn: EXTREME[step.fn], last: Number(step.last)};
+    case 'cumulative':
+      return {...ends(tables, step), fn: CUMULATE[step.fn], exclusive: Number(step.exclusive)};
     case 'normalize':
       return normalizeFields(tables, step);
     case 'softmax':

@@ -2,7 +2,7 @@
 //
 // The header of every program carries it, the addon is built with it, and both are compared at load.
 
-import {BINARY, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
+import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
 import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
 import {
   BINDING,
@@ -37,6 +37,8 @@ export function formatTables(): string {
     binary: BINARY,
     reduce: REDUCE,
     scatter: SCATTER,
+    extreme: EXTREME,
+    cumulate: CUMULATE,
     pool: POOL,
   });
 }

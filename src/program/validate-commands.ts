@@ -1,6 +1,6 @@
 // Checks of the commands that are not convolutions.
 
-import {POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {CUMULATE, EXTREME, POOL, REDUCE, UNARY} from '../graph/functions.js';
 import {MAX_CHAIN_INPUTS} from '../graph/graph.js';
 import {NORMALIZE_CHUNKS} from '../schedule/steps.js';
 import {type Command, type CommandName, NONE} from './commands.js';
@@ -21,6 +21,9 @@ import {
 
 /** What executors have room for; fusing stays well below. */
 const MAX_OPS = 32;
+
+/** Whole numbers up to here are exact in f32. */
+const MAX_INDEX = 2 ** 24;
 
 /** Pooling windows are a few pixels wide; products of three such numbers are exact. */
 const MAX_WINDOW = 2 ** 20;
@@ -90,7 +93,25 @@ export function checkReduce(checker: Checker, command: CommandOf<'reduce'>): voi
   const x = readable(checker, 'x', command.x);
   const y = writable(checker, 'y', command.y);
   requireShape(checker, 'y', y, x.shape.slice(0, y.shape.length));
-  ensure(checker, command.fn <= REDUCE.min, () => `fn is ${command.fn}`);
+  ensure(checker, command.fn < Object.keys(REDUCE).length, () => `fn is ${command.fn}`);
+}
+
+/** The dims of y, then the one searched; indices are exact in f32 up to 2^24. */
+export function checkArgReduce(checker: Checker, command: CommandOf<'argReduce'>): void {
+  const x = readable(checker, 'x', command.x);
+  const y = writable(checker, 'y', command.y);
+  const size = x.shape.at(-1)!;
+  requireShape(checker, 'x', x, [...y.shape, size]);
+  ensure(checker, size <= MAX_INDEX, () => `it searches ${size} elements; at most ${MAX_INDEX}`);
+  ensure(checker, command.fn < Object.keys(EXTREME).length, () => `fn is ${command.fn}`);
+  requireFlag(checker, 'last', command.last);
+}
+
+export function checkCumulative(checker: Checker, command: CommandOf<'cumulative'>): void {
+  const y = writable(checker, 'y', command.y);
+  requireShape(checker, 'x', readable(checker, 'x', command.x), y.shape);
+  ensure(checker, command.fn < Object.keys(CUMULATE).length, () => `fn is ${command.fn}`);
+  requireFlag(checker, 'exclusive', command.exclusive);
 }
 
 export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>): void {
@@ -99,7 +120,8 @@ export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>
   requireMap(checker, 'x', x);
   const [n, , , channels] = requireMap(checker, 'y', y);
   requireShape(checker, 'x', x, y.shape);
-  requireDense(checker, 'scale', readable(checker, 'scale', command.scaleView), channels);
+  const scale = optional(checker, 'scale', command.scaleView);
+  if (scale !== null) requireDense(checker, 'scale', scale, channels);
   checkEpilogue(checker, command, y, channels);
   const scratch = writable(checker, 'scratch', command.scratchView);
   requireDense(checker, 'scratch', scratch, (NORMALIZE_CHUNKS * 2 + 2) * n * channels);

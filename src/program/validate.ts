@@ -9,7 +9,9 @@ import type {DecodedProgram, Port, ViewRecord} from './program.js';
 import {rangeReader} from './ranges.js';
 import {type Checker, indexBounds, writable} from './validate-access.js';
 import {
+  checkArgReduce,
   checkCopy,
+  checkCumulative,
   checkElementwise,
   checkGather,
   checkMatmul,
@@ -67,6 +69,12 @@ function checkCommand(checker: Checker, command: Command): void {
       break;
     case 'reduce':
       checkReduce(checker, command);
+      break;
+    case 'argReduce':
+      checkArgReduce(checker, command);
+      break;
+    case 'cumulative':
+      checkCumulative(checker, command);
       break;
     case 'normalize':
       checkNormalize(checker, command);

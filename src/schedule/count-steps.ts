@@ -43,6 +43,8 @@ function readElements(step: UncountedStep): number {
       return unionElements(step.inputs);
     case 'copy':
     case 'reduce':
+    case 'argReduce':
+    case 'cumulative':
     case 'softmax':
       return distinctElements(step.x);
     case 'fill':
@@ -52,7 +54,11 @@ function readElements(step: UncountedStep): number {
     case 'normalize':
       return (
         distinctElements(step.x) +
-        unionElements([step.x, step.scale, ...epilogueViews(step.epilogue)])
+        unionElements([
+          step.x,
+          ...(step.scale ? [step.scale] : []),
+          ...epilogueViews(step.epilogue),
+        ])
       );
     case 'resize':
       return (

@@ -111,6 +111,7 @@ function inputWish(
     case 'reduce':
     case 'gatherIndexed':
     case 'scatterIndexed':
+    case 'argReduce':
       return null;
     default:
       return shape.length === wish.length ? wish : null;
@@ -155,6 +156,8 @@ function outputOrder(
       return viewOrder(broadcastView(denseView(0, inputShape, inputOrder), shape));
     case 'reduce':
       return reducedOrder(inputOrder, {axes: node.operation.axes, rank: shape.length});
+    case 'argReduce':
+      return reducedOrder(inputOrder, {axes: [node.operation.axis], rank: shape.length});
     case 'matmul':
     case 'gatherIndexed':
     case 'scatterIndexed':

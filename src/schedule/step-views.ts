@@ -11,7 +11,7 @@ export function stepReads(step: Step): View[] {
     case 'elementwise':
       return [...step.inputs];
     case 'normalize':
-      return [step.x, step.scale, ...epilogueViews(step.epilogue)];
+      return [step.x, ...(step.scale ? [step.scale] : []), ...epilogueViews(step.epilogue)];
     case 'resize':
       return [step.x, step.weightsY, step.weightsX];
     case 'matmul':
@@ -24,6 +24,8 @@ export function stepReads(step: Step): View[] {
     case 'copy':
     case 'pool':
     case 'reduce':
+    case 'argReduce':
+    case 'cumulative':
     case 'softmax':
     case 'gather':
       return [step.x];
@@ -55,7 +57,7 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
         ...step,
         x: map(step.x),
         y: map(step.y),
-        scale: map(step.scale),
+        scale: step.scale && map(step.scale),
         scratch: map(step.scratch),
         epilogue: mapEpilogue(step.epilogue, map),
       };
@@ -77,6 +79,8 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
     case 'copy':
     case 'pool':
     case 'reduce':
+    case 'argReduce':
+    case 'cumulative':
     case 'softmax':
     case 'gather':
       return {...step, x: map(step.x), y: map(step.y)};

@@ -5,6 +5,8 @@
 
 import type {
   Activation,
+  CumulateFunction,
+  ExtremeFunction,
   PoolFunction,
   ReduceFunction,
   ScatterFunction,
@@ -186,12 +188,32 @@ export interface ReduceStep extends StepBase {
   readonly fn: ReduceFunction;
 }
 
+/** x has the dims of y first, then the one searched; y holds indices along it. */
+export interface ArgReduceStep extends StepBase {
+  readonly op: 'argReduce';
+  readonly x: View;
+  readonly y: View;
+  readonly fn: ExtremeFunction;
+  /** The last of equal elements instead of the first. */
+  readonly last: boolean;
+}
+
+/** Running sums or products along the last dim of the views. */
+export interface CumulativeStep extends StepBase {
+  readonly op: 'cumulative';
+  readonly x: View;
+  readonly y: View;
+  readonly fn: CumulateFunction;
+  readonly exclusive: boolean;
+}
+
 /** Instance normalisation of x [N, H, W, C] over H, W; epilogue.bias is the shift, `scale` the factor. */
 export interface NormalizeStep extends StepBase {
   readonly op: 'normalize';
   readonly x: View;
   readonly y: View;
-  readonly scale: View;
+  /** Null: 1. */
+  readonly scale: View | null;
   readonly epsilon: number;
   /** [NORMALIZE_CHUNKS * 2 + 2, N, C] partial sums: scratch in the arena. */
   readonly scratch: View;
@@ -270,6 +292,8 @@ export type Step =
   | FillStep
   | PoolStep
   | ReduceStep
+  | ArgReduceStep
+  | CumulativeStep
   | NormalizeStep
   | SoftmaxStep
   | ResizeStep

@@ -2,6 +2,7 @@
 
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
 import type {Epilogue, Graph, Node, Operation} from '../../src/graph/graph.js';
+import {summarise} from '../reference/summarise.js';
 import {convolve} from './evaluate-conv.js';
 import {evaluateRearranging} from './evaluate-rearrange.js';
 
@@ -81,7 +82,10 @@ function evaluateOperation(operation: Operation, inputs: Evaluated[], y: Evaluat
       pool(operation, x, y);
       break;
     case 'reduce':
-      reduce(operation, x, y);
+    case 'argReduce':
+    case 'cumulative':
+    case 'standardize':
+      y.data.set(summarise(operation, x));
       break;
     default:
       evaluateRearranging(operation, inputs, y);
@@ -302,21 +306,5 @@ function pool(operation: Op<'pool'>, x: Evaluated, y: Evaluated): void {
       inside++;
     });
     y.data[at] = fn === 'max' ? max : sum / (countIncludePad ? counted : inside);
-  });
-}
-
-function reduce({fn, axes}: Op<'reduce'>, x: Evaluated, y: Evaluated): void {
-  const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
-  const start = {mean: 0, sum: 0, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY}[fn];
-  y.data.fill(start);
-  forEachIndex(x.shape, (index, at) => {
-    const to = kept.reduce((sum, size, axis) => sum * size + (size === 1 ? 0 : index[axis]!), 0);
-    const [left, right] = [y.data[to]!, x.data[at]!];
-    y.data[to] =
-      fn === 'max' ? Math.max(left, right) : fn === 'min' ? Math.min(left, right) : left + right;
-  });
-  const divisor = fn === 'mean' ? x.data.length / y.data.length : 1;
-  y.data.forEach((value, at) => {
-    y.data[at] = value / divisor;
   });
 }

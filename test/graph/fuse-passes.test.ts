@@ -262,3 +262,22 @@ test('a slope per channel becomes the activation prelu', t => {
     t.is(result.nodes.length, 1);
   }
 });
+
+test('what a convolution reads and also adds is not folded into it', t => {
+  const {b, x} = withMap();
+  const shifted = b.binary('add', x, b.constant([4, 1, 1]));
+  const sum = b.build(b.binary('add', b.conv(shifted), shifted));
+  t.is(after(fuseEpilogue(sum), foldAffineBefore).nodes.length, 2);
+
+  const {b: c, x: y} = withMap();
+  const pad = {
+    op: 'pad',
+    mode: 'constant',
+    begin: [0, 0, 1, 1],
+    end: [0, 0, 0, 0],
+    value: 0,
+  } as const;
+  const padded = c.node(pad, [y], [2, 4, 4, 4]);
+  const padSum = c.build(c.binary('add', c.conv(padded), padded));
+  t.is(after(fuseEpilogue(padSum), foldPad).nodes.length, 2);
+});

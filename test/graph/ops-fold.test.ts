@@ -102,5 +102,4 @@ test('products fold for the element counts of shape tails', t => {
     runOne({op: 'ReduceProd', constants: [ints(2, 3, 4)], attrs: {axes: [0], keepdims: 0}}),
     {shape: [], data: [24]},
   );
-  t.is(errorOf({op: 'ReduceProd', x: [3]})?.code, 'ERR_OP_UNSUPPORTED');
 });

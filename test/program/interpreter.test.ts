@@ -110,6 +110,12 @@ test('reduce, softmax and matmul', t => {
     [1, 5],
   ]);
 
+  t.deepEqual([REDUCE.prod, REDUCE.sumSquares, REDUCE.sumAbs].map(reduced), [
+    [3, 45],
+    [10, 106],
+    [4, 14],
+  ]);
+
   const softmax = run({
     input: [1000, 1000],
     outputElements: 2,

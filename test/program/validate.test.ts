@@ -71,6 +71,9 @@ test('shapes that do not fit are refused', t => {
   t.regex(refusal([{...stepOf('matmul'), b: dense(0, [2, 2, 4])}]), /b has shape/);
   t.regex(refusal([{...stepOf('reduce'), y: dense(1, [3])}]), /y has shape/);
   t.regex(refusal([{...stepOf('softmax'), x: dense(0, [32])}]), /x has shape/);
+  t.regex(refusal([{...stepOf('argReduce'), y: dense(1, [5])}]), /x has shape \[4,8\]; expected/);
+  t.regex(refusal([{...stepOf('argReduce'), y: dense(1, [4, 1])}]), /x has shape/);
+  t.regex(refusal([{...stepOf('cumulative'), x: dense(0, [32])}]), /x has shape/);
   t.regex(refusal([{...stepOf('gather'), x: dense(0, [32])}]), /x has rank 1; expected 3/);
   t.regex(
     refusal([{...stepOf('normalize'), scratch: dense(2, [34])}]),

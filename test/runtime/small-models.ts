@@ -231,6 +231,53 @@ const OTHERS: Record<string, Uint8Array> = {
     nodes: [{op: 'Resize', extra: ['', 'scales'], attrs: {mode: 'linear'}}],
     initializers: {scales: {dims: [4], data: [1, 1, 2, 2]}},
   }),
+  'layer normalisation and its gate': chain({
+    input: [2, 9, 40],
+    output: [2, 9, 40],
+    nodes: [{op: 'LayerNormalization', extra: ['s', 'b']}, {op: 'Sigmoid'}],
+    initializers: {s: weights([40], 3), b: weights([40], 4)},
+  }),
+  'group normalisation between convolutions': chain({
+    opset: 21,
+    input: [2, 6, 7, 5],
+    output: [2, 4, 7, 5],
+    nodes: [
+      {op: 'Conv', extra: ['w1'], attrs: {pads: [1, 1, 1, 1]}},
+      {op: 'GroupNormalization', extra: ['s', 'b'], attrs: {num_groups: 4}},
+      {op: 'Conv', extra: ['w2']},
+    ],
+    initializers: {
+      w1: weights([8, 6, 3, 3]),
+      s: weights([8], 3),
+      b: weights([8], 4),
+      w2: weights([4, 8, 1, 1], 2),
+    },
+  }),
+  'the class of every pixel': chain({
+    input: [1, 5, 6, 7],
+    output: [1, 1, 6, 7],
+    nodes: [
+      {op: 'Conv', extra: ['w']},
+      {op: 'ArgMax', attrs: {axis: 1}},
+    ],
+    initializers: {w: weights([4, 5, 1, 1])},
+  }),
+  'running sums from the end': chain({
+    input: [3, 11, 4],
+    output: [3, 11, 4],
+    nodes: [{op: 'CumSum', extra: ['axis'], attrs: {reverse: 1, exclusive: 1}}],
+    initializers: {axis: {dims: [], data: [1], dtype: 'int64'}},
+  }),
+  'logarithm of summed exponentials': chain({
+    input: [3, 5, 20],
+    output: [3, 20],
+    nodes: [{op: 'ReduceLogSumExp', attrs: {axes: [1], keepdims: 0}}],
+  }),
+  'unit vectors': chain({
+    input: [2, 6, 5, 4],
+    output: [2, 6, 5, 4],
+    nodes: [{op: 'LpNormalization', attrs: {axis: 1}}],
+  }),
   'transpose, reshape and slice': chain({
     input: [1, 6, 4, 4],
     output: [4, 12],

@@ -142,11 +142,36 @@ const MOVES = {
   reduce: (draw: Draw) => {
     const axes = draw.shape.map((_, dim) => dim).filter(() => draw.choose(2) === 0);
     const isKept = draw.choose(2) === 0;
-    const fn = (['max', 'min', 'mean'] as const)[draw.choose(3)]!;
+    const fn = (['max', 'min', 'mean', 'sumSquares', 'sumAbs'] as const)[draw.choose(5)]!;
     const shape = isKept
       ? draw.shape.map((count, dim) => (axes.includes(dim) ? 1 : count))
       : draw.shape.filter((_, dim) => !axes.includes(dim));
     return draw.graph.add({op: 'reduce', fn, axes}, [draw.x], shape);
+  },
+  argReduce: (draw: Draw) => {
+    if (draw.shape.length === 0) return draw.x;
+    const axis = draw.choose(draw.shape.length);
+    const fn = (['max', 'min'] as const)[draw.choose(2)]!;
+    return draw.graph.add(
+      {op: 'argReduce', fn, axis, last: draw.choose(2) === 0},
+      [draw.x],
+      draw.choose(2) === 0 ? draw.shape.with(axis, 1) : draw.shape.toSpliced(axis, 1),
+    );
+  },
+  cumulative: (draw: Draw) => {
+    if (draw.shape.length === 0) return draw.x;
+    const operation: Operation = {
+      op: 'cumulative',
+      fn: 'sum',
+      axis: draw.choose(draw.shape.length),
+      exclusive: draw.choose(2) === 0,
+      reverse: draw.choose(2) === 0,
+    };
+    return draw.graph.add(operation, [draw.x], draw.shape);
+  },
+  standardize: (draw: Draw) => {
+    const axes = draw.shape.map((_, dim) => dim).filter(() => draw.choose(2) === 0);
+    return draw.graph.add({op: 'standardize', axes, epsilon: 0.5}, [draw.x], draw.shape);
   },
   softmax: (draw: Draw) =>
     draw.shape.length === 0

@@ -3,6 +3,7 @@
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
 import type {ConvGeometry, Graph, Node, ResizeAxis} from '../../src/graph/graph.js';
 import {convReference, convTransposeReference} from '../reference/conv.js';
+import {summarise} from '../reference/summarise.js';
 import {rearrange} from './lower-reference-move.js';
 import {at, atBroadcast, indices, type OperationOf, type Tensor, tensor} from './tensors.js';
 
@@ -58,7 +59,10 @@ function evaluate(
     case 'pool':
       return pool(operation, x, shape);
     case 'reduce':
-      return reduce(operation, x, shape);
+    case 'argReduce':
+    case 'cumulative':
+    case 'standardize':
+      return {shape, data: summarise(operation, x)};
     case 'resize':
       return operation.axes.reduce(
         (value, axis, dim) => resizeAxis(value, axis, {dim, size: shape[dim]!}),
@@ -208,25 +212,6 @@ function pool(operation: OperationOf<'pool'>, x: Tensor, shape: readonly number[
       values.reduce((sum, value) => sum + value, 0) /
       (operation.countIncludePad ? positions : values.length)
     );
-  });
-}
-
-function reduce({fn, axes}: OperationOf<'reduce'>, x: Tensor, shape: readonly number[]): Tensor {
-  const kept = x.shape.map((_, dim) => dim).filter(dim => !axes.includes(dim));
-  return tensor(shape, index => {
-    const place = shape.length === x.shape.length ? kept.map(dim => index[dim]!) : index;
-    const values = indices(axes.map(axis => x.shape[axis]!)).map(inner =>
-      at(
-        x,
-        x.shape.map((_, dim) =>
-          axes.includes(dim) ? inner[axes.indexOf(dim)]! : place[kept.indexOf(dim)]!,
-        ),
-      ),
-    );
-    if (fn === 'max') return Math.max(...values);
-    if (fn === 'min') return Math.min(...values);
-    const sum = values.reduce((total, value) => total + value, 0);
-    return fn === 'mean' ? sum / values.length : sum;
   });
 }
 

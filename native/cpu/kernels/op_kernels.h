@@ -68,7 +68,8 @@ struct OpKernels {
   /// y[i] /= divisor.
   void (*divide)(float divisor, float* y, size_t count);
 
-  /// Combines `count` contiguous elements; mean sums.
+  /// Combines `count` contiguous elements; mean sums. Sums of squares and of absolute values are
+  /// made of elements, so partial ones are to be combined by kSum.
   float (*reduce_row)(Reduce fn, const float* x, size_t count);
 
   /// acc[c] = combine(acc[c], x[r * row_stride + c] for all r); mean sums.

@@ -13,41 +13,60 @@ void divide(float divisor, float* y, size_t count) {
   for (size_t i = 0; i < count; i++) y[i] /= divisor;
 }
 
-/// Combines `count` >= 1 elements in kSumLanes interleaved parts, then the parts in order.
-template <typename Combine>
-inline float combine_row(const float* x, size_t count, Combine combine) {
-  float result = x[0];
-  size_t i = 1;
-  if (count >= kSumLanes) {
-    float lanes[kSumLanes];
-    for (size_t l = 0; l < kSumLanes; l++) lanes[l] = x[l];
-    for (i = kSumLanes; i + kSumLanes <= count; i += kSumLanes) {
-      for (size_t l = 0; l < kSumLanes; l++) lanes[l] = combine(lanes[l], x[i + l]);
-    }
-    result = lanes[0];
-    for (size_t l = 1; l < kSumLanes; l++) result = combine(result, lanes[l]);
-  }
-  for (; i < count; i++) result = combine(result, x[i]);
-  return result;
-}
+inline float same(float x) { return x; }
+inline float square(float x) { return x * x; }
+inline float absolute(float x) { return __builtin_fabsf(x); }
+inline float plus(float a, float b) { return a + b; }
+inline float times(float a, float b) { return a * b; }
 
-float reduce_row(Reduce fn, const float* x, size_t count) {
+/// Calls `body` with the term and the combination of a reduction.
+template <typename Body>
+inline auto with_reduction(Reduce fn, Body body) {
   switch (fn) {
     case Reduce::kMax:
-      return combine_row(x, count, larger);
+      return body(same, larger);
     case Reduce::kMin:
-      return combine_row(x, count, smaller);
+      return body(same, smaller);
+    case Reduce::kProd:
+      return body(same, times);
+    case Reduce::kSumSquares:
+      return body(square, plus);
+    case Reduce::kSumAbs:
+      return body(absolute, plus);
     case Reduce::kMean:
     case Reduce::kSum:
       break;
   }
-  return combine_row(x, count, [](float a, float b) { return a + b; });
+  return body(same, plus);
+}
+
+/// Combines the terms of `count` >= 1 elements in kSumLanes interleaved parts, then these in order.
+template <typename Term, typename Combine>
+inline float combine_row(const float* x, size_t count, Term term, Combine combine) {
+  float result = term(x[0]);
+  size_t i = 1;
+  if (count >= kSumLanes) {
+    float lanes[kSumLanes];
+    for (size_t l = 0; l < kSumLanes; l++) lanes[l] = term(x[l]);
+    for (i = kSumLanes; i + kSumLanes <= count; i += kSumLanes) {
+      for (size_t l = 0; l < kSumLanes; l++) lanes[l] = combine(lanes[l], term(x[i + l]));
+    }
+    result = lanes[0];
+    for (size_t l = 1; l < kSumLanes; l++) result = combine(result, lanes[l]);
+  }
+  for (; i < count; i++) result = combine(result, term(x[i]));
+  return result;
+}
+
+float reduce_row(Reduce fn, const float* x, size_t count) {
+  return with_reduction(
+      fn, [&](auto term, auto combine) { return combine_row(x, count, term, combine); });
 }
 
 /// Four rows at a time: one load and store of `acc` serves four loads of x.
-template <typename Combine>
+template <typename Term, typename Combine>
 inline void combine_rows(const float* x, ptrdiff_t row_stride, size_t rows, float* acc,
-                         size_t columns, Combine combine) {
+                         size_t columns, Term term, Combine combine) {
   size_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     const float* x0 = x + static_cast<ptrdiff_t>(r) * row_stride;
@@ -56,28 +75,22 @@ inline void combine_rows(const float* x, ptrdiff_t row_stride, size_t rows, floa
     const float* x3 = x2 + row_stride;
     UNTANGLE_INDEPENDENT
     for (size_t c = 0; c < columns; c++) {
-      acc[c] = combine(acc[c], combine(combine(x0[c], x1[c]), combine(x2[c], x3[c])));
+      const float left = combine(term(x0[c]), term(x1[c]));
+      acc[c] = combine(acc[c], combine(left, combine(term(x2[c]), term(x3[c]))));
     }
   }
   for (; r < rows; r++) {
     const float* x0 = x + static_cast<ptrdiff_t>(r) * row_stride;
     UNTANGLE_INDEPENDENT
-    for (size_t c = 0; c < columns; c++) acc[c] = combine(acc[c], x0[c]);
+    for (size_t c = 0; c < columns; c++) acc[c] = combine(acc[c], term(x0[c]));
   }
 }
 
 void reduce_rows(Reduce fn, const float* x, ptrdiff_t row_stride, size_t rows, float* acc,
                  size_t columns) {
-  switch (fn) {
-    case Reduce::kMax:
-      return combine_rows(x, row_stride, rows, acc, columns, larger);
-    case Reduce::kMin:
-      return combine_rows(x, row_stride, rows, acc, columns, smaller);
-    case Reduce::kMean:
-    case Reduce::kSum:
-      break;
-  }
-  combine_rows(x, row_stride, rows, acc, columns, [](float a, float b) { return a + b; });
+  with_reduction(fn, [&](auto term, auto combine) {
+    combine_rows(x, row_stride, rows, acc, columns, term, combine);
+  });
 }
 
 float exp_sum(const float* x, float shift, float* y, size_t count) {

@@ -6,6 +6,7 @@
 import type {Counts} from '../../schedule/steps.js';
 import {type Command, SLOT} from '../commands.js';
 import type {DecodedProgram} from '../program.js';
+import {runArgReduce, runCumulative} from './along-axis.js';
 import {runDepthwise} from './depthwise.js';
 import {runCopy, runElementwise, runFill, runGather} from './elementwise.js';
 import {runGemmTaps} from './gemm-taps.js';
@@ -68,6 +69,12 @@ function runCommand(command: Command, machine: Machine): void {
       break;
     case 'reduce':
       runReduce(command, machine);
+      break;
+    case 'argReduce':
+      runArgReduce(command, machine);
+      break;
+    case 'cumulative':
+      runCumulative(command, machine);
       break;
     case 'normalize':
       runNormalize(command, machine);

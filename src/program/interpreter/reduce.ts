@@ -12,6 +12,7 @@ import {
   type Machine,
   type Operand,
   resolve,
+  resolveOptional,
 } from './machine.js';
 import {floatFromBits} from './scalar.js';
 
@@ -40,7 +41,10 @@ function reduceElements(fn: number, data: Float32Array, offsets: Int32Array): nu
       fn === REDUCE.max ? -Infinity : Infinity,
     );
   }
-  const sum = offsets.reduce((total, offset) => total + data[offset]!, 0);
+  if (fn === REDUCE.prod) return offsets.reduce((total, offset) => total * data[offset]!, 1);
+  const term = (value: number) =>
+    fn === REDUCE.sumSquares ? value * value : fn === REDUCE.sumAbs ? Math.abs(value) : value;
+  const sum = offsets.reduce((total, offset) => total + term(data[offset]!), 0);
   return fn === REDUCE.mean ? sum / offsets.length : sum;
 }
 
@@ -71,7 +75,7 @@ export function runSoftmax(command: Extract<Command, {op: 'softmax'}>, machine: 
 export function runNormalize(command: Extract<Command, {op: 'normalize'}>, machine: Machine): void {
   const x = resolve(machine, command.x);
   const y = resolve(machine, command.y);
-  const scale = resolve(machine, command.scaleView);
+  const scale = resolveOptional(machine, command.scaleView);
   const epilogue = resolveEpilogue(machine, command);
   const {counter} = machine;
   const xOffsets = elementOffsets(x);
@@ -93,7 +97,9 @@ export function runNormalize(command: Extract<Command, {op: 'normalize'}>, machi
     const c = i % channels;
     const at = Math.floor(i / perImage) * channels + c;
     const normal =
-      (x.data[xOffsets[i]!]! - means[at]!) * factors[at]! * elementOf(scale, c) +
+      (x.data[xOffsets[i]!]! - means[at]!) *
+        factors[at]! *
+        (scale === null ? 1 : elementOf(scale, c)) +
       elementOf(epilogue.bias, c);
     const added = residualOffsets === null ? 0 : epilogue.residual!.data[residualOffsets[i]!]!;
     y.data[yOffsets[i]!] = epilogue.activate(normal + added, c);

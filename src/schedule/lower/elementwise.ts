@@ -1,4 +1,4 @@
-// Fused chains of scalar functions and softmax.
+// Fused chains of scalar functions, and reductions.
 
 import {UntangleError} from '../../errors.js';
 import {MAX_CHAIN_INPUTS, type Node, type Operation} from '../../graph/graph.js';
@@ -6,7 +6,6 @@ import type {View} from '../steps.js';
 import {
   broadcastView,
   collapseByLast,
-  collapseViews,
   identityOrder,
   type Order,
   permuteView,
@@ -48,36 +47,6 @@ function trailingOrder(lowering: Lowering, name: string, order: Order): Order {
   return order.filter(dim => dim >= lead).map(dim => dim - lead);
 }
 
-/** The axis goes last; the others are sorted by the memory order of y. */
-export function lowerSoftmax(
-  node: Node,
-  operation: OperationOf<'softmax'>,
-  lowering: Lowering,
-): void {
-  const y = lowering.target(node.output);
-  const x = lowering.view(node.inputs[0]!, viewOrder(y));
-  const outer = viewOrder(y).filter(dim => dim !== operation.axis);
-  const [outerX, outerY] = collapseViews([permuteView(x, outer), permuteView(y, outer)]) as [
-    View,
-    View,
-  ];
-  const withAxis = (view: View, source: View): View => ({
-    ...view,
-    shape: [...view.shape, source.shape[operation.axis]!],
-    strides: [...view.strides, source.strides[operation.axis]!],
-  });
-  const [stepX, stepY] = [withAxis(outerX, x), withAxis(outerY, y)];
-  checkRank(node, stepY);
-  emit(lowering, {
-    op: 'softmax',
-    name: node.name,
-    schedule: '',
-    x: stepX,
-    y: stepY,
-    log: operation.log,
-  });
-}
-
 /** x becomes the dims of y, in y's memory order, then the reduced ones. */
 export function lowerReduce(
   node: Node,
@@ -108,7 +77,7 @@ export function lowerReduce(
   });
 }
 
-function checkRank(node: Node, view: View): void {
+export function checkRank(node: Node, view: View): void {
   if (view.shape.length > MAX_RANK)
     throw unsupported(node, `a view of ${view.shape.length} dimensions`);
 }

@@ -2,7 +2,8 @@
 
 import type {Node} from '../../graph/graph.js';
 import {isViewNode} from '../views.js';
-import {lowerChain, lowerReduce, lowerSoftmax} from './elementwise.js';
+import {lowerArgReduce, lowerCumulative, lowerSoftmax} from './along-axis.js';
+import {lowerChain, lowerReduce} from './elementwise.js';
 import {lowerGatherIndexed, lowerScatterIndexed} from './indexed.js';
 import type {Lowering} from './lowering.js';
 import {
@@ -15,6 +16,7 @@ import {
 import {lowerMatmul} from './matmul.js';
 import {lowerConcat, lowerGather, lowerPad, lowerView} from './rearrange.js';
 import {lowerResize} from './resize.js';
+import {lowerStandardize} from './standardize.js';
 
 /** Emits the steps of `node`; afterwards its output has a view. */
 export function lowerNode(node: Node, lowering: Lowering, options: ConvOptions): void {
@@ -53,6 +55,15 @@ function lowerComputed(node: Node, lowering: Lowering, options: ConvOptions): vo
       break;
     case 'reduce':
       lowerReduce(node, operation, lowering);
+      break;
+    case 'argReduce':
+      lowerArgReduce(node, operation, lowering);
+      break;
+    case 'cumulative':
+      lowerCumulative(node, operation, lowering);
+      break;
+    case 'standardize':
+      lowerStandardize(node, operation, lowering);
       break;
     case 'resize':
       lowerResize(node, operation, lowering);
