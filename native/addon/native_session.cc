@@ -1,7 +1,5 @@
 #include "native/addon/native_session.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -34,23 +32,6 @@ Napi::Array array_of(const Napi::CallbackInfo& info, size_t argument, uint32_t c
                      "a run needs an array of " + std::to_string(count) + " tensors");
   }
   return info[argument].As<Napi::Array>();
-}
-
-// A piece of an input for one thread to copy: some 5 us.
-constexpr size_t kCopyFloats = 32 * 1024;
-
-/// Copies inputs into the arena, with all threads where they are large: nothing else runs yet.
-void copy_inputs(SessionState& state, const std::vector<const float*>& inputs) {
-  for (size_t i = 0; i < inputs.size(); i++) {
-    const BindingRecord& binding = state.program.bindings[i];
-    std::byte* target = state.arena.data() + binding.offset_bytes;
-    const size_t pieces = (binding.elements + kCopyFloats - 1) / kCopyFloats;
-    state.pool->parallel_for(pieces, [&](size_t piece, size_t) {
-      const size_t first = piece * kCopyFloats;
-      const size_t count = std::min(kCopyFloats, binding.elements - first);
-      std::memcpy(target + first * sizeof(float), inputs[i] + first, count * sizeof(float));
-    });
-  }
 }
 
 }  // namespace
@@ -102,9 +83,8 @@ Napi::Value NativeSession::run(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < program.input_count; i++) {
     input_data[i] = float_data(env, inputs, i, program.bindings[i].elements, "input");
   }
-  copy_inputs(*state_, input_data);
   const bool profile = info[2].IsBoolean() && info[2].As<Napi::Boolean>().Value();
-  return start_run(env, state_, outputs, std::move(output_data), profile);
+  return start_run(env, state_, {std::move(input_data), std::move(output_data), outputs}, profile);
 }
 
 Napi::Value NativeSession::new_output(const Napi::CallbackInfo& info) {

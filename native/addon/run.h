@@ -11,12 +11,20 @@
 
 namespace untangle {
 
-/// Runs `state` and returns the promise of {ms, commandMs}: on a thread of libuv's pool, or, when
-/// the last run was short, on this one before it returns (see run.cc).
+/// What a run reads and writes, one pointer per binding, and the JavaScript array of outputs that
+/// keeps their memory alive.
+struct RunTensors {
+  std::vector<const float*> inputs;
+  std::vector<float*> outputs;
+  Napi::Array kept;
+};
+
+/// Runs `state` and returns the promise of {ms, commandMs}: on a thread of libuv's pool, which
+/// needs a copy of the inputs, or, when the last run was short, on this one before it returns (see
+/// run.cc).
 ///
-/// `outputs` is the JavaScript array that keeps the memory behind `output_data` alive. The run
-/// holds its own reference to `state`, so the session object may go away at any time.
-Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, Napi::Array outputs,
-                      std::vector<float*> output_data, bool profile);
+/// The run holds its own reference to `state`, so the session object may go away at any time.
+Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, RunTensors tensors,
+                      bool profile);
 
 }  // namespace untangle

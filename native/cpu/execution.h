@@ -54,25 +54,36 @@ struct Execution {
   const std::atomic<bool>& aborted;
   IndexFault& fault;
   std::atomic<uint32_t>* commands_done = nullptr;  // counts up; for those who watch
+  /// One per input binding: the caller's memory, or a copy in the arena.
+  const float* const* inputs = nullptr;
 };
 
 /// A view resolved to memory: element (i0..i5) is data[sum(i*stride)].
 struct ResolvedView {
-  float* data;  // constants are never written: the validator refuses such programs
+  float* data;
   uint32_t rank;
   const uint32_t* dims;    // 6, unused 1
   const int32_t* strides;  // 6, in elements, unused 0
 };
 
+/// The memory of a slot. Constants and inputs are never written: the validator refuses such
+/// programs.
+inline std::byte* slot_memory(const Execution& run, uint32_t slot) {
+  const auto writable = [](const float* data) {
+    return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(data));
+  };
+  if (slot == kSlotArena) return run.arena;
+  if (slot == kSlotConstants) return writable(run.program.constants.data());
+  const uint32_t output = slot - kSlotFirstOutput;
+  if (output < run.program.output_count) return reinterpret_cast<std::byte*>(run.outputs[output]);
+  return writable(run.inputs[output - run.program.output_count]);
+}
+
 /// Resolves a view index; `index` must not be kNone.
 inline ResolvedView resolve(const Execution& run, uint32_t index) {
   const ViewRecord& view = run.program.views[index];
-  std::byte* base =
-      view.slot == kSlotArena ? run.arena
-      : view.slot == kSlotConstants
-          ? const_cast<std::byte*>(reinterpret_cast<const std::byte*>(run.program.constants.data()))
-          : reinterpret_cast<std::byte*>(run.outputs[view.slot - kSlotFirstOutput]);
-  return {reinterpret_cast<float*>(base + view.offset_bytes), view.rank, &view.dim0, &view.stride0};
+  return {reinterpret_cast<float*>(slot_memory(run, view.slot) + view.offset_bytes), view.rank,
+          &view.dim0, &view.stride0};
 }
 
 // One function per command; cpu/<command>.cc.

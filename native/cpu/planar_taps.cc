@@ -211,18 +211,37 @@ class PlanarItem {
     const int64_t start = plan_.min_x + static_cast<int64_t>(x_first_);
     const int64_t left = std::clamp<int64_t>(-start, 0, columns);
     const int64_t inside = std::clamp<int64_t>(x.width - start, left, columns) - left;
-    const auto stride = static_cast<ptrdiff_t>(plan_.width);
+    const int64_t row = std::max<int64_t>(0, -row_first_);
+    const int64_t count = std::min(rows, x.height - row_first_) - row;
+    if (count <= 0) return;
+    float* target = work_.packed + static_cast<size_t>(row) * plan_.slice * plan_.width;
+    for (int64_t at = 0; at < count; at++) {
+      float* packed = target + static_cast<size_t>(at) * plan_.slice * plan_.width;
+      clear(packed, kc, 0, static_cast<size_t>(left));
+      clear(packed, kc, static_cast<size_t>(left + inside), static_cast<size_t>(columns));
+    }
+    if (inside == 0) return;
+    float* source =
+        x.at(image_, row_first_ + row, start + left) + static_cast<int64_t>(channel) * x.stride_c;
+    copy_rows(source, target + left, static_cast<size_t>(count), kc, static_cast<size_t>(inside));
+  }
+
+  /// Copies rows of pixels of `kc` channels in the order in which they lie in memory, so that they
+  /// stream.
+  void copy_rows(float* source, float* target, size_t rows, size_t kc, size_t pixels) const {
+    const PlanarMap& x = job_.x;
     const Kernels& kernels = job_.kernels();
-    for (int64_t row = std::max<int64_t>(0, -row_first_);
-         row < std::min(rows, x.height - row_first_); row++) {
-      float* target = work_.packed + static_cast<size_t>(row) * plan_.slice * plan_.width;
-      clear(target, kc, 0, static_cast<size_t>(left));
-      clear(target, kc, static_cast<size_t>(left + inside), static_cast<size_t>(columns));
-      if (inside == 0) continue;
-      float* source =
-          x.at(image_, row_first_ + row, start + left) + static_cast<int64_t>(channel) * x.stride_c;
-      kernels.ops.copy_block({source, x.stride_c, x.stride_x}, {target + left, stride, 1}, kc,
-                             static_cast<size_t>(inside));
+    const auto width = static_cast<ptrdiff_t>(plan_.width);
+    const auto row_step = static_cast<ptrdiff_t>(plan_.slice * plan_.width);
+    if (x.stride_c > x.stride_y) {
+      for (size_t c = 0; c < kc; c++, source += x.stride_c, target += width) {
+        kernels.ops.copy_block({source, x.stride_y, x.stride_x}, {target, row_step, 1}, rows,
+                               pixels);
+      }
+      return;
+    }
+    for (size_t row = 0; row < rows; row++, source += x.stride_y, target += row_step) {
+      kernels.ops.copy_block({source, x.stride_c, x.stride_x}, {target, width, 1}, kc, pixels);
     }
   }
 

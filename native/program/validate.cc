@@ -84,7 +84,9 @@ bool Validator::bindings() {
 uint64_t Validator::slot_bytes(uint32_t slot) const {
   if (slot == kSlotArena) return program_.arena_bytes;
   if (slot == kSlotConstants) return program_.constants.size_bytes();
-  return output_bytes(program_, slot - kSlotFirstOutput);
+  const uint32_t output = slot - kSlotFirstOutput;
+  if (output < program_.output_count) return output_bytes(program_, output);
+  return uint64_t{program_.bindings[output - program_.output_count].elements} * sizeof(float);
 }
 
 bool Validator::views() {
@@ -96,7 +98,7 @@ bool Validator::views() {
 
 bool Validator::view(const ViewRecord& view, uint32_t index) {
   const std::string name = "view " + std::to_string(index);
-  if (view.slot >= uint64_t{kSlotFirstOutput} + program_.output_count) {
+  if (view.slot >= uint64_t{kSlotFirstOutput} + program_.output_count + program_.input_count) {
     return fail(name + " names slot " + std::to_string(view.slot) + ", which does not exist");
   }
   if (view.rank < 1 || view.rank > kMaxRank) {
@@ -125,7 +127,7 @@ bool Validator::view(const ViewRecord& view, uint32_t index) {
   if (static_cast<uint64_t>(highest + 1) * 4 > bytes) {
     const char* what = view.slot == kSlotArena       ? "an arena of "
                        : view.slot == kSlotConstants ? "constants of "
-                                                     : "an output of ";
+                                                     : "an input or output of ";
     return fail(name + " reaches byte " + std::to_string((highest + 1) * 4) + " of " + what +
                 std::to_string(bytes));
   }
@@ -190,6 +192,8 @@ bool Validator::readable(uint32_t index) {
 bool Validator::writable(uint32_t index) {
   return readable(index) &&
          require(program_.views[index].slot != kSlotConstants, "it writes constants") &&
+         require(program_.views[index].slot < kSlotFirstOutput + program_.output_count,
+                 "it writes an input") &&
          require(is_injective(program_.views[index]), "its output overlaps itself");
 }
 

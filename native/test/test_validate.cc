@@ -206,15 +206,20 @@ std::string try_program(const std::vector<std::byte>& bytes, ThreadPool& pool, s
   }
   const Exact arena(program.arena_bytes);
   std::vector<Exact> memory;
+  std::vector<float*> inputs;
   std::vector<float*> outputs;
   for (uint32_t i = 0; i < program.output_count; i++) {
     if (output_bytes(program, i) > (1u << 24)) return "";
     memory.emplace_back(output_bytes(program, i));
     outputs.push_back(reinterpret_cast<float*>(memory.back().data.get()));
   }
+  for (uint32_t i = 0; i < program.input_count; i++) {
+    inputs.push_back(reinterpret_cast<float*>(arena.data.get() + program.bindings[i].offset_bytes));
+  }
   const std::atomic<bool> aborted{false};
   IndexFault fault;
-  execute({program, arena.data.get(), outputs.data(), &workspace, pool, kernels, aborted, fault},
+  execute({program, arena.data.get(), outputs.data(), &workspace, pool, kernels, aborted, fault,
+           nullptr, inputs.data()},
           nullptr);
   return "";
 }

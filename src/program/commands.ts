@@ -10,7 +10,7 @@ export const COMMAND_WORDS = 16;
 /** Marks an absent view, offset or index. */
 export const NONE = 0xffffffff;
 
-/** Memory a view can point into: 0 arena, 1 constants, 2 + j output j. */
+/** Memory a view can point into: 0 arena, 1 constants, 2 + j output j, 2 + outputs + i input i. */
 export const SLOT = {arena: 0, constants: 1, firstOutput: 2} as const;
 
 export const REGION_FLAGS = {padded: 1, cropped: 2, perTap: 4} as const;

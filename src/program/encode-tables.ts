@@ -21,11 +21,14 @@ export interface Tables {
   readonly constants: Map<Float32Array, number>;
   /** Index of the entries already stored, by their contents. */
   readonly seen: Map<string, number>;
+  /** Slots of inputs come after those of outputs. */
+  readonly outputCount: number;
 }
 
 export function createTables(
   buffers: readonly Buffer[],
   offsets: ReadonlyMap<number, number>,
+  outputCount: number,
 ): Tables {
   const byId = new Map(buffers.map(buffer => [buffer.id, buffer]));
   return {
@@ -38,6 +41,7 @@ export function createTables(
     indices: [],
     constants: new Map(),
     seen: new Map(),
+    outputCount,
   };
 }
 
@@ -127,6 +131,8 @@ function placeOf(tables: Tables, id: number): {slot: number; offsetBytes: number
       return {slot: SLOT.constants, offsetBytes: placeConstant(tables, buffer)};
     case 'output':
       return {slot: SLOT.firstOutput + buffer.storage.index, offsetBytes: 0};
+    case 'input':
+      return {slot: SLOT.firstOutput + tables.outputCount + buffer.storage.index, offsetBytes: 0};
   }
 }
 

@@ -22,7 +22,7 @@ export interface ProgramParts {
   /** Byte offset in the arena of every arena buffer in use. */
   readonly offsets: ReadonlyMap<number, number>;
   readonly arenaBytes: number;
-  /** The arena buffer that holds each input when the program starts. */
+  /** The buffer of each input; input i is memory slot `SLOT.firstOutput + outputs.length + i`. */
   readonly inputs: readonly {readonly port: Port; readonly buffer: number}[];
   /** Output j is memory slot `SLOT.firstOutput + j`. */
   readonly outputs: readonly {readonly port: Port}[];
@@ -40,7 +40,7 @@ const MAX_BYTES = 0xffffffff;
  */
 export function encodeProgram(parts: ProgramParts): Uint8Array {
   refuseAbove('arenaBytes', parts.arenaBytes);
-  const tables = createTables(parts.buffers, parts.offsets);
+  const tables = createTables(parts.buffers, parts.offsets, parts.outputs.length);
   const commands = parts.steps.flatMap((step, index) => encodeStep(tables, step, index));
   refuseAbove('constantBytes', constantBytes(tables));
 

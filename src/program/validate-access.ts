@@ -40,10 +40,12 @@ export function readable(checker: Checker, name: string, index: number): ViewRec
   return view!;
 }
 
-/** The same for a view that is written: not a constant, no element twice. */
+/** The same for a view that is written: no constant, no input, no element twice. */
 export function writable(checker: Checker, name: string, index: number): ViewRecord {
   const view = readable(checker, name, index);
   ensure(checker, view.slot !== SLOT.constants, () => `${name} (view ${index}) writes constants`);
+  const firstInput = SLOT.firstOutput + checker.context.program.outputs.length;
+  ensure(checker, view.slot < firstInput, () => `${name} (view ${index}) writes an input`);
   const isOnce = isInjective(view);
   ensure(checker, isOnce, () => `${name} (view ${index}) writes the same element twice`);
   return view;

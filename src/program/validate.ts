@@ -178,5 +178,6 @@ function checkView(program: DecodedProgram, view: ViewRecord, index: number): vo
 function slotElements(program: DecodedProgram, slot: number): number | undefined {
   if (slot === SLOT.arena) return Math.floor(program.arenaBytes / 4);
   if (slot === SLOT.constants) return program.constants.length;
-  return program.outputs[slot - SLOT.firstOutput]?.elements;
+  const {outputs, inputs} = program;
+  return [...outputs, ...inputs][slot - SLOT.firstOutput]?.elements;
 }

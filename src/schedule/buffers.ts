@@ -16,6 +16,8 @@ export interface BufferList extends StepBuilder {
   readonly all: readonly Buffer[];
   /** A new arena buffer that holds `shape` densely in the memory order `order`. */
   arena(shape: readonly number[], order?: Order): View;
+  /** The memory of input `index`, dense in logical order; never written. */
+  input(index: number, shape: readonly number[]): View;
   /** The memory of output `index`, dense in logical order. */
   output(index: number, shape: readonly number[]): View;
 }
@@ -37,6 +39,8 @@ export function createBuffers(): BufferList {
     all,
     arena,
     scratch: elements => arena([elements]),
+    input: (index, shape) =>
+      denseView(add({storage: {kind: 'input', index}, elements: elementCount(shape)}).id, shape),
     output: (index, shape) =>
       denseView(add({storage: {kind: 'output', index}, elements: elementCount(shape)}).id, shape),
     constant(data) {

@@ -26,7 +26,7 @@ export interface Schedule {
   readonly steps: readonly Step[];
   /** The buffers in use, by id. */
   readonly buffers: readonly Buffer[];
-  /** The arena buffer that holds each input, dense in logical order, when the program starts. */
+  /** The buffer of each input, dense in logical order. */
   readonly inputs: readonly {readonly name: string; readonly buffer: number}[];
   /** Output `slot` holds `value`, dense in logical order, when the program ends. */
   readonly outputs: readonly {
@@ -56,7 +56,7 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const steps = shareInPlace(lowered, buffers.all, inputBuffers);
   const uses = bufferUses(steps, inputBuffers);
   const used = buffers.all.filter(buffer => uses.first.has(buffer.id));
-  const arena = used.filter(buffer => buffer.storage.kind === 'arena');
+  const arena = used.filter(({storage}) => storage.kind === 'arena' || storage.kind === 'input');
   const placement: Placement = placeBuffers(
     arena.map(({id, elements}) => ({
       bytes: elements * 4,
@@ -92,7 +92,10 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
     planar,
     copiedConcats: options.copiedConcats ?? new Set(),
   });
-  const inputs = graph.inputs.map(name => ({name, view: buffers.arena(shapeOf(graph, name))}));
+  const inputs = graph.inputs.map((name, index) => ({
+    name,
+    view: buffers.input(index, shapeOf(graph, name)),
+  }));
   const lowering = createLowering({graph, buffers, orders, planar, targets: places, steps});
   const handOver = (value: string, name: string) => {
     graph.outputs.forEach((output, slot) => {

@@ -13,9 +13,15 @@ import type {
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 
-/** Where a buffer lives. Arena buffers get their offset from `arena.ts`. */
+/**
+ * Where a buffer lives. Arena buffers get their offset from `arena.ts`.
+ *
+ * Inputs have a place in the arena too, where the executor copies them when it cannot read them where the caller has
+ * them; nothing writes there as long as they are needed.
+ */
 export type Storage =
   | {readonly kind: 'arena'}
+  | {readonly kind: 'input'; readonly index: number}
   | {readonly kind: 'constant'}
   | {readonly kind: 'output'; readonly index: number};
 

@@ -41,7 +41,10 @@ export function interpret(
     runCommand(command, machine);
     return machine.counter.take();
   });
-  return {outputs: machine.slots.slice(SLOT.firstOutput), counts};
+  return {
+    outputs: machine.slots.slice(SLOT.firstOutput, SLOT.firstOutput + program.outputs.length),
+    counts,
+  };
 }
 
 function runCommand(command: Command, machine: Machine): void {

@@ -16,12 +16,12 @@ export interface Operand {
 /** What a command sees while it runs. */
 export interface Machine {
   readonly program: DecodedProgram;
-  /** Indexed by slot: arena, constants, then one per output. */
+  /** Indexed by slot: arena, constants, then one per output, then one per input. */
   readonly slots: readonly Float32Array[];
   readonly counter: AccessCounter;
 }
 
-/** Allocates arena and outputs and copies `inputs` (one per input binding) into the arena. */
+/** Allocates arena and outputs; `inputs` (one per input binding) are read where they are. */
 export function createMachine(
   program: DecodedProgram,
   inputs: readonly Float32Array[],
@@ -41,7 +41,7 @@ export function createMachine(
         `input ${index}: expected ${binding.elements} elements but received ${input?.length}`,
       );
     }
-    slots[SLOT.arena]!.set(input, binding.offsetBytes / 4);
+    slots[SLOT.firstOutput + program.outputs.length + index] = input;
   });
 
   return {
