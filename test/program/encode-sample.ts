@@ -46,6 +46,7 @@ const BUFFERS: readonly Buffer[] = [
   constant(5, 16),
   constant(6, 18),
   constant(7, 8),
+  {id: 8, storage: {kind: 'input', index: 0}, elements: 32},
 ];
 
 function constant(id: number, elements: number): Buffer {
@@ -296,9 +297,10 @@ export function sampleParts(steps: readonly Step[] = STEPS): ProgramParts {
       [0, 0],
       [1, 128],
       [2, 384],
+      [8, 0],
     ]),
     arenaBytes: 896,
-    inputs: [{port: input, buffer: 0}],
+    inputs: [{port: input, buffer: 8}],
     outputs: [{port: output}],
     explanation: explain([input], [output]),
   };

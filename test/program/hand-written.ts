@@ -1,12 +1,15 @@
 // Programs of one command, written by hand.
 
 import {UNARY} from '../../src/graph/functions.js';
-import {type Command, NONE} from '../../src/program/commands.js';
+import {type Command, NONE, SLOT} from '../../src/program/commands.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import type {DecodedProgram, Explanation, ViewRecord} from '../../src/program/program.js';
 import type {Region} from '../../src/schedule/steps.js';
 
-/** One command: input 0 at arena element 0, output 0 in its own slot, and whatever constants it needs. */
+/** The slot of input 0, after that of output 0. */
+export const INPUT = SLOT.firstOutput + 1;
+
+/** One command: input 0 and output 0 in slots of their own, and whatever constants it needs. */
 export interface Sample {
   readonly input: readonly number[];
   readonly outputElements: number;

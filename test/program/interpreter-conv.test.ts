@@ -4,7 +4,7 @@ import test from 'ava';
 import {UNARY} from '../../src/graph/functions.js';
 import {SLOT} from '../../src/program/commands.js';
 import {PANEL, type Region} from '../../src/schedule/steps.js';
-import {PLAIN, run, view} from './hand-written.js';
+import {INPUT, PLAIN, run, view} from './hand-written.js';
 
 const ONE_PIXEL: Region = {
   outY: 0,
@@ -37,7 +37,7 @@ function rowConvolution(region: Partial<Region>, epilogue: {readonly activation?
     outputElements: 4,
     constants: [...weights, ...bias],
     views: [
-      view(SLOT.arena, [1, 1, 4, 1]),
+      view(INPUT, [1, 1, 4, 1]),
       view(SLOT.firstOutput, [1, 1, 4, 1]),
       view(SLOT.constants, [weights.length]),
       view(SLOT.constants, [PANEL], {offset: weights.length}),
@@ -105,7 +105,7 @@ test('gemmTaps with fused phases writes them side by side and crops the last', t
     outputElements: 3,
     constants: weights,
     views: [
-      view(SLOT.arena, [1, 1, 2, 1]),
+      view(INPUT, [1, 1, 2, 1]),
       view(SLOT.firstOutput, [1, 1, 3, 1]),
       view(SLOT.constants, [PANEL]),
     ],
@@ -136,7 +136,7 @@ test('gemmTaps keeps groups apart and adds the residual before the activation', 
     outputElements: 2,
     constants: weights,
     views: [
-      view(SLOT.arena, [1, 1, 1, 2]),
+      view(INPUT, [1, 1, 1, 2]),
       view(SLOT.firstOutput, [1, 1, 1, 2]),
       view(SLOT.constants, [2 * PANEL]),
     ],
@@ -167,7 +167,7 @@ test('depthwise multiplies channel by channel, in registers and per tap', t => {
       outputElements: 4,
       constants: [1, 2, 3, 4],
       views: [
-        view(SLOT.arena, [1, 1, 2, 2]),
+        view(INPUT, [1, 1, 2, 2]),
         view(SLOT.firstOutput, [1, 1, 2, 2]),
         view(SLOT.constants, [4]),
       ],

@@ -6,15 +6,15 @@ import {NONE, SLOT} from '../../src/program/commands.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import {erf} from '../../src/program/interpreter/scalar.js';
 import type {Explanation} from '../../src/program/program.js';
-import {PLAIN, run, view} from './hand-written.js';
+import {INPUT, PLAIN, run, view} from './hand-written.js';
 
 test('elementwise reads a broadcast operand once', t => {
   const {y, ...counts} = run({
     input: [1, 2, 3, 10],
     outputElements: 3,
     views: [
-      view(SLOT.arena, [3]),
-      view(SLOT.arena, [3], {offset: 3, strides: [0]}),
+      view(INPUT, [3]),
+      view(INPUT, [3], {offset: 3, strides: [0]}),
       view(SLOT.firstOutput, [3]),
     ],
     command: {
@@ -40,7 +40,7 @@ test('elementwise reads a broadcast operand once', t => {
 });
 
 test('copy transposes, fill writes, gather picks', t => {
-  const transposed = [view(SLOT.arena, [2, 3], {strides: [1, 2]}), view(SLOT.firstOutput, [2, 3])];
+  const transposed = [view(INPUT, [2, 3], {strides: [1, 2]}), view(SLOT.firstOutput, [2, 3])];
   t.deepEqual(
     run({
       input: [1, 2, 3, 4, 5, 6],
@@ -63,7 +63,7 @@ test('copy transposes, fill writes, gather picks', t => {
   const gathered = run({
     input: [1, 2, 3, 4],
     outputElements: 3,
-    views: [view(SLOT.arena, [1, 4, 1]), view(SLOT.firstOutput, [1, 3, 1])],
+    views: [view(INPUT, [1, 4, 1]), view(SLOT.firstOutput, [1, 3, 1])],
     command: {op: 'gather', x: 0, y: 1, indexFirst: 0, indexCount: 3},
     indices: [3, 0, 3],
   });
@@ -75,7 +75,7 @@ test('pool ignores padding for the maximum and divides as asked for the average'
     run({
       input: [-1, -2, -6],
       outputElements: 2,
-      views: [view(SLOT.arena, [1, 1, 3, 1]), view(SLOT.firstOutput, [1, 1, 2, 1])],
+      views: [view(INPUT, [1, 1, 3, 1]), view(SLOT.firstOutput, [1, 1, 2, 1])],
       command: {
         op: 'pool',
         x: 0,
@@ -100,7 +100,7 @@ test('pool ignores padding for the maximum and divides as asked for the average'
 });
 
 test('reduce, softmax and matmul', t => {
-  const views = [view(SLOT.arena, [2, 2]), view(SLOT.firstOutput, [2])];
+  const views = [view(INPUT, [2, 2]), view(SLOT.firstOutput, [2])];
   const reduced = (fn: number) =>
     run({input: [1, 3, 5, 9], outputElements: 2, views, command: {op: 'reduce', x: 0, y: 1, fn}}).y;
   t.deepEqual([REDUCE.mean, REDUCE.sum, REDUCE.max, REDUCE.min].map(reduced), [
@@ -119,7 +119,7 @@ test('reduce, softmax and matmul', t => {
   const softmax = run({
     input: [1000, 1000],
     outputElements: 2,
-    views: [view(SLOT.arena, [1, 2]), view(SLOT.firstOutput, [1, 2])],
+    views: [view(INPUT, [1, 2]), view(SLOT.firstOutput, [1, 2])],
     command: {op: 'softmax', x: 0, y: 1, log: 0},
   });
   t.deepEqual(softmax.y, [0.5, 0.5]);
@@ -127,11 +127,7 @@ test('reduce, softmax and matmul', t => {
   const product = run({
     input: [1, 2, 3, 4],
     outputElements: 4,
-    views: [
-      view(SLOT.arena, [1, 2, 2]),
-      view(SLOT.arena, [1, 2, 2]),
-      view(SLOT.firstOutput, [1, 2, 2]),
-    ],
+    views: [view(INPUT, [1, 2, 2]), view(INPUT, [1, 2, 2]), view(SLOT.firstOutput, [1, 2, 2])],
     command: {op: 'matmul', a: 0, b: 1, y: 2},
   });
   t.deepEqual(product, {y: [7, 10, 15, 22], macs: 8, readBytes: 16, writtenBytes: 16});
@@ -143,7 +139,7 @@ test('normalize takes two passes over x', t => {
     outputElements: 2,
     constants: [2, 10],
     views: [
-      view(SLOT.arena, [1, 1, 2, 1]),
+      view(INPUT, [1, 1, 2, 1]),
       view(SLOT.firstOutput, [1, 1, 2, 1]),
       view(SLOT.constants, [1]),
       view(SLOT.constants, [1], {offset: 1}),
@@ -169,7 +165,7 @@ test('resize weighs the taps of both axes', t => {
     outputElements: 3,
     constants: [1, 1, 0, 0.5, 0.5, 0, 1],
     views: [
-      view(SLOT.arena, [1, 1, 2, 1]),
+      view(INPUT, [1, 1, 2, 1]),
       view(SLOT.firstOutput, [1, 1, 3, 1]),
       view(SLOT.constants, [1]),
       view(SLOT.constants, [6], {offset: 1}),
@@ -197,7 +193,7 @@ test('without counting only the MACs are known and the outputs are the same', t 
     constants: new Float32Array(0),
     inputs: [{offsetBytes: 0, elements: 1}],
     outputs: [{elements: 1}],
-    views: [view(SLOT.arena, [1]), view(SLOT.firstOutput, [1])],
+    views: [view(INPUT, [1]), view(SLOT.firstOutput, [1])],
     commands: [{op: 'copy', x: 0, y: 1}] as const,
     regions: [],
     ops: [],

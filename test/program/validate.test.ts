@@ -52,6 +52,15 @@ test('views of no elements and of absurdly many are refused', t => {
   t.regex(refusal([copy(endless, endless)]), /at most/);
 });
 
+test('inputs are read, never written', t => {
+  t.is(refusal([copy(dense(8, [8]), dense(1, [8]))]), 'accepted');
+  t.regex(
+    refusal([copy(dense(0, [8]), dense(8, [8]))]),
+    /command 0 \(copy\): y \(view 1\) writes an input/,
+  );
+  t.regex(refusal([copy(dense(8, [33]), dense(1, [33]))]), /slot 3, which has 32/);
+});
+
 test('writes to constants and repeated writes are refused', t => {
   t.regex(
     refusal([copy(dense(0, [8]), dense(7, [8]))]),

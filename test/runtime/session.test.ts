@@ -54,6 +54,25 @@ test('runs queue, each with the feeds it was given', async t => {
   await session.dispose();
 });
 
+test('runs leave their inputs as they are, short ones too, which read them in place', async t => {
+  const session = await load(
+    chain({input: [1, 3, 8, 8], output: [1, 3, 8, 8], nodes: [{op: 'Neg'}, {op: 'Relu'}]}),
+    {threads: 1},
+  );
+  const feed = integers(3 * 8 * 8, 5);
+  const kept = Float32Array.from(feed);
+  for (let round = 0; round < 4; round++) {
+    const {y} = await session.run({x: feed});
+    t.deepEqual(feed, kept);
+    // Adding 0 turns -0 into 0.
+    t.deepEqual(
+      y!.data.map(value => value + 0),
+      kept.map(value => Math.max(0, -value) + 0),
+    );
+  }
+  await session.dispose();
+});
+
 test('several sessions run at once and agree', async t => {
   const sessions = await Promise.all([1, 2, 3].map(threads => load(GENERATOR_LAYER, {threads})));
   const results = await Promise.all(
