@@ -19,7 +19,13 @@ import {
   SLOT,
 } from '../src/program/commands.js';
 import {formatHash, formatHashHex} from '../src/program/format-hash.js';
-import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../src/schedule/steps.js';
+import {
+  NORMALIZE_CHUNKS,
+  PANEL,
+  PLANAR,
+  WINOGRAD_CHANNELS,
+  WORKSPACE_BYTES,
+} from '../src/schedule/steps.js';
 import {generateDocs} from './format-docs.js';
 import {generateOperators} from './operators-docs.js';
 
@@ -84,6 +90,8 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kMaxPlanarRows = ${PLANAR.channels};\n`,
     `inline constexpr uint32_t kPlanarTile = ${PLANAR.tile};\n`,
     `inline constexpr uint32_t kMaxPlanarWindow = ${PLANAR.window};\n`,
+    `inline constexpr uint32_t kMaxWinogradChannels = ${WINOGRAD_CHANNELS};\n`,
+    `inline constexpr uint32_t kWorkspaceBytes = ${WORKSPACE_BYTES};\n`,
     cppConstants('Slot', SLOT),
     cppConstants('Region', REGION_FLAGS),
     cppConstants('Op', {unary: 0, binary: 1}),

@@ -11,9 +11,7 @@ import {explainSchedule} from './program/explain-schedule.js';
 import type {Program} from './program/program.js';
 import {scheduleWithin} from './schedule/budget.js';
 import {schedule} from './schedule/schedule.js';
-
-/** What one thread of the executor needs for itself (kWorkspaceBytes in native/cpu/execution.h). */
-const WORKSPACE_BYTES_PER_THREAD = 256 * 1024;
+import {WORKSPACE_BYTES} from './schedule/steps.js';
 
 /**
  * Compiles an ONNX model to a program: decode, build, fuse, untangle and schedule, place, explain, encode.
@@ -47,13 +45,14 @@ export function compileModel(
   {model, constants}: BoundModel,
   options: CompileOptions & {readonly threads: number},
 ): Program {
-  const {shapes = {}, schedule: scheduleName = 'auto', memoryBudgetBytes, name = 'model'} = options;
-  const {workspaceBytes = options.threads * WORKSPACE_BYTES_PER_THREAD} = options;
+  const {shapes = {}, schedule: scheduleName = 'auto', exact = false} = options;
+  const {memoryBudgetBytes, name = 'model'} = options;
+  const {workspaceBytes = options.threads * WORKSPACE_BYTES} = options;
   const graph = fuseGraph(buildGraph(model, {shapes, constants}));
   const placed =
     memoryBudgetBytes === undefined
-      ? schedule(graph, {schedule: scheduleName})
-      : scheduleWithin(graph, {schedule: scheduleName}, {memoryBudgetBytes, workspaceBytes});
+      ? schedule(graph, {schedule: scheduleName, exact})
+      : scheduleWithin(graph, {schedule: scheduleName, exact}, {memoryBudgetBytes, workspaceBytes});
   const explanation = explainSchedule({model: name, graph, schedule: placed, workspaceBytes});
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;

@@ -21,6 +21,11 @@ export interface CompileOptions {
   readonly memoryBudgetBytes?: number | undefined;
   /** How convolutions run: `auto` (default) takes the cheapest per layer, the others force one method where it applies. */
   readonly schedule?: ScheduleName | undefined;
+  /**
+   * Only sums of the convolutions' own products: leaves out Winograd's form, which is faster but rounds more (relative
+   * errors around 1e-6 instead of 1e-7).
+   */
+  readonly exact?: boolean | undefined;
   /** What a model file may ask of the decoder; raises or lowers single limits. */
   readonly limits?: Partial<Limits> | undefined;
   /** Threads the program will run on, 1 to 256; only the size of the workspace depends on it. */
@@ -72,6 +77,7 @@ const compileFields = {
   memoryBudgetBytes: openFields.memoryBudgetBytes,
   shapes: z.record(z.string(), z.array(positive, SHAPES), SHAPES).optional(),
   constants: z.record(z.string(), z.unknown(), 'an object of input name to data').optional(),
+  exact: z.boolean('true or false').optional(),
   schedule: z.enum(SCHEDULES, schedules).optional(),
   limits: z.record(z.string(), z.number(POSITIVE), 'an object of limit name to number').optional(),
   externalData: z.custom(value => typeof value === 'function', 'a function').optional(),

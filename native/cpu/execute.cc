@@ -19,6 +19,8 @@ void run_command(const std::byte* command, const Execution& run) {
       return run_gemm_taps(as<GemmTapsCommand>(command), run);
     case Opcode::kPlanarTaps:
       return run_planar_taps(as<PlanarTapsCommand>(command), run);
+    case Opcode::kWinograd:
+      return run_winograd(as<WinogradCommand>(command), run);
     case Opcode::kDepthwise:
       return run_depthwise(as<DepthwiseCommand>(command), run);
     case Opcode::kElementwise:

@@ -31,9 +31,6 @@ struct Program {
   uint32_t arena_bytes;
 };
 
-/// Scratch of one thread, 64-byte aligned; kWorkspaceBytes long.
-inline constexpr size_t kWorkspaceBytes = 256 * 1024;
-
 /// An index computed by the run that lies outside its axis: the run ends with the command that met
 /// it.
 struct IndexFault {
@@ -48,7 +45,7 @@ struct Execution {
   const Program& program;
   std::byte* arena;
   float* const* outputs;        // one per output binding
-  std::byte* const* workspace;  // one per thread of the pool
+  std::byte* const* workspace;  // one per thread of the pool: kWorkspaceBytes, 64-byte aligned
   ThreadPool& pool;
   const Kernels& kernels;
   const std::atomic<bool>& aborted;
@@ -89,6 +86,7 @@ inline ResolvedView resolve(const Execution& run, uint32_t index) {
 // One function per command; cpu/<command>.cc.
 void run_gemm_taps(const GemmTapsCommand& command, const Execution& run);
 void run_planar_taps(const PlanarTapsCommand& command, const Execution& run);
+void run_winograd(const WinogradCommand& command, const Execution& run);
 void run_depthwise(const DepthwiseCommand& command, const Execution& run);
 void run_elementwise(const ElementwiseCommand& command, const Execution& run);
 void run_copy(const CopyCommand& command, const Execution& run);

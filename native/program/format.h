@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x89116158u;
-inline constexpr char kFormatHashHex[] = "89116158";
+inline constexpr uint32_t kFormatHash = 0xb194b614u;
+inline constexpr char kFormatHashHex[] = "b194b614";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -19,6 +19,8 @@ inline constexpr uint32_t kNormalizeChunks = 16;
 inline constexpr uint32_t kMaxPlanarRows = 8;
 inline constexpr uint32_t kPlanarTile = 64;
 inline constexpr uint32_t kMaxPlanarWindow = 32768;
+inline constexpr uint32_t kMaxWinogradChannels = 2048;
+inline constexpr uint32_t kWorkspaceBytes = 262144;
 inline constexpr uint32_t kSlotArena = 0;
 inline constexpr uint32_t kSlotConstants = 1;
 inline constexpr uint32_t kSlotFirstOutput = 2;
@@ -44,8 +46,7 @@ enum class Opcode : uint32_t {
   kGatherIndexed = 17,
   kScatterIndexed = 18,
   kPlanarTaps = 13,
-  kArgReduce = 15,
-  kCumulative = 16,
+  kWinograd = 14,
 };
 
 enum class Unary : uint32_t {
@@ -90,23 +91,8 @@ enum class Reduce : uint32_t {
   kSum = 1,
   kMax = 2,
   kMin = 3,
-  kProd = 4,
-  kSumSquares = 5,
-  kSumAbs = 6,
 };
-inline constexpr uint32_t kReduceCount = 7;
-
-enum class Extreme : uint32_t {
-  kMax = 0,
-  kMin = 1,
-};
-inline constexpr uint32_t kExtremeCount = 2;
-
-enum class Cumulate : uint32_t {
-  kSum = 0,
-  kProd = 1,
-};
-inline constexpr uint32_t kCumulateCount = 2;
+inline constexpr uint32_t kReduceCount = 4;
 
 enum class Pool : uint32_t {
   kMax = 0,
@@ -405,24 +391,24 @@ struct PlanarTapsCommand {
 };
 static_assert(sizeof(PlanarTapsCommand) == 64);
 
-struct ArgReduceCommand {
+struct WinogradCommand {
   Opcode opcode;
   uint32_t x;
   uint32_t y;
-  uint32_t fn;
-  uint32_t last;
-  uint32_t unused[11];
+  uint32_t weights_view;
+  uint32_t bias_view;
+  uint32_t residual_view;
+  uint32_t slope_view;
+  uint32_t scratch_view;
+  uint32_t tile;
+  uint32_t dilation_y;
+  uint32_t dilation_x;
+  uint32_t pad_top;
+  uint32_t pad_left;
+  uint32_t activation;
+  uint32_t alpha_bits;
+  uint32_t beta_bits;
 };
-static_assert(sizeof(ArgReduceCommand) == 64);
-
-struct CumulativeCommand {
-  Opcode opcode;
-  uint32_t x;
-  uint32_t y;
-  uint32_t fn;
-  uint32_t exclusive;
-  uint32_t unused[11];
-};
-static_assert(sizeof(CumulativeCommand) == 64);
+static_assert(sizeof(WinogradCommand) == 64);
 
 }  // namespace untangle

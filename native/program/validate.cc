@@ -152,6 +152,8 @@ bool Validator::command(const std::byte* at) {
       return named("depthwise"), depthwise(as<DepthwiseCommand>(at));
     case Opcode::kPlanarTaps:
       return named("planarTaps"), planar_taps(as<PlanarTapsCommand>(at));
+    case Opcode::kWinograd:
+      return named("winograd"), winograd(as<WinogradCommand>(at));
     case Opcode::kElementwise:
       return named("elementwise"), elementwise(as<ElementwiseCommand>(at));
     case Opcode::kCopy:

@@ -38,6 +38,8 @@ class Validator {
   bool gemm_taps(const GemmTapsCommand& command);
   bool depthwise(const DepthwiseCommand& command);
   bool planar_taps(const PlanarTapsCommand& command);
+  bool winograd(const WinogradCommand& command);
+  bool winograd_memory(const WinogradCommand& command);
   bool planar_window(const PlanarTapsCommand& command);
   struct Sweep;  // sizes shared by the regions of one convolution
   bool regions(uint32_t first, uint32_t count, const Sweep& sweep);

@@ -132,6 +132,26 @@ export const COMMANDS = {
   },
   argReduce: {opcode: 15, fields: ['x', 'y', 'fn', 'last']},
   cumulative: {opcode: 16, fields: ['x', 'y', 'fn', 'exclusive']},
+  winograd: {
+    opcode: 14,
+    fields: [
+      'x',
+      'y',
+      'weightsView',
+      'biasView',
+      'residualView',
+      'slopeView',
+      'scratchView',
+      'tile',
+      'dilationY',
+      'dilationX',
+      'padTop',
+      'padLeft',
+      'activation',
+      'alphaBits',
+      'betaBits',
+    ],
+  },
 } as const satisfies Record<string, {opcode: number; fields: readonly string[]}>;
 
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */

@@ -12,6 +12,7 @@ import type {
   ResizeStep,
   Step,
   StepEpilogue,
+  WinogradStep,
 } from '../schedule/steps.js';
 import {COMMAND_WORDS, COMMANDS} from './commands.js';
 import {addIndices, addOps, addRegions, addView, type Tables} from './encode-tables.js';
@@ -62,6 +63,8 @@ function stepFields(tables: Tables, step: Step): Fields {
         b: addView(tables, step.b),
         y: addView(tables, step.y),
       };
+    case 'winograd':
+      return winogradFields(tables, step);
     case 'gatherIndexed':
       return {...ends(tables, step), indices: addView(tables, step.indices)};
     case 'scatterIndexed':
@@ -115,6 +118,20 @@ function depthwiseFields(
     ...epilogueFields(tables, step.epilogue),
     regionFirst: addRegions(tables, step.regions),
     regionCount: step.regions.length,
+  };
+}
+
+function winogradFields(tables: Tables, step: WinogradStep): Fields {
+  return {
+    ...ends(tables, step),
+    weightsView: addView(tables, step.weights),
+    ...epilogueFields(tables, step.epilogue),
+    scratchView: addView(tables, step.scratch),
+    tile: step.tile,
+    dilationY: step.dilation[0],
+    dilationX: step.dilation[1],
+    padTop: step.pad[0],
+    padLeft: step.pad[1],
   };
 }
 

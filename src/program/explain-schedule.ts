@@ -26,6 +26,13 @@ interface Convolution {
   readonly plainBytes: number;
 }
 
+const CONVOLUTIONS: ReadonlySet<Step['op']> = new Set<ConvStep['op']>([
+  'gemmTaps',
+  'planarTaps',
+  'depthwise',
+  'winograd',
+]);
+
 /** Explains a placed schedule of `graph`. */
 export function explainSchedule({
   model,
@@ -99,7 +106,7 @@ function isStepOf(node: Node, step: Step): boolean {
 }
 
 function isConvStep(step: Step): step is ConvStep {
-  return step.op === 'gemmTaps' || step.op === 'planarTaps' || step.op === 'depthwise';
+  return CONVOLUTIONS.has(step.op);
 }
 
 function convolution(

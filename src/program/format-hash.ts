@@ -3,7 +3,13 @@
 // The header of every program carries it, the addon is built with it, and both are compared at load.
 
 import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
-import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
+import {
+  NORMALIZE_CHUNKS,
+  PANEL,
+  PLANAR,
+  WINOGRAD_CHANNELS,
+  WORKSPACE_BYTES,
+} from '../schedule/steps.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -26,6 +32,8 @@ export function formatTables(): string {
     panel: PANEL,
     normalizeChunks: NORMALIZE_CHUNKS,
     planar: PLANAR,
+    winogradChannels: WINOGRAD_CHANNELS,
+    workspaceBytes: WORKSPACE_BYTES,
     slots: SLOT,
     regionFlags: REGION_FLAGS,
     commands: COMMANDS,

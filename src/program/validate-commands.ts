@@ -130,7 +130,7 @@ export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>
 /** Bias and slope hold `columns` values; the residual has the shape of y. */
 export function checkEpilogue(
   checker: Checker,
-  command: CommandOf<'gemmTaps' | 'planarTaps' | 'depthwise' | 'normalize'>,
+  command: CommandOf<'gemmTaps' | 'planarTaps' | 'depthwise' | 'winograd' | 'normalize'>,
   y: ViewRecord,
   columns: number,
 ): void {

@@ -23,6 +23,7 @@ import {
 import {checkGatherIndexed, checkScatterIndexed} from './validate-indexed.js';
 import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
+import {checkWinograd} from './validate-winograd.js';
 
 /** Broadcast dims cost no memory, so only this bounds the loops of an executor. */
 const MAX_VIEW_ELEMENTS = 2 ** 40;
@@ -57,6 +58,9 @@ function checkCommand(checker: Checker, command: Command): void {
       break;
     case 'planarTaps':
       checkPlanarTaps(checker, command);
+      break;
+    case 'winograd':
+      checkWinograd(checker, command);
       break;
     case 'depthwise':
       checkDepthwise(checker, command);

@@ -26,6 +26,14 @@ export const COST = {
   planarTileOverhead: 150,
   /** Packing one element of x for a planar step, rows shared by two items included. */
   planarPacking: 1 / 6,
+  /** Transforming 16 channels of a tile to one of its n * n products, and back. */
+  transform: 6,
+  /** Floats of transformed tiles that reach or leave a farther cache while one vector is multiplied. */
+  transformedPerVector: 4,
+  /** Waiting for the other threads between two stages of a step. */
+  barrier: 3000,
+  /** Winograd's share of the direct cost from which on its larger weights and errors are worth it. */
+  winogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
@@ -152,6 +160,37 @@ function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead}: Gemm)
   const streaming = (sweeps * weightRows * panels * PANEL_ROW_BYTES) / COST.weightBytesPerVector;
   const hidden = Math.min(arithmetic, streaming);
   return Math.max(arithmetic, streaming) + COST.unhidden * hidden + tiles * tileOverhead;
+}
+
+/** Sizes of a convolution in Winograd's form. */
+export interface WinogradShape {
+  readonly tiles: number;
+  /** Tiles that share one reading of the weights. */
+  readonly blockTiles: number;
+  /** Products of a tile: one GEMM each. */
+  readonly products: number;
+  readonly inChannels: number;
+  readonly panels: number;
+  /** Floats of a transformed tile when it waits in the arena, else 0. */
+  readonly sharedElements: number;
+}
+
+/** A GEMM per product and block, transforming the tiles there and back, and starting the step. */
+export function winogradCost(shape: WinogradShape): number {
+  const {tiles, blockTiles, products, inChannels, panels, sharedElements} = shape;
+  const gemm = gemmCost({
+    rows: blockTiles,
+    depth: inChannels + COST.tapOverhead,
+    weightRows: inChannels,
+    chunks: Math.ceil(inChannels / COST.chunkDepth),
+    panels,
+    tileOverhead: COST.tileOverhead,
+  });
+  const blocks = tiles / blockTiles;
+  const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
+  const waiting = (2 * tiles * sharedElements) / COST.transformedPerVector / PANEL;
+  const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * COST.barrier : 0;
+  return COST.stepOverhead + blocks * products * gemm + transforms + waiting + barriers;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */

@@ -25,9 +25,12 @@ export interface ConvOperands {
   readonly hasActivation: boolean;
 }
 
+/** Steps that run regions over taps. */
+type TapsOp = Exclude<ConvStep['op'], 'winograd'>;
+
 /** What a convolution step does, without its operands. */
 export interface ConvWork extends Fused {
-  readonly op: ConvStep['op'];
+  readonly op: TapsOp;
   readonly regions: readonly Region[];
   readonly groups: number;
 }

@@ -67,6 +67,8 @@ function overwritable(step: Step): View[] {
       return step.epilogue.residual === null || step.regions.some(region => region.perTap)
         ? []
         : [step.epilogue.residual];
+    case 'winograd':
+      return step.epilogue.residual === null ? [] : [step.epilogue.residual];
     default:
       return [];
   }

@@ -6,8 +6,8 @@ import {type Placement, placeBuffers} from './arena.js';
 import {type BufferList, createBuffers} from './buffers.js';
 import {bufferUses, shareInPlace} from './in-place.js';
 import {planOrders, shapeOf} from './layout.js';
+import type {ConvOptions} from './lower/conv.js';
 import {emitCopy, type Lowering} from './lower/lowering.js';
-import type {ConvOptions} from './lower/maps.js';
 import {lowerNode} from './lower/node.js';
 import {planarNodes} from './planar-nodes.js';
 import type {Buffer, Step, View} from './steps.js';
@@ -85,7 +85,7 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
 /** Steps of all nodes in order, each output handed over as soon as its value is there. */
 function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions) {
   const steps: Step[] = [];
-  const planar = planarNodes(graph, options.schedule);
+  const planar = planarNodes(graph, options);
   const orders = planOrders(graph, planar);
   const {places, slots} = planTargets(graph, buffers, {
     orders,

@@ -7,6 +7,7 @@ export function stepReads(step: Step): View[] {
     case 'gemmTaps':
     case 'planarTaps':
     case 'depthwise':
+    case 'winograd':
       return [step.x, step.weights, ...epilogueViews(step.epilogue)];
     case 'elementwise':
       return [...step.inputs];
@@ -34,7 +35,12 @@ export function stepReads(step: Step): View[] {
 
 /** Every view of the step: what it reads, writes and uses as scratch. */
 export function stepViews(step: Step): View[] {
-  return [...stepReads(step), step.y, ...(step.op === 'normalize' ? [step.scratch] : [])];
+  return [...stepReads(step), step.y, ...stepScratch(step)];
+}
+
+function stepScratch(step: Step): View[] {
+  const isScratching = step.op === 'normalize' || step.op === 'winograd';
+  return isScratching && step.scratch !== null ? [step.scratch] : [];
 }
 
 /** Rewrites every view of a step. */
@@ -48,6 +54,15 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
         x: map(step.x),
         y: map(step.y),
         weights: map(step.weights),
+        epilogue: mapEpilogue(step.epilogue, map),
+      };
+    case 'winograd':
+      return {
+        ...step,
+        x: map(step.x),
+        y: map(step.y),
+        weights: map(step.weights),
+        scratch: step.scratch === null ? null : map(step.scratch),
         epilogue: mapEpilogue(step.epilogue, map),
       };
     case 'elementwise':

@@ -12,6 +12,7 @@ import type {
   ScatterFunction,
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
+import type {WinogradTile} from '../untangle/winograd.js';
 
 /**
  * Where a buffer lives. Arena buffers get their offset from `arena.ts`.
@@ -91,7 +92,7 @@ export interface Region {
 }
 
 /** The steps of a convolution. */
-export type ConvStep = GemmTapsStep | PlanarTapsStep | DepthwiseStep;
+export type ConvStep = GemmTapsStep | PlanarTapsStep | DepthwiseStep | WinogradStep;
 
 interface StepBase {
   /** The node's name, for explain and messages. */
@@ -138,6 +139,27 @@ export interface PlanarTapsStep extends StepBase {
   readonly weights: View;
   readonly kTotal: number;
   readonly regions: readonly Region[];
+  readonly epilogue: StepEpilogue;
+}
+
+/**
+ * A dense 3x3 convolution of stride 1 as F(tile, 3) along both axes, n = tile + 2.
+ *
+ * Output (ry + dilationY * j, ..) sums x[ry - padTop + dilationY * (j + tap), ..]; tiles take `tile` neighbouring j of one residue.
+ */
+export interface WinogradStep extends StepBase {
+  readonly op: 'winograd';
+  /** [N, H, W, Cin] with channel stride 1. */
+  readonly x: View;
+  /** [N, OH, OW, Cout] with channel stride 1. */
+  readonly y: View;
+  /** Transformed and packed: [panels][n * n * Cin][PANEL]; a flat view. */
+  readonly weights: View;
+  readonly tile: WinogradTile;
+  readonly dilation: readonly [number, number];
+  readonly pad: readonly [number, number];
+  /** Arena memory for the transformed tiles of a block; null when they fit a thread's workspace. */
+  readonly scratch: View | null;
   readonly epilogue: StepEpilogue;
 }
 
@@ -306,7 +328,8 @@ export type Step =
   | MatmulStep
   | GatherStep
   | GatherIndexedStep
-  | ScatterIndexedStep;
+  | ScatterIndexedStep
+  | WinogradStep;
 
 export {PANEL} from '../untangle/pack.js';
 
@@ -315,6 +338,12 @@ export {PANEL} from '../untangle/pack.js';
  * channel over the rows that the taps of one output row span.
  */
 export const PLANAR = {channels: 8, tile: 64, window: 32768} as const;
+
+/** Scratch of one thread of the executor, which nothing counts: it stays in the cache. */
+export const WORKSPACE_BYTES = 256 * 1024;
+
+/** Most input channels of a winograd step: pixels outside x are read from a block of as many zeros. */
+export const WINOGRAD_CHANNELS = 2048;
 
 /** Fixed split of a map for normalisation, so that sums do not depend on the thread count. */
 export const NORMALIZE_CHUNKS = 16;

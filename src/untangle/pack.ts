@@ -23,7 +23,11 @@ export interface WeightSource {
 export type PackedTaps = readonly (readonly number[])[];
 
 /** Strides of the ONNX weights, in elements. */
-function strides(source: WeightSource): {group: number; input: number; output: number} {
+export function weightStrides(source: WeightSource): {
+  group: number;
+  input: number;
+  output: number;
+} {
   const {transposed, inChannels, outChannels, kernelElements} = source;
   const group = inChannels * outChannels * kernelElements;
   return transposed
@@ -33,7 +37,7 @@ function strides(source: WeightSource): {group: number; input: number; output: n
 
 /** The offset of each column of a tap in the ONNX weights of input channel 0, or -1 where it is zero. */
 function columnOffsets(source: WeightSource, phases: readonly number[]): number[] {
-  const {output} = strides(source);
+  const {output} = weightStrides(source);
   return phases.flatMap(kernelIndex =>
     Array.from({length: source.outChannels}, (_, c) =>
       kernelIndex < 0 ? -1 : c * output + kernelIndex,
@@ -49,7 +53,7 @@ export function packWeights(
 ): Float32Array {
   const {weights, groups, inChannels, outChannels} = source;
   const panels = Math.ceil((fusedPhases * outChannels) / PANEL);
-  const stride = strides(source);
+  const stride = weightStrides(source);
   const columns = taps.map(phases => columnOffsets(source, phases));
   const packed = new Float32Array(groups * panels * taps.length * inChannels * PANEL);
 
@@ -110,7 +114,7 @@ export function packDepthwise(
 /** Packs weights for planarTaps: [taps * inChannels][outChannels], for a single group. */
 export function packPlanar(source: WeightSource, taps: PackedTaps): Float32Array {
   const {weights, inChannels, outChannels} = source;
-  const {input, output} = strides(source);
+  const {input, output} = weightStrides(source);
   const packed = new Float32Array(taps.length * inChannels * outChannels);
 
   let at = 0;

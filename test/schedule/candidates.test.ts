@@ -48,7 +48,7 @@ for (const schedule of SCHEDULES) {
     checkProperty(t, CONV_CASES, conv => {
       const [height, width] = conv.definition.output as [number, number];
       const written = Array<number>(height * width).fill(0);
-      for (const {regions, fusedY, fusedX} of choose(conv, schedule).steps) {
+      for (const {regions, fusedY, fusedX} of tapsSteps(choose(conv, schedule))) {
         for (const region of regions) {
           for (const [qy, qx, ry, rx] of indices([region.countY, region.countX, fusedY, fusedX])) {
             const oy = region.outY + qy! * region.outStepY + ry!;

@@ -67,6 +67,23 @@ struct PlanarTile {
 };
 using PlanarF32 = void (*)(const PlanarTile& tile);
 
+/// A tile of n x n pixels to its n x n products' left factors: v = Bᵀ x B, channel by channel.
+struct WinogradInput {
+  const float* const* x;  // [n * n]: `channels` floats each
+  size_t channels;
+  float* v;  // [n * n], `stride` floats apart
+  size_t stride;
+};
+/// And the sums of products to m x m outputs: y = Aᵀ p A + bias, written over the first m * m sums
+/// where y is null.
+struct WinogradOutput {
+  float* p;  // [n * n], `stride` floats apart
+  size_t stride;
+  size_t channels;
+  const float* bias;  // [channels]; null: none
+  float* const* y;    // [m * m]: `channels` floats each; single ones may be null: not wanted
+};
+
 /// target[i][j] = act(source[i][j] + residual[i][j]); a target may be its source or its residual.
 struct EpilogueRows {
   size_t rows;
@@ -91,6 +108,8 @@ struct Kernels {
   size_t lanes;                                // pixels of one vector of a planar tile
   size_t planar_vectors[kMaxPlanarRows];       // widest planar tile, [rows - 1]
   PlanarF32 planar[kMaxPlanarRows][kMaxPlanarVectors];  // [rows - 1][vectors - 1]; null past it
+  void (*winograd_input[2])(const WinogradInput&);      // F(2, 3), F(4, 3)
+  void (*winograd_output[2])(const WinogradOutput&);    // the same
   EpilogueF32 epilogue;
   OpKernels ops;
   /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations

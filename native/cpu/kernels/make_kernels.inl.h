@@ -16,6 +16,7 @@ struct MakeIndices<0, I...> {
 #include "native/cpu/kernels/gemm_f32.inl.h"
 #include "native/cpu/kernels/planar_f32.inl.h"
 #include "native/cpu/kernels/depthwise_f32.inl.h"
+#include "native/cpu/kernels/winograd_f32.inl.h"
 #include "native/cpu/kernels/math.inl.h"
 #include "native/cpu/kernels/epilogue.inl.h"
 #include "native/cpu/kernels/measure.inl.h"
@@ -38,6 +39,10 @@ constexpr Kernels make_kernels(const char* isa) {
   fill_depthwise(kernels.depthwise, typename MakeIndices<SHAPE.pixels>::Type{});
   kernels.lanes = Vec::kLanes;
   fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});
+  kernels.winograd_input[0] = winograd_input_f32<2>;
+  kernels.winograd_input[1] = winograd_input_f32<4>;
+  kernels.winograd_output[0] = winograd_output_f32<2>;
+  kernels.winograd_output[1] = winograd_output_f32<4>;
   kernels.epilogue = epilogue_f32;
   kernels.ops = make_op_kernels();
   kernels.fma_rounds = fma_rounds;

@@ -16,6 +16,8 @@ struct Vec {
   static Reg load_first(const float* p, size_t n) { return _mm256_maskload_ps(p, first(n)); }
   static void store_first(float* p, Reg v, size_t n) { _mm256_maskstore_ps(p, first(n), v); }
   static Reg splat(float x) { return _mm256_set1_ps(x); }
+  static Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
+  static Reg sub(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
   /// Holds v in a register, where the compiler would load it again for every use.
   static void keep(Reg& v) { asm("" : "+x"(v)); }

@@ -12,6 +12,8 @@ struct Vec {
   static Reg load_first(const float* p, size_t n) { return _mm512_maskz_loadu_ps(first(n), p); }
   static void store_first(float* p, Reg v, size_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
   static Reg splat(float x) { return _mm512_set1_ps(x); }
+  static Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }
+  static Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
   /// Holds v in a register, where the compiler would load it again for every use.
   static void keep(Reg& v) { asm("" : "+v"(v)); }

@@ -19,6 +19,8 @@ struct Vec {
     for (size_t i = 0; i < n; i++) p[i] = lanes[i];
   }
   static Reg splat(float x) { return vdupq_n_f32(x); }
+  static Reg add(Reg a, Reg b) { return vaddq_f32(a, b); }
+  static Reg sub(Reg a, Reg b) { return vsubq_f32(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return vfmaq_f32(c, a, b); }
   /// Holds v in a register, where the compiler would load it again for every use.
   static void keep(Reg& v) { asm("" : "+w"(v)); }

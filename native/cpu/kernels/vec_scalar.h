@@ -22,6 +22,8 @@ struct Vec {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
   }
   static Reg splat(float x) { return Reg{x, x, x, x}; }
+  static Reg add(Reg a, Reg b) { return a + b; }
+  static Reg sub(Reg a, Reg b) { return a - b; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
   /// Nothing to hold: the compiler may know better.
   static void keep(Reg&) {}

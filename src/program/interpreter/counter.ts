@@ -35,6 +35,13 @@ export class AccessCounter {
     this.#macs += macs;
   }
 
+  /** Scratch elements that a command writes and reads back once each, whatever memory it reuses for them. */
+  addScratch(count: number): void {
+    if (!this.enabled) return;
+    this.#readElements += count;
+    this.#writtenElements += count;
+  }
+
   /** Reads `count` consecutive elements from `start`. */
   read(slot: number, start: number, count: number): void {
     if (this.enabled) this.#readElements += stampRun(this.#reads[slot]!, start, count, this.#pass);

@@ -16,6 +16,7 @@ import {runMatmul} from './matmul.js';
 import {runPlanarTaps} from './planar-taps.js';
 import {runNormalize, runReduce, runSoftmax} from './reduce.js';
 import {runPool, runResize} from './windows.js';
+import {runWinograd} from './winograd.js';
 
 export interface InterpretResult {
   /** One array per output binding. */
@@ -99,6 +100,9 @@ function runCommand(command: Command, machine: Machine): void {
       break;
     case 'scatterIndexed':
       runScatterIndexed(command, machine);
+      break;
+    case 'winograd':
+      runWinograd(command, machine);
       break;
     default:
       command satisfies never;

@@ -4,6 +4,7 @@ import type {PackedTaps} from '../../untangle/pack.js';
 import {addCounts, type ConvWork, countConv} from '../counts.js';
 import type {Counts, Region} from '../steps.js';
 import {type ConvProblem, planarStepCost, rowsPerTap, stepCost} from './problem.js';
+import {planWinograd, type WinogradPlan} from './winograd.js';
 
 /** The published methods and the project's own; 'auto' lets the cost model choose for each layer. */
 export const SCHEDULES = [
@@ -11,6 +12,7 @@ export const SCHEDULES = [
   'fused-taps',
   'fused-phases',
   'planar',
+  'winograd',
   'huge2',
   'ks',
   'uks',
@@ -19,20 +21,30 @@ export const SCHEDULES = [
 
 export type ScheduleName = (typeof SCHEDULES)[number];
 
-/** One step of a candidate; its weights are packed from `packedTaps`. */
-export interface CandidateStep extends ConvWork {
+/** A step that runs regions over taps; its weights are packed from `packedTaps`. */
+export interface TapsStep extends ConvWork {
   readonly packedTaps: PackedTaps;
   readonly kTotal: number;
   readonly counts: Counts;
 }
 
-export interface Candidate {
+/** A step in Winograd's form. */
+export interface WinogradCandidateStep extends WinogradPlan {
+  readonly op: 'winograd';
+}
+
+export type CandidateStep = TapsStep | WinogradCandidateStep;
+
+export interface Candidate<AnyStep extends CandidateStep = CandidateStep> {
   readonly name: ScheduleName;
-  readonly steps: readonly CandidateStep[];
+  readonly steps: readonly AnyStep[];
   readonly counts: Counts;
   /** In the units of `cost.ts`; comparable between candidates of one convolution. */
   readonly cost: number;
 }
+
+/** A candidate that sums the products of the convolution itself. */
+export type DirectCandidate = Candidate<TapsStep>;
 
 /** Regions over weights packed in the order of `packedTaps`. */
 export interface StepPlan {
@@ -48,8 +60,8 @@ export function candidate(
   name: ScheduleName,
   problem: ConvProblem,
   plans: readonly StepPlan[],
-): Candidate {
-  const steps = plans.map((plan): CandidateStep => {
+): DirectCandidate {
+  const steps = plans.map((plan): TapsStep => {
     const work: ConvWork = {
       op: problem.isDepthwise ? 'depthwise' : name === 'planar' ? 'planarTaps' : 'gemmTaps',
       regions: plan.regions,
@@ -78,4 +90,12 @@ function planCost(name: ScheduleName, problem: ConvProblem, plan: StepPlan): num
   return name === 'planar'
     ? planarStepCost(problem, plan.regions)
     : stepCost(problem, plan.regions, plan.fusedY * plan.fusedX);
+}
+
+/** The candidate of one step in Winograd's form; null where it does not apply. */
+export function winograd(problem: ConvProblem): Candidate | null {
+  const plan = planWinograd(problem);
+  if (plan === null) return null;
+  const {counts, cost} = plan;
+  return {name: 'winograd', steps: [{op: 'winograd', ...plan}], counts, cost};
 }

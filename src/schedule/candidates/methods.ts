@@ -4,14 +4,14 @@ import {isDeep, isFlat, type PlanePhase, POINT_PHASE, planePhase} from '../../un
 import {fuseAxis, fusedKernelIndexes, type WindowAxis} from '../../untangle/window.js';
 import {clearlyCheapest} from '../cost.js';
 import {PANEL, PLANAR, type Region} from '../steps.js';
-import {type Candidate, candidate, type ScheduleName, type StepPlan} from './candidate.js';
+import {candidate, type DirectCandidate, type ScheduleName, type StepPlan} from './candidate.js';
 import {CUTS, type Cut, coverPhase, EXACT, PADDED} from './cover.js';
 import {type ConvProblem, regionsCost, rowsPerTap} from './problem.js';
 
 type Cover = (phase: PlanePhase, firstRow: number) => Region[];
 
 /** HUGE2 (arXiv:1907.11210, section 3): one GEMM per tap, accumulating in the output. */
-export function huge2(problem: ConvProblem): Candidate {
+export function huge2(problem: ConvProblem): DirectCandidate {
   return singleStep('huge2', problem, (phase, firstRow) =>
     cover(problem, phase, firstRow, PADDED).map(region => ({
       ...region,
@@ -25,7 +25,7 @@ export function huge2(problem: ConvProblem): Candidate {
  *
  * Below the last row of a plane begins the next one, so planes have no surplus rows.
  */
-export function ks(problem: ConvProblem): Candidate {
+export function ks(problem: ConvProblem): DirectCandidate {
   const {plane, phases} = problem;
   const steps = phases.map((phase): StepPlan => {
     const y = isDeep(plane)
@@ -39,17 +39,17 @@ export function ks(problem: ConvProblem): Candidate {
 }
 
 /** UKS (arXiv:2502.20493): one launch, phases of their exact sizes, padding multiplied. */
-export function uks(problem: ConvProblem): Candidate {
+export function uks(problem: ConvProblem): DirectCandidate {
   return singleStep('uks', problem, (phase, firstRow) => cover(problem, phase, firstRow, PADDED));
 }
 
 /** C-K-S (arXiv:2306.15951), ConvV2: taps trimmed at the border, no padding multiplied. */
-export function cks(problem: ConvProblem): Candidate {
+export function cks(problem: ConvProblem): DirectCandidate {
   return singleStep('cks', problem, (phase, firstRow) => cover(problem, phase, firstRow, EXACT));
 }
 
 /** Registers accumulate over all taps; each phase is cut the way that costs least. */
-export function fusedTaps(problem: ConvProblem): Candidate {
+export function fusedTaps(problem: ConvProblem): DirectCandidate {
   return singleStep('fused-taps', problem, (phase, firstRow) =>
     cheapest(problem, 1, cut => cover(problem, phase, firstRow, cut)),
   );
@@ -59,7 +59,7 @@ export function fusedTaps(problem: ConvProblem): Candidate {
 const MOST_FUSED_COLUMNS = 512;
 
 /** All phases side by side in one GEMM over a window; null when there is one phase, N becomes too large, or in space. */
-export function fusedPhases(problem: ConvProblem): Candidate | null {
+export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
   const {plane, groups, isDepthwise} = problem;
   const fused = plane.y.stride * plane.x.stride;
   const isTooWide = fused * problem.outChannels * groups > MOST_FUSED_COLUMNS;
@@ -84,7 +84,7 @@ export function fusedPhases(problem: ConvProblem): Candidate | null {
 }
 
 /** Pixels in the vector lanes instead of channels; null in space, and unless output channels are few and rows are read whole. */
-export function planar(problem: ConvProblem): Candidate | null {
+export function planar(problem: ConvProblem): DirectCandidate | null {
   const {plane, groups, outChannels, phases} = problem;
   const readsRows = phases.every(phase => phase.x.inStep === 1);
   const isFew = groups === 1 && outChannels <= PLANAR.channels;
@@ -119,7 +119,7 @@ function cover(problem: ConvProblem, phase: PlanePhase, firstRow: number, cut: C
 }
 
 /** One step with the regions of all phases, over weights in phase-major order. */
-function singleStep(name: ScheduleName, problem: ConvProblem, coverOf: Cover): Candidate {
+function singleStep(name: ScheduleName, problem: ConvProblem, coverOf: Cover): DirectCandidate {
   const regions: Region[] = [];
   let firstRow = 0;
   for (const phase of problem.phases) {

@@ -18,6 +18,8 @@ export interface ConvProblem {
   readonly outChannels: number;
   /** One input and one output channel per group: lowered to depthwise steps. */
   readonly isDepthwise: boolean;
+  /** Only methods that sum the products of the convolution itself; Winograd's sums others. */
+  readonly isExact: boolean;
   readonly operands: ConvOperands;
 }
 
@@ -37,11 +39,16 @@ export interface Folds {
   readonly output: Fold;
 }
 
+export interface ProblemOptions {
+  readonly folds?: Folds | null | undefined;
+  readonly isExact?: boolean | undefined;
+}
+
 /** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]; with three axes, rows are those of `folds`. */
 export function convProblem(
   geometry: ConvGeometry,
   operands: ConvOperands,
-  folds: Folds | null = null,
+  {folds = null, isExact = false}: ProblemOptions = {},
 ): ConvProblem {
   const {groups} = geometry;
   const rank = geometry.kernel.length;
@@ -60,6 +67,7 @@ export function convProblem(
     inChannels,
     outChannels,
     isDepthwise,
+    isExact,
     operands,
   };
 }

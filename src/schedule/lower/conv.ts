@@ -3,8 +3,16 @@
 import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
 import {kernelElements} from '../../untangle/conv.js';
-import {packBias, packDepthwise, packPlanar, packWeights} from '../../untangle/pack.js';
+import {
+  packBias,
+  packDepthwise,
+  packPlanar,
+  packWeights,
+  weightStrides,
+} from '../../untangle/pack.js';
+import {packWinograd} from '../../untangle/winograd.js';
 import {type Folds, POINTWISE} from '../candidates/problem.js';
+import type {WinogradPlan} from '../candidates/winograd.js';
 import {
   type Candidate,
   type CandidateStep,
@@ -36,6 +44,13 @@ export interface ConvBuilder {
   scratch(elements: number): View;
 }
 
+/** How convolutions are scheduled. */
+export interface ConvOptions {
+  readonly schedule: ScheduleName;
+  /** Leaves out Winograd's form, which rounds more than summing the products themselves. */
+  readonly exact?: boolean | undefined;
+}
+
 type ConvOperation = Extract<Operation, {op: 'conv' | 'gemm'}>;
 
 /**
@@ -48,7 +63,7 @@ export function lowerConv(
   operation: Operation,
   io: ConvIo,
   builder: ConvBuilder,
-  options: {readonly schedule: ScheduleName},
+  options: ConvOptions,
 ): Step[] {
   if (operation.op !== 'conv' && operation.op !== 'gemm') {
     throw new UntangleError('ERR_INTERNAL', [
@@ -64,7 +79,7 @@ export function lowerConv(
     hasActivation: epilogue.activation.fn !== 'identity',
   };
   const geometry = operation.op === 'conv' ? operation.geometry : POINTWISE;
-  const problem = convProblem(geometry, operands, io.folds);
+  const problem = convProblem(geometry, operands, {folds: io.folds, isExact: options.exact});
   const candidate = chooseCandidate(problem, options.schedule);
   return convSteps(node, io, candidate, {
     epilogue: {
@@ -74,13 +89,14 @@ export function lowerConv(
       slope: perColumn(epilogue.slope, {problem, candidate, builder}),
     },
     weights: step => builder.constant(packStep(operation, problem, step)),
+    builder,
   });
 }
 
 /** Phases side by side in the columns of a candidate. */
 export function fusedPhasesOf(candidate: Candidate): number {
   const [step] = candidate.steps;
-  return step === undefined ? 1 : step.fusedY * step.fusedX;
+  return step === undefined || step.op === 'winograd' ? 1 : step.fusedY * step.fusedX;
 }
 
 /** Constant values per output channel in the order of the candidate's columns. */
@@ -97,28 +113,40 @@ export function perColumn(
 }
 
 /** The steps of a candidate over operands that are already packed. */
-export function convSteps(
+export function convSteps<AnyStep extends CandidateStep>(
   node: Node,
   io: ConvIo,
-  candidate: Candidate,
-  operands: {epilogue: StepEpilogue; weights(step: CandidateStep): View},
+  candidate: Candidate<AnyStep>,
+  operands: {epilogue: StepEpilogue; weights: (step: AnyStep) => View; builder: ConvBuilder},
 ): Step[] {
-  return candidate.steps.map((step): Step => {
-    const {counts, regions, kTotal, groups, fusedY, fusedX} = step;
-    const common = {
+  return candidate.steps.map((anyStep): Step => {
+    const step: CandidateStep = anyStep;
+    const shared = {
       name: node.name,
       schedule: candidate.name,
-      counts,
+      counts: step.counts,
       x: io.x,
       y: io.y,
-      weights: operands.weights(step),
-      regions,
+      weights: operands.weights(anyStep),
       epilogue: operands.epilogue,
     };
+    if (step.op === 'winograd')
+      return {op: 'winograd', ...shared, ...tiling(step, operands.builder)};
+    const {regions, kTotal, groups, fusedY, fusedX} = step;
+    const common = {...shared, regions};
     if (step.op === 'depthwise') return {op: 'depthwise', ...common};
     if (step.op === 'planarTaps') return {op: 'planarTaps', ...common, kTotal};
     return {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
   });
+}
+
+function tiling({tile, y, x, scratchElements}: WinogradPlan, builder: ConvBuilder) {
+  return {
+    tile,
+    dilation: [y.dilation, x.dilation],
+    pad: [y.pad, x.pad],
+    scratch: scratchElements > 0 ? builder.scratch(scratchElements) : null,
+  } as const;
 }
 
 /** The weights of one step in the executor's order; a gemm's [K, N] are those of a transposed 1x1 convolution. */
@@ -140,6 +168,10 @@ function packStep(
     outChannels,
     kernelElements: elements,
   };
+  if (step.op === 'winograd') {
+    const {input, output} = weightStrides(source);
+    return packWinograd({...source, input, output, taps: step.kernelIndexes}, step.tile);
+  }
   if (step.op === 'planarTaps') return packPlanar(source, step.packedTaps);
   return packWeights(source, step.packedTaps, step.fusedY * step.fusedX);
 }

@@ -3,16 +3,16 @@
 import type {Node} from '../../graph/graph.js';
 import {
   type Candidate,
-  type CandidateStep,
   type ConvProblem,
-  chooseCandidate,
+  chooseDirect,
   convProblem,
+  type TapsStep,
 } from '../candidates.js';
 import {PANEL, type Step, type View} from '../steps.js';
 import {elementCount} from '../view-math.js';
-import {type ConvIo, convSteps, fusedPhasesOf, perColumn} from './conv.js';
+import {type ConvIo, type ConvOptions, convSteps, fusedPhasesOf, perColumn} from './conv.js';
 import {emit, emitCopy, type Lowering} from './lowering.js';
-import type {ConvOptions, OperationOf} from './maps.js';
+import type {OperationOf} from './maps.js';
 import {
   hasZeroTaps,
   type PackedLayout,
@@ -42,8 +42,8 @@ export function lowerDynamicConv(
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
   };
-  const problem = convProblem(geometry, operands, io.folds);
-  const candidate = chooseCandidate(problem, options.schedule);
+  const problem = convProblem(geometry, operands, {folds: io.folds});
+  const candidate = chooseDirect(problem, options.schedule);
   const at = {problem, candidate, builder: lowering.buffers};
   const packed = new Map(
     candidate.steps.map(step => [step, packWeights(node, lowering, {problem, step})]),
@@ -56,6 +56,7 @@ export function lowerDynamicConv(
       slope: perColumn(epilogue.slope, at),
     },
     weights: step => packed.get(step)!,
+    builder: lowering.buffers,
   });
 }
 
@@ -63,7 +64,7 @@ export function lowerDynamicConv(
 function packWeights(
   node: Node,
   lowering: Lowering,
-  {problem, step}: {problem: ConvProblem; step: CandidateStep},
+  {problem, step}: {problem: ConvProblem; step: TapsStep},
 ): View {
   const layout = layoutOf(problem, step);
   const weights = lowering.view(node.inputs[1]!);
@@ -76,7 +77,7 @@ function packWeights(
   return packed;
 }
 
-function layoutOf(problem: ConvProblem, step: CandidateStep): PackedLayout {
+function layoutOf(problem: ConvProblem, step: TapsStep): PackedLayout {
   const {groups, inChannels, outChannels, isDepthwise} = problem;
   const taps = step.packedTaps;
   const fusedPhases = step.fusedY * step.fusedX;

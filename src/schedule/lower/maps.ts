@@ -1,7 +1,6 @@
 // Operations on maps [N, H, W, C]: convolutions, gemms, pools and instance normalisation.
 
 import type {Epilogue, Node, Operation} from '../../graph/graph.js';
-import type {ScheduleName} from '../candidates.js';
 import {type FoldedMap, foldDepth, toMap, toVolume} from '../map-view.js';
 import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
 import {
@@ -13,14 +12,9 @@ import {
   normalize,
   reshapeView,
 } from '../view-math.js';
-import {type ConvIo, lowerConv} from './conv.js';
+import {type ConvIo, type ConvOptions, lowerConv} from './conv.js';
 import {lowerDynamicConv} from './dynamic-conv.js';
 import {denseCopy, emit, type Lowering, mapOf} from './lowering.js';
-
-/** How convolutions are scheduled. */
-export interface ConvOptions {
-  readonly schedule: ScheduleName;
-}
 
 export type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
@@ -46,7 +40,7 @@ export function lowerConvolution(
     residual: residual === undefined ? null : residualMap(lowering, node, residual),
   };
   const schedule = isPlanar ? 'planar' : options.schedule;
-  emitConvolution(node, operation, places, lowering, {schedule});
+  emitConvolution(node, operation, places, lowering, {...options, schedule});
 }
 
 function emitConvolution(

@@ -3,16 +3,11 @@
 import type {Node} from '../../graph/graph.js';
 import {isViewNode} from '../views.js';
 import {lowerArgReduce, lowerCumulative, lowerSoftmax} from './along-axis.js';
+import type {ConvOptions} from './conv.js';
 import {lowerChain, lowerReduce} from './elementwise.js';
 import {lowerGatherIndexed, lowerScatterIndexed} from './indexed.js';
 import type {Lowering} from './lowering.js';
-import {
-  type ConvOptions,
-  lowerConvolution,
-  lowerGemm,
-  lowerInstanceNorm,
-  lowerPool,
-} from './maps.js';
+import {lowerConvolution, lowerGemm, lowerInstanceNorm, lowerPool} from './maps.js';
 import {lowerMatmul} from './matmul.js';
 import {lowerConcat, lowerGather, lowerPad, lowerView} from './rearrange.js';
 import {lowerResize} from './resize.js';
