@@ -2,9 +2,10 @@
 
 import test from 'ava';
 import {compile} from '../src/compile.js';
+import type {CompileOptions} from '../src/options.js';
 import {decodeProgram} from '../src/program/decode.js';
 import {model} from './helpers/onnx-builder.js';
-import {GENERATOR_LAYER, SMALL_MODELS} from './runtime/small-models.js';
+import {chain, GENERATOR_LAYER, SMALL_MODELS, weights} from './runtime/small-models.js';
 
 test('totals are the sums of the commands, and memory is that of the program', t => {
   for (const {name, bytes} of SMALL_MODELS) {
@@ -51,6 +52,22 @@ test('baselines replace the convolutions and keep the rest', t => {
     baselines.gemmCol2im.readBytes - convolution!.gemmCol2im.readBytes,
     totals.readBytes - own.readBytes,
   );
+});
+
+test('large dense 3x3 layers take winograd, unless the sums have to be exact', t => {
+  const layer = chain({
+    input: [1, 64, 24, 24],
+    output: [1, 64, 24, 24],
+    nodes: [{op: 'Conv', extra: ['w'], attrs: {pads: [1, 1, 1, 1]}}],
+    initializers: {w: weights([64, 64, 3, 3])},
+  });
+  const scheduleOf = (options: CompileOptions) =>
+    compile(layer, options).explanation.commands.find(({schedule}) => schedule !== '')!;
+  t.like(scheduleOf({}), {op: 'winograd', schedule: 'winograd'});
+  t.like(scheduleOf({schedule: 'winograd'}), {op: 'winograd', schedule: 'winograd'});
+  t.like(scheduleOf({exact: true}), {op: 'gemmTaps', schedule: 'fused-taps'});
+  t.like(scheduleOf({exact: true, schedule: 'winograd'}), {op: 'gemmTaps', schedule: 'fused-taps'});
+  t.true(scheduleOf({}).macs * 4 === scheduleOf({schedule: 'uks'}).macs);
 });
 
 test('every schedule leaves its name on its convolutions', t => {

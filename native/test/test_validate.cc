@@ -179,6 +179,12 @@ File make_file() {
   const auto add = static_cast<uint32_t>(Scatter::kAdd);
   f.add(GatherIndexedCommand{Opcode::kGatherIndexed, table, found, tuples, {}});
   f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
+  const uint32_t transformed = f.view(kSlotConstants, {4 * 4 * 3 * 16});
+  const uint32_t tiles = f.view(kSlotArena, {2 * (4 * 4 * (3 + 16) + 32)});
+  for (const uint32_t memory : {tiles, kNone}) {
+    f.add(WinogradCommand{Opcode::kWinograd, x, y, transformed, bias, out, bias, memory, 2, 1, 2, 1,
+                          2, prelu, 0, 0});
+  }
   return f;
 }
 

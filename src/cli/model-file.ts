@@ -15,7 +15,9 @@ import type {CliOptions} from './options.js';
 import {note} from './report.js';
 import {bindShapes} from './shapes.js';
 
-type Options = Partial<Pick<CliOptions, 'threads' | 'memory' | 'schedule' | 'shape' | 'constant'>>;
+type Options = Partial<
+  Pick<CliOptions, 'threads' | 'memory' | 'schedule' | 'exact' | 'shape' | 'constant'>
+>;
 
 /** A file that was read, with its shapes bound. */
 export interface ModelFile {
@@ -41,9 +43,10 @@ export async function openModelFile(
 ): Promise<ModelFile> {
   const bytes = await readFileLimited(path);
   const common = {threads: options.threads, memoryBudgetBytes: options.memory};
-  const {schedule, shape = [], constant = []} = options;
+  const {schedule, exact, shape = [], constant = []} = options;
   if (new TextDecoder('latin1').decode(bytes.subarray(0, 4)) === PROGRAM_MAGIC) {
     if (schedule !== undefined) throw compiledError('--schedule');
+    if (exact !== undefined) throw compiledError('--exact');
     if (shape.length > 0) throw compiledError('--shape');
     if (constant.length > 0) throw compiledError('--constant');
     return {path, bytes, isProgram: true, options: common};
@@ -53,7 +56,7 @@ export async function openModelFile(
   const constants = await readConstants(constant);
   const {shapes, notes} = bindShapes(inputs, shape, feeds, constants);
   if (!isQuiet) for (const text of notes) note(text);
-  const compiling = {shapes, constants, schedule, externalData, name: basename(path)};
+  const compiling = {shapes, constants, schedule, exact, externalData, name: basename(path)};
   return {path, bytes, isProgram: false, options: {...common, ...compiling}};
 }
 

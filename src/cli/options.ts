@@ -26,6 +26,7 @@ export interface CliOptions {
   readonly threads?: number;
   readonly memory?: number;
   readonly schedule?: ScheduleName;
+  readonly exact?: boolean;
   readonly range?: Range;
   readonly tolerance: number;
   readonly runs: number;
@@ -77,6 +78,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
       '--schedule <name>',
       `how convolutions run: ${SCHEDULES.join(', ')} (default: auto)`,
     ).argParser(parseSchedule),
+  exact: () =>
+    new Option(
+      '--exact',
+      "sum only the convolutions' own products: no winograd, which is faster but rounds more",
+    ),
   range: () =>
     new Option(
       '--range <lo,hi>',

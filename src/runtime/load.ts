@@ -108,7 +108,7 @@ function isProgram(bytes: Uint8Array): boolean {
 
 /** A program was compiled with its options; others given now would be ignored in silence. */
 function refuseCompileOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const name of ['shapes', 'constants', 'schedule']) {
+  for (const name of ['shapes', 'constants', 'schedule', 'exact']) {
     if (options[name] === undefined) continue;
     throw new UntangleError('ERR_OPTION', [
       name,

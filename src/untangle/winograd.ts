@@ -120,7 +120,7 @@ export function packWinograd(source: KernelSource, tile: WinogradTile): Float32A
   return packed;
 }
 
-/** block[v, u][column] = (G w Gᵀ)[v, u] for the output channels of a panel. */
+/** block[v, u][column] = (G w Gᵀ)[v, u] for the output channels of a panel, zero past the last. */
 function transformPanel(
   source: KernelSource,
   {matrix, panel, channel}: {matrix: Matrix; panel: number; channel: number},
@@ -129,6 +129,7 @@ function transformPanel(
   const {weights, outChannels, input, output, taps} = source;
   const half = new Float64Array(matrix.length * WINOGRAD_TAPS);
   const columns = Math.min(PANEL, outChannels - panel * PANEL);
+  if (columns < PANEL) block.fill(0);
   for (let column = 0; column < columns; column++) {
     const base = channel * input + (panel * PANEL + column) * output;
     const tap = (at: number) => weights[base + taps[at]!]!;

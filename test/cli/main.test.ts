@@ -138,6 +138,10 @@ test('a compiled program takes the place of the model', async t => {
     /compiled program.*ERR_OPTION/,
   );
   t.regex(
+    (await untangle(folder, 'run', 'model.untp', '--exact')).stderr,
+    /--exact.*compiled program.*ERR_OPTION/,
+  );
+  t.regex(
     (await untangle(folder, 'compile', 'model.untp', '-o', 'b.untp')).stderr,
     /compiled already.*ERR_OPTION/,
   );

@@ -11,6 +11,7 @@ import type {
   Step,
   StepEpilogue,
   View,
+  WinogradStep,
 } from '../../src/schedule/steps.js';
 
 const COUNTS = {macs: 0, readBytes: 0, writtenBytes: 0};
@@ -36,7 +37,7 @@ export function explain(inputs: readonly Port[], outputs: readonly Port[]): Expl
 
 const BARE: StepEpilogue = {bias: null, residual: null, activation: IDENTITY, slope: null};
 
-/** Buffers: 0 input and 1, 2 arena; 3 output; 4.. constants. */
+/** Buffers: 0 input and 1, 2, 9 arena; 3 output; the rest constants. */
 const BUFFERS: readonly Buffer[] = [
   {id: 0, storage: {kind: 'arena'}, elements: 32},
   {id: 1, storage: {kind: 'arena'}, elements: 64},
@@ -46,7 +47,9 @@ const BUFFERS: readonly Buffer[] = [
   constant(5, 16),
   constant(6, 18),
   constant(7, 8),
-  {id: 8, storage: {kind: 'input', index: 0}, elements: 32},
+  constant(8, 16 * 2 * 16),
+  {id: 9, storage: {kind: 'arena'}, elements: 640},
+  {id: 10, storage: {kind: 'input', index: 0}, elements: 32},
 ];
 
 function constant(id: number, elements: number): Buffer {
@@ -127,6 +130,21 @@ export const GEMM: GemmTapsStep = {
     activation: {fn: 'prelu', alpha: 0, beta: 0},
     slope: dense(5, [16]),
   },
+};
+
+export const WINOGRAD_STEP: WinogradStep = {
+  op: 'winograd',
+  name: 'fast',
+  schedule: 'winograd',
+  counts: COUNTS,
+  x: X,
+  y: Y,
+  weights: dense(8, [16 * 2 * 16]),
+  tile: 2,
+  dilation: [1, 2],
+  pad: [1, 2],
+  scratch: dense(9, [640]),
+  epilogue: GEMM.epilogue,
 };
 
 /** One step of each kind. */
@@ -284,6 +302,7 @@ export const STEPS: readonly Step[] = [
     indices: dense(2, [2, 2]),
     fn: 'add',
   },
+  WINOGRAD_STEP,
 ];
 
 /** A program of `steps` over the sample buffers. */
@@ -297,10 +316,11 @@ export function sampleParts(steps: readonly Step[] = STEPS): ProgramParts {
       [0, 0],
       [1, 128],
       [2, 384],
-      [8, 0],
+      [9, 896],
+      [10, 0],
     ]),
-    arenaBytes: 896,
-    inputs: [{port: input, buffer: 8}],
+    arenaBytes: 3456,
+    inputs: [{port: input, buffer: 10}],
     outputs: [{port: output}],
     explanation: explain([input], [output]),
   };

@@ -114,10 +114,10 @@ test('the bytes of a tiny program do not change unnoticed', t => {
   const header = HEADER.fields.map((field, index) => `${field} ${words[index]!.toString(16)}`);
   t.deepEqual(header, [
     'magic 50544e55',
-    'formatHash 89116158',
+    'formatHash b194b614',
     'fileBytesLow 380',
     'fileBytesHigh 0',
-    'arenaBytes 380',
+    'arenaBytes d80',
     'constantBytes 0',
     'inputCount 1',
     'outputCount 1',

@@ -118,6 +118,7 @@ test('options out of range', async t => {
     [{threads: 0}, /threads: expected an integer from 1 to 256 but received 0/],
     [{threads: 257}, /threads.*257/],
     [{threads: Number.NaN}, /threads.*NaN/],
+    [{exact: 1}, /exact: expected true or false.*1/],
     [{schedule: 'fastest'}, /schedule: expected one of auto.*"fastest"/],
     [{shapes: {x: [1, 'N']}}, /shapes\.x\.1.*"N"/],
     [{shapes: [1, 2]}, /shapes/],
@@ -169,6 +170,7 @@ test('program files: damage is an error, never a crash', async t => {
     'ERR_OPTION',
     /schedule.*already compiled/,
   );
+  await refuses(t, () => load(bytes, {exact: true}), 'ERR_OPTION', /exact.*already compiled/);
 });
 
 test('compiling the same model twice gives the same bytes', t => {

@@ -7,6 +7,8 @@ import {decodeProgram} from '../../src/program/decode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import type {Program} from '../../src/program/program.js';
 import {SCHEDULES} from '../../src/schedule/candidates.js';
+import type {WinogradTile} from '../../src/untangle/winograd.js';
+import {winogradBound} from '../schedule/winograd-bound.js';
 import {CONVOLUTION_MODELS, integers, SMALL_MODELS} from './small-models.js';
 
 for (const {name, bytes} of SMALL_MODELS) {
@@ -26,12 +28,36 @@ for (const {name, bytes} of CONVOLUTION_MODELS) {
 test('every schedule computes the same, to the last bit on integers', async t => {
   for (const {name, bytes} of CONVOLUTION_MODELS) {
     const results = SCHEDULES.map(schedule => {
-      const program = decodeProgram(compile(bytes, {schedule}).bytes);
+      const program = decodeProgram(compile(bytes, {schedule, exact: true}).bytes);
       return interpret(program, inputsOf(program), {count: false}).outputs[0]!;
     });
     for (const [index, result] of results.entries())
       t.deepEqual(result, results[0]!, `${name}, ${SCHEDULES[index]}`);
   }
+});
+
+test('winograd computes the same within its bound', t => {
+  let seen = 0;
+  for (const {name, bytes} of CONVOLUTION_MODELS) {
+    const [exact, fast] = [true, false].map(isExact => {
+      const options = {schedule: isExact ? 'cks' : 'winograd'} as const;
+      const program = decodeProgram(compile(bytes, options).bytes);
+      return {program, ...interpret(program, inputsOf(program), {count: false})};
+    });
+    for (const command of fast!.program.commands) {
+      if (command.op !== 'winograd') continue;
+      const channels = fast!.program.views[command.x]!.shape[3]!;
+      const most = {x: 4, weights: 4, added: 4};
+      const slope = 4;
+      const bound = slope * winogradBound(command.tile as WinogradTile, channels, most);
+      exact!.outputs[0]!.forEach((value, index) => {
+        const error = Math.abs(value - fast!.outputs[0]![index]!);
+        t.true(error <= bound, `${name}: ${error} at ${index}`);
+      });
+      seen++;
+    }
+  }
+  t.true(seen > 0);
 });
 
 function inputsOf(program: {

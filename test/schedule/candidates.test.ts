@@ -6,17 +6,21 @@ import fc from 'fast-check';
 import type {ConvGeometry} from '../../src/graph/graph.js';
 import {
   type Candidate,
+  type ConvProblem,
   chooseCandidate,
+  chooseDirect,
   convProblem,
+  type DirectCandidate,
   SCHEDULES,
   type ScheduleName,
 } from '../../src/schedule/candidates.js';
 import {addCounts} from '../../src/schedule/counts.js';
 import {checkProperty} from '../helpers/properties.js';
 import {CONV_CASES, type ConvCase, geometryOf} from './conv-cases.js';
-import {executeConvStep} from './execute.js';
+import {executeStep} from './execute-winograd.js';
 import {at, indices, lower, SETTINGS} from './lower-case.js';
 import {mapView} from './views.js';
+import {assertComputed} from './winograd-bound.js';
 
 /** Blocks of a residual network: y has the shape of x. */
 const SAME_SIZE = CONV_CASES.map(({definition, ...conv}): ConvCase => {
@@ -28,27 +32,26 @@ for (const schedule of SCHEDULES) {
   test(`${schedule}: counts an input that is added to the output once`, t => {
     checkProperty(t, fc.tuple(SAME_SIZE, SETTINGS), ([conv, settings]) => {
       const {steps, memory} = lower(conv, schedule, {...settings, residual: 'input'});
-      for (const step of steps) assert.deepEqual(step.counts, executeConvStep(step, memory));
+      for (const step of steps) assert.deepEqual(step.counts, executeStep(step, memory));
     });
   });
 
   test(`${schedule}: computes the definition and counts exactly what it touches`, t => {
     checkProperty(t, fc.tuple(CONV_CASES, SETTINGS), ([conv, settings]) => {
       const {steps, memory, y, expected} = lower(conv, schedule, settings);
-      for (const step of steps) assert.deepEqual(step.counts, executeConvStep(step, memory));
-      // Adding 0 turns -0 into 0.
-      assert.deepEqual(
-        indices(y.shape).map(index => memory.get(1)![at(y, index)]! + 0),
-        expected.map(value => value + 0),
-      );
+      for (const step of steps) assert.deepEqual(step.counts, executeStep(step, memory));
+      const actual = indices(y.shape).map(index => memory.get(1)![at(y, index)]!);
+      assertComputed(steps, conv.definition.inChannels, {actual, expected});
     });
   });
+}
 
-  test(`${schedule}: regions cover every output exactly once`, t => {
+for (const schedule of SCHEDULES) {
+  test(`${schedule}: regions of the direct methods cover every output exactly once`, t => {
     checkProperty(t, CONV_CASES, conv => {
       const [height, width] = conv.definition.output as [number, number];
       const written = Array<number>(height * width).fill(0);
-      for (const {regions, fusedY, fusedX} of tapsSteps(choose(conv, schedule))) {
+      for (const {regions, fusedY, fusedX} of choose(conv, schedule).steps) {
         for (const region of regions) {
           for (const [qy, qx, ry, rx] of indices([region.countY, region.countX, fusedY, fusedX])) {
             const oy = region.outY + qy! * region.outStepY + ry!;
@@ -62,22 +65,20 @@ for (const schedule of SCHEDULES) {
   });
 }
 
-function choose({definition, ...conv}: ConvCase, schedule: ScheduleName): Candidate {
+function choose({definition, ...conv}: ConvCase, schedule: ScheduleName): DirectCandidate {
   const {batch, inChannels, outChannels, input, output} = definition;
-  return chooseLayer(
-    geometryOf({definition, ...conv}),
+  const [x, y] = [
     [batch, ...input, inChannels],
     [batch, ...output, outChannels],
-    schedule,
-  );
+  ];
+  return chooseDirect(problemOf(geometryOf({definition, ...conv}), x, y), schedule);
 }
 
-function chooseLayer(
+function problemOf(
   geometry: ConvGeometry,
   input: readonly number[],
   output: readonly number[],
-  schedule: ScheduleName,
-): Candidate {
+): ConvProblem {
   const operands = {
     x: mapView(input),
     y: mapView(output),
@@ -86,7 +87,19 @@ function chooseLayer(
     hasSlope: false,
     hasActivation: true,
   };
-  return chooseCandidate(convProblem(geometry, operands), schedule);
+  return convProblem(geometry, operands);
+}
+
+type Layer = readonly [geometry: ConvGeometry, input: readonly number[], output: readonly number[]];
+
+function chooseLayer(...[geometry, input, output, schedule]: [...Layer, ScheduleName]): Candidate {
+  return chooseCandidate(problemOf(geometry, input, output), schedule);
+}
+
+function directLayer(
+  ...[geometry, input, output, schedule]: [...Layer, ScheduleName]
+): DirectCandidate {
+  return chooseDirect(problemOf(geometry, input, output), schedule);
 }
 
 function square(
@@ -124,16 +137,16 @@ test('ks launches once per phase, the others once', t => {
   for (const schedule of SCHEDULES) {
     const {steps, name} = chooseLayer(square(4, 2, 1), [1, 5, 5, 8], [1, 10, 10, 5], schedule);
     t.is(steps.length, name === 'ks' ? 4 : 1);
-    if (schedule !== 'auto') t.is(name, schedule);
+    // The kernel is neither 3x3 nor of stride 1.
+    if (schedule !== 'auto' && schedule !== 'winograd') t.is(name, schedule);
   }
 });
 
 test('early generator layers read their weights once, image heads keep pixels in the lanes, the rest accumulates in registers', t => {
-  const auto = (
-    geometry: ConvGeometry,
-    input: readonly number[],
-    output: readonly number[],
-  ): Candidate => chooseLayer(geometry, [1, ...input], [1, ...output], 'auto');
+  const auto = (...[geometry, input, output]: Layer): Candidate =>
+    chooseLayer(geometry, [1, ...input], [1, ...output], 'auto');
+  const direct = (...[geometry, input, output]: Layer): DirectCandidate =>
+    directLayer(geometry, [1, ...input], [1, ...output], 'auto');
 
   t.is(auto(square(4, 2, 1), [4, 4, 1024], [8, 8, 512]).name, 'huge2');
   t.is(auto(square(5, 2, 2), [4, 4, 1024], [8, 8, 512]).name, 'huge2');
@@ -146,13 +159,15 @@ test('early generator layers read their weights once, image heads keep pixels in
   t.not(auto(square(4, 2, 1), [4, 4, 128], [8, 8, 3]).name, 'planar');
   t.is(auto(square(4, 2, 1), [16, 16, 256], [32, 32, 12]).name, 'fused-phases');
 
-  const middle = auto(square(4, 2, 1), [64, 64, 256], [128, 128, 64]);
+  const middle = direct(square(4, 2, 1), [64, 64, 256], [128, 128, 64]);
   t.is(middle.name, 'fused-taps');
   t.true(middle.steps[0]!.regions.every(region => !region.padded));
-  t.is(auto(square(3, 1, 1, {transposed: false}), [64, 64, 256], [64, 64, 256]).name, 'fused-taps');
+  const residual = square(3, 1, 1, {transposed: false});
+  t.is(direct(residual, [64, 64, 256], [64, 64, 256]).name, 'fused-taps');
+  t.is(auto(residual, [64, 64, 256], [64, 64, 256]).name, 'winograd');
 
   const aspp = square(3, 1, 18, {transposed: false, dilations: [18, 18]});
-  const trimmed = auto(aspp, [33, 33, 2048], [33, 33, 256]);
+  const trimmed = direct(aspp, [33, 33, 2048], [33, 33, 256]);
   t.is(trimmed.name, 'fused-taps');
   t.is(
     trimmed.counts.macs,
@@ -161,12 +176,8 @@ test('early generator layers read their weights once, image heads keep pixels in
 });
 
 test('taps adjacent in memory become one k loop where nothing is padded and channels are few', t => {
-  const [inside] = chooseLayer(
-    square(3, 1, 0, {transposed: false}),
-    [1, 8, 8, 3],
-    [1, 6, 6, 8],
-    'cks',
-  ).steps[0]!.regions;
+  const inner = square(3, 1, 0, {transposed: false});
+  const [inside] = directLayer(inner, [1, 8, 8, 3], [1, 6, 6, 8], 'cks').steps[0]!.regions;
   t.deepEqual(inside!.taps, [
     {dy: 0, dx: 0, k: 0},
     {dy: 1, dx: 0, k: 9},
@@ -174,15 +185,10 @@ test('taps adjacent in memory become one k loop where nothing is padded and chan
   ]);
   t.is(inside!.kc, 9);
 
-  const many = chooseLayer(square(3, 1, 0, {transposed: false}), [1, 8, 8, 64], [1, 6, 6, 8], 'cks')
-    .steps[0]!.regions;
+  const many = directLayer(inner, [1, 8, 8, 64], [1, 6, 6, 8], 'cks').steps[0]!.regions;
   t.is(many[0]!.kc, 64);
-  const padded = chooseLayer(
-    square(3, 1, 1, {transposed: false}),
-    [1, 8, 8, 3],
-    [1, 8, 8, 8],
-    'uks',
-  ).steps[0]!.regions;
+  const outer = square(3, 1, 1, {transposed: false});
+  const padded = directLayer(outer, [1, 8, 8, 3], [1, 8, 8, 8], 'uks').steps[0]!.regions;
   t.true(padded[0]!.padded);
   t.is(padded[0]!.kc, 3);
 });
@@ -203,15 +209,11 @@ test('a schedule that does not apply gives way to the cheapest', t => {
 });
 
 test('a convolution that only sees padding writes its bias', t => {
-  const {steps} = chooseLayer(
-    square(1, 1, 9, {transposed: false}),
-    [1, 2, 2, 4],
-    [1, 3, 3, 4],
-    'auto',
-  );
-  t.is(steps[0]!.regions.length, 1);
-  t.deepEqual(steps[0]!.regions[0]!.taps, []);
-  t.is(steps[0]!.kTotal, 4);
+  const far = square(1, 1, 9, {transposed: false});
+  const [step] = directLayer(far, [1, 2, 2, 4], [1, 3, 3, 4], 'auto').steps;
+  t.is(step!.regions.length, 1);
+  t.deepEqual(step!.regions[0]!.taps, []);
+  t.is(step!.kTotal, 4);
 });
 
 test('counts add up', t => {

@@ -27,14 +27,32 @@ interface AxisCase {
   readonly padBegin: number;
 }
 
-/** Pads from -2 to beyond the kernel; output sizes both of the operator (with output padding) and unrelated to it. */
-function axisCases(transposed: boolean, most = {size: 7, kernel: 7}): fc.Arbitrary<AxisCase> {
-  const sizes = {
-    input: fc.integer({min: 1, max: most.size}),
-    kernel: fc.integer({min: 1, max: most.kernel}),
+type SizeRanges = Readonly<
+  Record<'input' | 'kernel' | 'stride' | 'dilation', fc.Arbitrary<number>>
+>;
+
+function sizesUpTo(size: number): SizeRanges {
+  return {
+    input: fc.integer({min: 1, max: size}),
+    kernel: fc.integer({min: 1, max: size}),
     stride: fc.integer({min: 1, max: 4}),
     dilation: fc.integer({min: 1, max: 3}),
   };
+}
+
+/** Three taps, dilated up to beyond the map. */
+const THREE_TAPS: SizeRanges = {
+  input: fc.integer({min: 1, max: 13}),
+  kernel: fc.constant(3),
+  stride: fc.constant(1),
+  dilation: fc.oneof(fc.constant(1), fc.integer({min: 1, max: 3}), fc.integer({min: 1, max: 16})),
+};
+
+/** Pads from -2 to beyond the kernel; output sizes both of the operator (with output padding) and unrelated to it. */
+function axisCases(
+  transposed: boolean,
+  {sizes = sizesUpTo(7), mostOutput = 14}: {sizes?: SizeRanges; mostOutput?: number} = {},
+): fc.Arbitrary<AxisCase> {
   return fc.record(sizes).chain(({input, kernel, stride, dilation}) => {
     const extent = dilation * (kernel - 1) + 1;
     return fc
@@ -48,7 +66,7 @@ function axisCases(transposed: boolean, most = {size: 7, kernel: 7}): fc.Arbitra
         const natural = transposed
           ? (input - 1) * stride + extent - padBegin - padEnd + outputPadding
           : Math.floor((input + padBegin + padEnd - extent) / stride) + 1;
-        const output = Math.min(2 * most.size, Math.max(1, anySize ?? natural));
+        const output = Math.min(mostOutput, Math.max(1, anySize ?? natural));
         return {input, output, kernel, stride, dilation, padBegin};
       });
   });
@@ -56,7 +74,9 @@ function axisCases(transposed: boolean, most = {size: 7, kernel: 7}): fc.Arbitra
 
 const POINT: AxisCase = {input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0};
 
-const CHANNELS = fc
+type Channels = Readonly<Record<'groups' | 'inPerGroup' | 'outPerGroup', number>>;
+
+const CHANNELS: fc.Arbitrary<Channels> = fc
   .record({
     groups: fc.constantFrom(1, 1, 1, 2, 3, 17),
     inPerGroup: fc.integer({min: 1, max: 4}),
@@ -78,12 +98,13 @@ const KEYS = {
 /** A convolution over the axes that `axes` draws. */
 function convCases(
   axes: (transposed: boolean) => fc.Arbitrary<readonly AxisCase[]>,
+  channels = CHANNELS,
 ): fc.Arbitrary<ConvCase> {
   return fc.boolean().chain(transposed =>
     fc
       .record({
         axes: axes(transposed),
-        channels: CHANNELS,
+        channels,
         batch: fc.constantFrom(1, 1, 3),
         seed: fc.nat(),
       })
@@ -107,15 +128,34 @@ function convCases(
   );
 }
 
-/** Two axes; the first is sometimes a point. */
-export const CONV_CASES: fc.Arbitrary<ConvCase> = convCases(transposed =>
-  fc.tuple(
-    fc.oneof(
-      {arbitrary: axisCases(transposed), weight: 5},
-      {arbitrary: fc.constant(POINT), weight: 1},
+/** Dense 3x3 convolutions of stride 1; Winograd's form applies to many. */
+export const THREE_BY_THREE_CASES: fc.Arbitrary<ConvCase> = convCases(
+  transposed => {
+    const axis = axisCases(transposed, {sizes: THREE_TAPS});
+    return fc.tuple(axis, axis);
+  },
+  fc.record({
+    groups: fc.constant(1),
+    inPerGroup: fc.integer({min: 1, max: 19}),
+    outPerGroup: fc.integer({min: 1, max: 35}),
+  }),
+);
+
+/** Two axes; the first is sometimes a point. 3x3 kernels of stride 1 would be rare if only chance made them. */
+export const CONV_CASES: fc.Arbitrary<ConvCase> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: convCases(transposed =>
+      fc.tuple(
+        fc.oneof(
+          {arbitrary: axisCases(transposed), weight: 5},
+          {arbitrary: fc.constant(POINT), weight: 1},
+        ),
+        axisCases(transposed),
+      ),
     ),
-    axisCases(transposed),
-  ),
+  },
+  {weight: 1, arbitrary: THREE_BY_THREE_CASES},
 );
 
 /** A single axis. */
@@ -125,7 +165,7 @@ export const LINE_CASES: fc.Arbitrary<ConvCase> = convCases(transposed =>
 
 /** Three axes, smaller so that the definition stays quick; some do not convolve along an axis. */
 export const VOLUME_CASES: fc.Arbitrary<ConvCase> = convCases(transposed => {
-  const small = axisCases(transposed, {size: 4, kernel: 4});
+  const small = axisCases(transposed, {sizes: sizesUpTo(4), mostOutput: 8});
   const axis = fc.oneof(
     {arbitrary: small, weight: 6},
     {arbitrary: fc.constant(POINT), weight: 1},

@@ -12,7 +12,7 @@ import type {
   View,
 } from '../../src/schedule/steps.js';
 
-/** Steps over regions and taps; Winograd's form is tested beside the interpreter. */
+/** Steps over regions and taps; `execute-winograd.ts` has the other. */
 type ConvStep = Exclude<AnyConvStep, {op: 'winograd'}>;
 
 /** Contents by buffer id. */

@@ -43,6 +43,7 @@ Examples:
     'constant',
     'memory',
     'schedule',
+    'exact',
     'json',
   );
 }

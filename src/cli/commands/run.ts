@@ -42,6 +42,7 @@ Examples:
     'threads',
     'memory',
     'schedule',
+    'exact',
     'range',
     'json',
   );

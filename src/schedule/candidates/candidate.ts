@@ -92,9 +92,9 @@ function planCost(name: ScheduleName, problem: ConvProblem, plan: StepPlan): num
     : stepCost(problem, plan.regions, plan.fusedY * plan.fusedX);
 }
 
-/** The candidate of one step in Winograd's form; null where it does not apply. */
+/** The candidate of one step in Winograd's form; null where it does not apply or the sums have to be exact. */
 export function winograd(problem: ConvProblem): Candidate | null {
-  const plan = planWinograd(problem);
+  const plan = problem.isExact ? null : planWinograd(problem);
   if (plan === null) return null;
   const {counts, cost} = plan;
   return {name: 'winograd', steps: [{op: 'winograd', ...plan}], counts, cost};
