@@ -22,8 +22,8 @@ export interface CompileOptions {
   /** How convolutions run: `auto` (default) takes the cheapest per layer, the others force one method where it applies. */
   readonly schedule?: ScheduleName | undefined;
   /**
-   * Only sums of the convolutions' own products: leaves out Winograd's form, which is faster but rounds more (relative
-   * errors around 1e-6 instead of 1e-7).
+   * Only sums of the convolutions' own products: leaves out Winograd's form, which is faster but takes more memory for
+   * weights and rounds more (errors up to 2.5 times as large were seen; docs/01-architecture.md has the bound).
    */
   readonly exact?: boolean | undefined;
   /** What a model file may ask of the decoder; raises or lowers single limits. */
