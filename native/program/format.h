@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0xb194b614u;
-inline constexpr char kFormatHashHex[] = "b194b614";
+inline constexpr uint32_t kFormatHash = 0x5c197d4cu;
+inline constexpr char kFormatHashHex[] = "5c197d4c";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -46,6 +46,8 @@ enum class Opcode : uint32_t {
   kGatherIndexed = 17,
   kScatterIndexed = 18,
   kPlanarTaps = 13,
+  kArgReduce = 15,
+  kCumulative = 16,
   kWinograd = 14,
 };
 
@@ -91,8 +93,23 @@ enum class Reduce : uint32_t {
   kSum = 1,
   kMax = 2,
   kMin = 3,
+  kProd = 4,
+  kSumSquares = 5,
+  kSumAbs = 6,
 };
-inline constexpr uint32_t kReduceCount = 4;
+inline constexpr uint32_t kReduceCount = 7;
+
+enum class Extreme : uint32_t {
+  kMax = 0,
+  kMin = 1,
+};
+inline constexpr uint32_t kExtremeCount = 2;
+
+enum class Cumulate : uint32_t {
+  kSum = 0,
+  kProd = 1,
+};
+inline constexpr uint32_t kCumulateCount = 2;
 
 enum class Pool : uint32_t {
   kMax = 0,
@@ -390,6 +407,26 @@ struct PlanarTapsCommand {
   uint32_t unused[3];
 };
 static_assert(sizeof(PlanarTapsCommand) == 64);
+
+struct ArgReduceCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t fn;
+  uint32_t last;
+  uint32_t unused[11];
+};
+static_assert(sizeof(ArgReduceCommand) == 64);
+
+struct CumulativeCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t fn;
+  uint32_t exclusive;
+  uint32_t unused[11];
+};
+static_assert(sizeof(CumulativeCommand) == 64);
 
 struct WinogradCommand {
   Opcode opcode;

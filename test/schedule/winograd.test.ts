@@ -69,6 +69,27 @@ test('dense 3x3 convolutions of stride 1 that pad inwards take it, dilated and t
   t.is(plan({}, {channels: [WINOGRAD_CHANNELS + 1, 1]}), null);
 });
 
+test('a volume of one plane takes it too, deeper ones do not', t => {
+  const volume = (depth: number) => {
+    const rows = mapView([1, 12 * depth, 10, 16]);
+    const fold = {depth, height: 12, pitch: 12};
+    const operands = {
+      ...{x: rows, y: rows, residual: null},
+      ...{hasBias: true, hasSlope: false, hasActivation: true},
+    };
+    const geometry: ConvGeometry = {
+      ...SAME,
+      kernel: [1, 3, 3],
+      strides: [1, 1, 1],
+      dilations: [1, 1, 1],
+      padBegin: [0, 1, 1],
+    };
+    return planWinograd(convProblem(geometry, operands, {folds: {input: fold, output: fold}}));
+  };
+  t.deepEqual(volume(1), plan({}));
+  t.is(volume(2), null);
+});
+
 test('a dilated convolution has tiles of its own for each residue', t => {
   const sizes = {input: [12, 24], output: [12, 7]} as const;
   const {tile, y, x} = plan({dilations: [5, 9], padBegin: [5, 2]}, sizes)!;
