@@ -148,9 +148,8 @@ File make_file() {
   f.add(
       ElementwiseCommand{Opcode::kElementwise, y, 2, y, out, kNone, kNone, kNone, kNone, 0, 2, {}});
   f.add(CopyCommand{Opcode::kCopy, y, out, {}});
-  const uint32_t input = f.view(kSlotFirstOutput + 1, {1, 4, 3, 1});
-  const uint32_t part = f.view(kSlotArena, {1, 4, 3, 1});
-  f.add(CopyCommand{Opcode::kCopy, input, part, {}});
+  const uint32_t input = f.view(kSlotFirstOutput + 1, {4, 3});
+  f.add(CopyCommand{Opcode::kCopy, input, f.view(kSlotArena, {4, 3}), {}});
   f.add(FillCommand{Opcode::kFill, y, 0, {}});
   f.add(PoolCommand{Opcode::kPool, out, y, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, {}});
   const uint32_t sums = f.view(kSlotArena, {1, 4});

@@ -186,10 +186,11 @@ class WinogradProgram {
       std::memset(workspace.back(), 0xff, kWorkspaceBytes);
     }
     const std::atomic<bool> aborted{abort};
+    IndexFault fault;
     const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
                         nullptr, workspace.data(),
                         pool,    kernels,
-                        aborted};
+                        aborted, fault};
     run_winograd({Opcode::kWinograd, 0, 1, 3, case_.bias ? 4 : kNone, case_.residual ? 2 : kNone,
                   case_.activation == Unary::kPrelu ? 5 : kNone, has_scratch ? 6 : kNone,
                   case_.tile, case_.dilation_y, case_.dilation_x, case_.pad_top, case_.pad_left,

@@ -103,7 +103,9 @@ test('convolutions with weights computed at run time equal the definition, whate
       {numRuns: Math.ceil(RUNS), seed: SEED},
     ),
   );
-  t.deepEqual([...seen].sort(), SCHEDULES.filter(name => name !== 'auto').sort());
+  // Winograd's form needs weights transformed while compiling.
+  const direct = SCHEDULES.filter(name => name !== 'auto' && name !== 'winograd');
+  t.deepEqual([...seen].sort(), direct.sort());
 });
 
 /** The steps of a plain 3x3 convolution with weights [cout, cin, 3, 3] at run time, in short. */

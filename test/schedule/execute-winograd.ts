@@ -17,7 +17,8 @@ export function executeStep(step: ConvStep, memory: Memory): Counts {
 function executeWinograd(step: WinogradStep, memory: Memory): Counts {
   const storageOf = (id: number): Storage => {
     if (id === step.y.buffer) return {kind: 'output', index: 0};
-    return {kind: id === step.x.buffer || id === step.scratch?.buffer ? 'arena' : 'constant'};
+    if (id === step.x.buffer) return {kind: 'input', index: 0};
+    return {kind: id === step.scratch?.buffer ? 'arena' : 'constant'};
   };
   const buffers = [...memory].map(([id, data]): Buffer => {
     const storage = storageOf(id);
@@ -25,7 +26,9 @@ function executeWinograd(step: WinogradStep, memory: Memory): Counts {
   });
   const offsets = new Map<number, number>();
   let arenaBytes = 0;
-  for (const {id, elements} of buffers.filter(({storage}) => storage.kind === 'arena')) {
+  for (const {id, elements} of buffers.filter(
+    ({storage}) => storage.kind === 'arena' || storage.kind === 'input',
+  )) {
     offsets.set(id, arenaBytes);
     arenaBytes += Math.ceil((elements * 4) / ARENA_ALIGNMENT) * ARENA_ALIGNMENT;
   }
