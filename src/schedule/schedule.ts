@@ -10,7 +10,8 @@ import type {ConvOptions} from './lower/conv.js';
 import {emitCopy, type Lowering} from './lower/lowering.js';
 import {lowerNode} from './lower/node.js';
 import {planarNodes} from './planar-nodes.js';
-import type {Buffer, Step, View} from './steps.js';
+import {stepViews} from './step-views.js';
+import {type Buffer, MAX_RANK, type Step, type View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
 import {planTargets} from './views.js';
 
@@ -154,8 +155,16 @@ function createLowering({graph, buffers, orders, planar, targets, steps}: Loweri
     target: name => find(name, targets.get(name)),
     proposed: name => targets.get(name),
     setView: (name, view) => views.set(name, view),
-    emit: step => steps.push(step),
+    emit: step => steps.push(withinRank(step)),
   };
+}
+
+/** @throws ERR_OP_UNSUPPORTED when strides let too few dimensions merge for the records of a program */
+function withinRank(step: Step): Step {
+  const rank = Math.max(...stepViews(step).map(view => view.shape.length));
+  if (rank <= MAX_RANK) return step;
+  const text = `${step.op} over ${rank} dimensions that do not merge into ${MAX_RANK} (node "${step.name}")`;
+  throw new UntangleError('ERR_OP_UNSUPPORTED', [1, text], {operators: [text]});
 }
 
 /** A constant, its contents rearranged so that it lies in `order`. */

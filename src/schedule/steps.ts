@@ -35,10 +35,13 @@ export interface Buffer {
   readonly data?: Float32Array;
 }
 
+/** Dimensions of a view as programs record it. */
+export const MAX_RANK = 6;
+
 /**
  * A strided window on a buffer: element i lies at offset + sum(i[d] * strides[d]), in elements.
  *
- * Strides may be 0 (broadcast) or negative (reversed). Rank is 1 to 6. Maps are [N, H, W, C].
+ * Strides may be 0 (broadcast) or negative (reversed). Rank is 1 to MAX_RANK. Maps are [N, H, W, C].
  */
 export interface View {
   readonly buffer: number;

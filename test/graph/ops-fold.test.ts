@@ -103,3 +103,40 @@ test('products fold for the element counts of shape tails', t => {
     {shape: [], data: [24]},
   );
 });
+
+test('Dropout keeps everything, and so says its mask', t => {
+  const graph = buildOne({op: 'Dropout', x: [2, 2], outputCount: 2});
+  t.deepEqual(operationNames(graph), []);
+  const mask = graph.constants.get(graph.outputs[1]!.value)!;
+  t.is(mask.dtype, 'bool');
+  t.deepEqual(Array.from(mask.data), [1, 1, 1, 1]);
+  const old = buildOne({op: 'Dropout', x: [2], outputCount: 2, opset: 9});
+  t.is(old.constants.get(old.outputs[1]!.value)!.dtype, 'float32');
+});
+
+test('NonZero of a constant lists indices axis by axis', t => {
+  t.deepEqual(runOne({op: 'NonZero', constants: [floats([2, 2], [1, 0, 1, 1])]}), {
+    shape: [2, 3],
+    data: [0, 1, 1, 0, 0, 1],
+  });
+  t.regex(errorOf({op: 'NonZero', x: [2]})?.message ?? '', /NonZero with values computed at run/);
+});
+
+test('EyeLike needs the shape of its input only', t => {
+  t.deepEqual(runOne({op: 'EyeLike', x: [2, 3]}).data, [1, 0, 0, 0, 1, 0]);
+  t.deepEqual(runOne({op: 'EyeLike', x: [2, 3], attrs: {k: 1}}).data, [0, 1, 0, 0, 0, 1]);
+  const graph = buildOne({op: 'EyeLike', x: [2, 2], attrs: {k: -1, dtype: 7}});
+  t.is(graph.values.get(graph.outputs[0]!.value)!.dtype, 'int64');
+});
+
+test('what has no elements, and forms of Constant without numbers, are refused by name', t => {
+  t.regex(
+    errorOf({op: 'Shape', x: [2, 3], attrs: {start: 2}, opset: 15})?.message ?? '',
+    /an output of shape \[0\] \(node "y0"\)/,
+  );
+  t.regex(
+    errorOf({op: 'Constant', attrs: {value_string: 'text'}})?.message ?? '',
+    /Constant attribute value_string/,
+  );
+  t.regex(errorOf({op: 'Unique', x: [2]})?.message ?? '', /unsupported operator\(s\): Unique \(/);
+});

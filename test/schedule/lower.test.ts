@@ -225,3 +225,24 @@ test('three axes: planes of a padded map are read and written in place', t => {
   graph.output(graph.add(convolution([3, 1], [3, 3, 3]), [deep], [1, 1, 2, 2, 2]));
   t.is(opsOf(graph.build()), 'copy gemmTaps copy copy gemmTaps copy copy gemmTaps');
 });
+
+test('eight axes that move together are one copy; eight that do not are refused by name', t => {
+  const transposed = (shape: readonly number[], perm: readonly number[]) => {
+    const graph = buildGraph();
+    graph.output(
+      graph.add(
+        {op: 'transpose', perm},
+        [graph.input(shape)],
+        perm.map(dim => shape[dim]!),
+      ),
+    );
+    return graph.build();
+  };
+  const eight = [2, 3, 2, 2, 3, 2, 2, 2];
+  t.is(opsOf(transposed(eight, [4, 5, 6, 7, 0, 1, 2, 3])), 'copy');
+  const error = t.throws(
+    () => schedule(transposed(eight, [7, 6, 5, 4, 3, 2, 1, 0]), {schedule: 'auto'}),
+    {code: 'ERR_OP_UNSUPPORTED'},
+  );
+  t.regex(error!.message, /copy over 8 dimensions that do not merge into 6 \(node "transpose0"\)/);
+});

@@ -10,7 +10,7 @@ import {
   type Operand,
   type Registration,
 } from '../registration.js';
-import {elementCount} from '../shapes.js';
+import {elementCount, formatShape, rowMajorStrides} from '../shapes.js';
 import {isFloating} from '../types.js';
 
 const CAST_ATTRIBUTES: Readonly<Record<string, AttributeSpec>> = {
@@ -45,6 +45,13 @@ export const CONSTANTS: readonly Registration[] = [
     opType: 'Size',
     attributes: {},
     build: context => integers(context, [elementCount(context.input(0).shape)], []),
+  },
+  {opType: 'NonZero', since: 9, attributes: {}, build: buildNonZero},
+  {
+    opType: 'EyeLike',
+    since: 9,
+    attributes: {dtype: {kind: 'int'}, k: {kind: 'int'}},
+    build: buildEyeLike,
   },
   {opType: 'Range', since: 11, attributes: {}, build: buildRange},
   {opType: 'Cast', attributes: {to: {kind: 'int'}, ...CAST_ATTRIBUTES}, build: buildCast},
@@ -112,6 +119,37 @@ function buildShape(context: BuildContext): Operand {
     context,
     shape.slice(clamp(context.int('start', 0)), clamp(context.int('end', rank))),
   );
+}
+
+/** The indices of all elements that are not zero, [rank, count]; how many there are has to be known. */
+function buildNonZero(context: BuildContext): Operand {
+  const {constant} = context.constantInput(0, 'values');
+  const found = Array.from(constant.data.entries())
+    .filter(([, value]) => value !== 0)
+    .map(([at]) => at);
+  const strides = rowMajorStrides(constant.dims);
+  const indices = constant.dims.flatMap((size, axis) =>
+    found.map(at => Math.floor(at / strides[axis]!) % size),
+  );
+  return integers(context, indices, [constant.dims.length, found.length]);
+}
+
+/** Ones on diagonal `k` of a matrix like the input, whose contents do not matter. */
+function buildEyeLike(context: BuildContext): Operand {
+  const x = context.input(0);
+  const [rows, columns] = x.shape;
+  if (x.shape.length !== 2 || rows === undefined || columns === undefined)
+    return context.fail(`expected a matrix but received ${formatShape(x.shape)}`);
+  const to = context.int('dtype', 0);
+  const dtype = context.has('dtype')
+    ? (DATA_TYPES[to] ?? context.unsupported(`EyeLike dtype=${to}`))
+    : x.dtype;
+  context.checkFolded(x.shape);
+  const k = context.int('k', 0);
+  const data = createData(dtype, rows * columns).map((_, at) =>
+    (at % columns) - Math.floor(at / columns) === k ? 1 : 0,
+  );
+  return context.constant({dtype, dims: x.shape, data});
 }
 
 function buildRange(context: BuildContext): Operand {

@@ -1,7 +1,9 @@
 // Functions of one value, Clip, and the operators that do nothing at inference.
 
+import {createData} from '../fold.js';
 import type {UnaryFunction} from '../functions.js';
 import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
+import {elementCount} from '../shapes.js';
 import {emitBinary, unaryChain} from './chain.js';
 
 export const UNARY_OPERATORS: readonly Registration[] = [
@@ -93,12 +95,18 @@ function buildClip(context: BuildContext): Operand {
   return max === undefined ? raised : emitBinary(context, 'min', raised, max);
 }
 
-/** The identity; since opset 12 training may be asked for by an input. */
-function buildDropout(context: BuildContext): Operand {
+/** The identity and a mask that keeps everything; since opset 12 training may be asked for by an input. */
+function buildDropout(context: BuildContext): Operand[] {
   const training = context.optional(2);
   if (training !== undefined && context.constantInput(2, 'training_mode').constant.data[0] !== 0) {
     const ratio = context.optional(1);
     if (ratio?.constant?.data[0] !== 0) context.unsupported('Dropout training_mode=1');
   }
-  return context.input(0);
+  const x = context.input(0);
+  if (context.outputCount === 1) return [x];
+  context.checkFolded(x.shape);
+  // The mask was of the input's type before opset 10.
+  const dtype = context.opset < 10 ? x.dtype : 'bool';
+  const ones = createData(dtype, elementCount(x.shape)).fill(1);
+  return [x, context.constant({dtype, dims: x.shape, data: ones})];
 }

@@ -1,12 +1,9 @@
 // Gathers and scatters whose indices are computed at run time: one view of the table over loops and indexed axes.
 
 import type {IndexMap, Node, Operation} from '../../graph/graph.js';
-import type {View} from '../steps.js';
+import {MAX_RANK, type View} from '../steps.js';
 import {collapseByLast, collapseViews, identityOrder} from '../view-math.js';
 import {denseCopy, emit, emitCopy, type Lowering} from './lowering.js';
-
-/** Views have at most six dimensions. */
-const MAX_RANK = 6;
 
 /** A table [loops.., axes..], indices [loops.., K] and what runs along the loops: the output, or the updates. */
 interface Indexed {
