@@ -6,6 +6,7 @@ import {ARRANGE} from './ops/arrange.js';
 import {BINARY_OPERATORS} from './ops/binary.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
+import {EINSUM} from './ops/einsum.js';
 import {GATHER} from './ops/gather.js';
 import {INDEXED} from './ops/indexed.js';
 import {LAYER_NORMALIZATION} from './ops/layer-normalization.js';
@@ -29,6 +30,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...BINARY_OPERATORS,
   ...CONSTANTS,
   ...CONVOLUTIONS,
+  ...EINSUM,
   ...GATHER,
   ...INDEXED,
   ...LAYER_NORMALIZATION,

@@ -75,8 +75,11 @@ function scale(context: BuildContext, x: Operand, factor: number): Operand {
 }
 
 function buildMatMul(context: BuildContext): Operand {
-  const a = context.input(0);
-  const b = context.input(1);
+  return emitMatMul(context, context.input(0), context.input(1));
+}
+
+/** The product of any two operands as numpy multiplies them. */
+export function emitMatMul(context: BuildContext, a: Operand, b: Operand): Operand {
   if (a.shape.length === 0 || b.shape.length === 0) failShapes(context, a, b);
 
   // numpy: a vector on the left is a row, on the right a column; the axis goes away afterwards.
