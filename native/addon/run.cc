@@ -9,6 +9,8 @@
 namespace untangle {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Plain Node-API instead of Napi::AsyncWorker: its completion throws when JavaScript can no longer
 // run (a worker thread that is being terminated), and that would end the whole process.
 struct Run {
@@ -25,13 +27,20 @@ struct Run {
 };
 
 // Handing a run to another thread and back takes some 50 us. Runs that were shorter than this last
-// time are done where they are asked for, until they add up to a break: the event loop must not
-// starve when one short run follows the other.
+// time are done where they are asked for, until it is time for a break: the event loop must not
+// starve when one short run follows the other. What JavaScript does in between counts too.
 constexpr double kInlineRunMs = 1;
-constexpr double kInlineTotalMs = 4;
+constexpr double kInlineTotalMs = 2;
 
-bool runs_inline(const SessionState& state) {
-  return state.last_ms <= kInlineRunMs && state.inline_ms + state.last_ms <= kInlineTotalMs;
+double ms_between(Clock::time_point start, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - start).count();
+}
+
+bool runs_inline(SessionState& state) {
+  if (state.last_ms > kInlineRunMs) return false;
+  const Clock::time_point now = Clock::now();
+  if (!state.inline_since) state.inline_since = now;
+  return ms_between(*state.inline_since, now) + state.last_ms <= kInlineTotalMs;
 }
 
 // A piece of an input for one thread to copy: some 5 us.
@@ -58,7 +67,7 @@ void work(napi_env, void* data) {
   Run& run = *static_cast<Run*>(data);
   SessionState& state = *run.state;
   state.pool->settle_caller();
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   const Execution execution{.program = state.program,
                             .arena = state.arena.data(),
                             .outputs = run.outputs.data(),
@@ -70,8 +79,7 @@ void work(napi_env, void* data) {
                             .commands_done = &state.commands_done,
                             .inputs = run.inputs.data()};
   run.finished = execute(execution, run.command_ms.empty() ? nullptr : run.command_ms.data());
-  run.ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  run.ms = ms_between(start, Clock::now());
 }
 
 napi_value times_array(napi_env env, const std::vector<double>& times) {
@@ -111,7 +119,7 @@ void settle(napi_env env, const Run& run, bool finished) {
 void complete(napi_env env, napi_status status, void* data) {
   const std::unique_ptr<Run> run(static_cast<Run*>(data));
   run->state->running = false;
-  run->state->inline_ms = 0;
+  run->state->inline_since.reset();
   settle(env, *run, status == napi_ok && run->finished);
   napi_delete_reference(env, run->kept);
   napi_delete_async_work(env, run->work);
@@ -133,7 +141,6 @@ Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, RunTen
   const bool has_promise = napi_create_promise(env, &run->deferred, &promise) == napi_ok;
   if (has_promise && runs_inline(*state)) {
     work(env, run.get());
-    state->inline_ms += run->ms;
     settle(env, *run, run->finished);
     return {env, promise};
   }

@@ -8,6 +8,7 @@
 
 #ifdef __linux__
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace untangle {
@@ -18,6 +19,28 @@ constexpr size_t kAlignment = 64;
 // Linux backs memory of this alignment with pages of this size when asked: a 32 MiB output faults
 // in 2 ms instead of 12, and weights that are streamed miss the TLB less.
 constexpr size_t kLargePage = size_t{2} << 20;
+
+#ifdef __linux__
+
+// From here on a block is a mapping of its own, which goes back to the system when it is freed.
+// malloc would keep much of it: its threshold rises with every large block that is freed.
+constexpr size_t kOwnMapping = size_t{128} << 10;
+
+/// Fresh pages at a multiple of `alignment`; null when the system refuses. All are multiples of
+/// `page`.
+std::byte* map_aligned(size_t bytes, size_t alignment, size_t page) {
+  const size_t slack = alignment - page;
+  void* memory =
+      mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  auto* start = static_cast<std::byte*>(memory);
+  const size_t before = (alignment - reinterpret_cast<uintptr_t>(start) % alignment) % alignment;
+  if (before > 0) munmap(start, before);
+  if (slack > before) munmap(start + before + bytes, slack - before);
+  return start + before;
+}
+
+#endif
 
 OpenError out_of_memory(size_t bytes, const char* what) {
   return {"ERR_OUT_OF_MEMORY",
@@ -43,23 +66,38 @@ std::optional<OpenError> allocate(AlignedBytes& target, size_t bytes, const char
 }  // namespace
 
 std::optional<AlignedBytes> AlignedBytes::allocate(size_t bytes, bool zeroed) {
-  const size_t alignment = bytes >= kLargePage ? kLargePage : kAlignment;
   const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, alignment, rounded) != 0) return std::nullopt;
-  auto* data = static_cast<std::byte*>(memory);
-#ifdef __linux__
-  if (alignment == kLargePage) madvise(data, rounded, MADV_HUGEPAGE);  // a refusal costs nothing
-#endif
-  // Also makes the pages real now, so that no run waits for them, and shows a program nothing old.
-  if (zeroed) std::memset(data, 0, rounded);
   AlignedBytes result;
-  result.data_.reset(data);
   result.size_ = bytes;
+#ifdef __linux__
+  if (rounded >= kOwnMapping) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t mapped = (rounded + page - 1) / page * page;
+    std::byte* data = map_aligned(mapped, rounded >= kLargePage ? kLargePage : page, page);
+    if (data == nullptr) return std::nullopt;
+    result.data_ = Pointer(data, Free{mapped});
+    if (rounded >= kLargePage) madvise(data, mapped, MADV_HUGEPAGE);  // a refusal costs nothing
+    // The kernel's pages are zero; this makes them real now, so that no run waits for them.
+    if (zeroed) std::memset(data, 0, rounded);
+    return result;
+  }
+#endif
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kAlignment, rounded) != 0) return std::nullopt;
+  result.data_ = Pointer(static_cast<std::byte*>(memory), Free{0});
+  if (zeroed) std::memset(memory, 0, rounded);
   return result;
 }
 
-void AlignedBytes::Free::operator()(std::byte* data) const { std::free(data); }
+void AlignedBytes::Free::operator()(std::byte* data) const {
+#ifdef __linux__
+  if (mapped_bytes > 0) {
+    munmap(data, mapped_bytes);
+    return;
+  }
+#endif
+  std::free(data);
+}
 
 size_t SessionState::bytes() const {
   return file.size() + arena.size() + workspaces.size() * kWorkspaceBytes;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -28,9 +29,12 @@ class AlignedBytes {
 
  private:
   struct Free {
+    size_t mapped_bytes;  // 0 when it came from malloc
     void operator()(std::byte* data) const;
   };
-  std::unique_ptr<std::byte[], Free> data_;
+  using Pointer = std::unique_ptr<std::byte[], Free>;
+
+  Pointer data_;
   size_t size_ = 0;
 };
 
@@ -48,7 +52,8 @@ struct SessionState {
   // Touched on the JavaScript thread only.
   bool running = false;
   double last_ms = 1e9;  // of the last run that ended
-  double inline_ms = 0;  // runs done on the JavaScript thread since it last had a break
+  // When the runs done on the JavaScript thread since it last had a break began.
+  std::optional<std::chrono::steady_clock::time_point> inline_since;
 
   size_t bytes() const;
 };

@@ -103,7 +103,9 @@ export class Run implements Job {
     const count = shape.reduce((product, size) => product * size, 1);
     const given = this.#call.buffers[index];
     if (given !== undefined) checkLength(port, given, count);
-    if (given !== undefined && isPinned(given)) {
+    // A short run reads its inputs in place, so it cannot write there at the same time.
+    const isInput = this.#inputs.some(({buffer}) => buffer === given?.buffer);
+    if (given !== undefined && isPinned(given) && !isInput) {
       if (!plan.writesAllOutputs) given.fill(0);
       return {values: given, target: given};
     }

@@ -107,6 +107,18 @@ test('shared memory is written in place', async t => {
   t.true(isTransposed(shared));
 });
 
+test('an output may be written over the input', async t => {
+  await using session = await load(transposed('float32', [2, 3]), {threads: 1});
+  for (const buffer of [new ArrayBuffer(24), new SharedArrayBuffer(24)]) {
+    const data = new Float32Array(buffer);
+    for (let i = 0; i < 5; i++) {
+      data.set([1, 2, 3, 4, 5, 6]);
+      await session.run({x: data}, {outputs: {y: data}});
+      t.deepEqual([...data], [1, 4, 2, 5, 3, 6], `run ${i}`);
+    }
+  }
+});
+
 test('integers are written into the arrays given for them', async t => {
   await using session = await load(transposed('int64', [2, 2]), {threads: 1});
   const data = new BigInt64Array(4);
