@@ -5,6 +5,7 @@ import {BINARY_OPS} from './binary.js';
 import {Call, type RefOps} from './call.js';
 import {CAST_OPS} from './cast.js';
 import {CONV_OPS} from './conv.js';
+import {GRID_OPS} from './grid-sample.js';
 import {MATRIX_OPS} from './matrix.js';
 import {MOVE_OPS} from './move.js';
 import {NORMALIZE_OPS} from './normalize.js';
@@ -21,6 +22,7 @@ export const REFERENCE_OPS: RefOps = {
   ...BINARY_OPS,
   ...CAST_OPS,
   ...CONV_OPS,
+  ...GRID_OPS,
   ...MATRIX_OPS,
   ...MOVE_OPS,
   ...NORMALIZE_OPS,

@@ -61,12 +61,12 @@ function nearestIndex(mode: string, x: number): number {
   }
 }
 
-function triangle(distance: number): number {
+export function triangle(distance: number): number {
   return Math.max(0, 1 - Math.abs(distance));
 }
 
 /** Keys' cubic with parameter `a`. */
-function cubic(distance: number, a: number): number {
+export function cubic(distance: number, a: number): number {
   const d = Math.abs(distance);
   if (d <= 1) return (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
   return d < 2 ? a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a : 0;
