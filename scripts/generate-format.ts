@@ -6,7 +6,17 @@
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 
-import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
+import {
+  BINARY,
+  CUMULATE,
+  EXTREME,
+  GRID_MODE,
+  GRID_PADDING,
+  POOL,
+  REDUCE,
+  SCATTER,
+  UNARY,
+} from '../src/graph/functions.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -76,6 +86,8 @@ export function generateHeader(): string {
     Cumulate: CUMULATE,
     Pool: POOL,
     Scatter: SCATTER,
+    GridMode: GRID_MODE,
+    GridPadding: GRID_PADDING,
   };
 
   const constants = [

@@ -61,7 +61,7 @@ test('any convolution of stride 1 after a nearest upsampling computes the same f
     const z = b.conv(y, geometry, [2, groups * outPerGroup, ...axes.map(axis => axis.output)]);
     fused += 2 - after(b.build(z), fuseUpsample).nodes.length;
   });
-  t.true(fused > 50);
+  t.true(fused > 20);
 });
 
 test('x2 before a 3x3 kernel becomes a 4x4 kernel of stride 2', t => {
