@@ -10,6 +10,8 @@ import {
   BINARY,
   CUMULATE,
   EXTREME,
+  GRID_MODE,
+  GRID_PADDING,
   POOL,
   REDUCE,
   SCATTER,
@@ -87,6 +89,8 @@ export function generateHeader(): string {
     Cumulate: CUMULATE,
     Pool: POOL,
     Scatter: SCATTER,
+    GridMode: GRID_MODE,
+    GridPadding: GRID_PADDING,
   };
 
   const constants = [

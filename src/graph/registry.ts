@@ -9,10 +9,13 @@ import {CASTS} from './ops/cast.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {EINSUM} from './ops/einsum.js';
+import {FOLDING} from './ops/fold-columns.js';
 import {GATHER} from './ops/gather.js';
+import {SAMPLING} from './ops/grid-sample.js';
 import {INDEXED} from './ops/indexed.js';
 import {LAYER_NORMALIZATION} from './ops/layer-normalization.js';
 import {LOGIC} from './ops/logic.js';
+import {LP_POOLING} from './ops/lp-pool.js';
 import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
 import {PAD} from './ops/pad.js';
@@ -23,6 +26,7 @@ import {RESIZING} from './ops/resize.js';
 import {SHUFFLES} from './ops/shuffle.js';
 import {SOFTMAX} from './ops/softmax.js';
 import {UNARY_OPERATORS} from './ops/unary.js';
+import {UNPOOLING} from './ops/unpool.js';
 import {OPSET_SIX, opsetSixForm} from './opset-six.js';
 import type {Registration} from './registration.js';
 
@@ -35,10 +39,12 @@ const REGISTRATIONS: readonly Registration[] = [
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...EINSUM,
+  ...FOLDING,
   ...GATHER,
   ...INDEXED,
   ...LAYER_NORMALIZATION,
   ...LOGIC,
+  ...LP_POOLING,
   ...MATRIX,
   ...NORMALIZATION,
   ...PAD,
@@ -46,9 +52,11 @@ const REGISTRATIONS: readonly Registration[] = [
   ...REDUCTIONS,
   ...RESHAPES,
   ...RESIZING,
+  ...SAMPLING,
   ...SHUFFLES,
   ...SOFTMAX,
   ...UNARY_OPERATORS,
+  ...UNPOOLING,
 ];
 
 const BY_OP_TYPE = new Map(REGISTRATIONS.map(registration => [registration.opType, registration]));
