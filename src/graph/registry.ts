@@ -4,6 +4,7 @@ import type {OnnxNode} from '../onnx/model.js';
 import {ALONG_AXIS} from './ops/along-axis.js';
 import {ARRANGE} from './ops/arrange.js';
 import {BINARY_OPERATORS} from './ops/binary.js';
+import {CONDITIONAL} from './ops/conditional.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {EINSUM} from './ops/einsum.js';
@@ -28,6 +29,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...ALONG_AXIS,
   ...ARRANGE,
   ...BINARY_OPERATORS,
+  ...CONDITIONAL,
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...EINSUM,
