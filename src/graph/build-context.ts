@@ -115,7 +115,7 @@ export function createNodeBuilder(
 
   const context: BuildContext = {
     opType: node.opType,
-    opset: state.opset,
+    opset: node.opset ?? state.opset,
     inputCount: operands.length,
     outputCount: node.outputs.length,
     ...inputGetters(node, operands),

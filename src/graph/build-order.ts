@@ -1,65 +1,60 @@
 // Puts the nodes of a model into an order in which every value is made before it is used.
 
-import {UntangleError} from '../errors.js';
-import type {OnnxModel, OnnxNode} from '../onnx/model.js';
+import type {OnnxNode} from '../onnx/model.js';
 import {failNode} from './build-context.js';
+import {nodeReads} from './inline-branch.js';
 
 /**
- * The model's nodes, each after the nodes it reads from. A file in order keeps its order.
+ * Nodes, each after the nodes it reads from. A file in order keeps its order.
  *
+ * @param isGiven whether a value is there from the start
  * @throws ERR_MODEL_INVALID for a cycle, a value made twice or a value that nothing makes
  */
-export function sortNodes(model: OnnxModel): readonly OnnxNode[] {
-  const producers = findProducers(model);
-  const position = new Map(model.nodes.map((node, index) => [node, index]));
-  const isSorted = model.nodes.every((node, index) =>
-    node.inputs.every(input => (position.get(producers.get(input)!) ?? -1) < index),
+export function sortNodes(
+  nodes: readonly OnnxNode[],
+  isGiven: (name: string) => boolean,
+): readonly OnnxNode[] {
+  const reads = new Map(nodes.map(node => [node, nodeReads(node)]));
+  const producers = findProducers(reads, isGiven);
+  const position = new Map(nodes.map((node, index) => [node, index]));
+  const isSorted = nodes.every((node, index) =>
+    reads.get(node)!.every(input => (position.get(producers.get(input)!) ?? -1) < index),
   );
-  return isSorted ? model.nodes : sortByReadiness(model.nodes, producers);
+  return isSorted ? nodes : sortByReadiness(reads, producers);
 }
 
-/** The node that makes each value; inputs and initializers have none. */
-function findProducers(model: OnnxModel): Map<string, OnnxNode> {
-  const given = new Set([...model.inputs.map(input => input.name), ...model.initializers.keys()]);
-  const producers = new Map<string, OnnxNode>();
+/** What each node reads, in the order of the file. */
+type Reads = ReadonlyMap<OnnxNode, readonly string[]>;
 
-  for (const node of model.nodes) {
+/** The node that makes each value; inputs and initializers have none. */
+function findProducers(reads: Reads, isGiven: (name: string) => boolean): Map<string, OnnxNode> {
+  const producers = new Map<string, OnnxNode>();
+  for (const node of reads.keys()) {
     for (const output of node.outputs) {
       if (output === '') continue;
-      if (given.has(output) || producers.has(output))
+      if (isGiven(output) || producers.has(output))
         failNode(node, `value "${output}" is made twice`);
       producers.set(output, node);
     }
   }
-  for (const node of model.nodes) {
-    for (const input of node.inputs) {
-      if (input === '' || given.has(input) || producers.has(input)) continue;
+  for (const [node, inputs] of reads) {
+    for (const input of inputs) {
+      if (input === '' || isGiven(input) || producers.has(input)) continue;
       failNode(
         node,
         `input "${input}" is neither a graph input, nor an initializer, nor made by a node`,
       );
     }
   }
-  for (const {name} of model.outputs) {
-    if (given.has(name) || producers.has(name)) continue;
-    throw new UntangleError(
-      'ERR_MODEL_INVALID',
-      [name, 'graph output', 'nothing makes this value'],
-      {node: name},
-    );
-  }
-
   return producers;
 }
 
-function sortByReadiness(
-  nodes: readonly OnnxNode[],
-  producers: ReadonlyMap<string, OnnxNode>,
-): OnnxNode[] {
+function sortByReadiness(reads: Reads, producers: ReadonlyMap<string, OnnxNode>): OnnxNode[] {
+  const nodes = [...reads.keys()];
   const consumers = new Map<OnnxNode, OnnxNode[]>(nodes.map(node => [node, []]));
   const waiting = new Map<OnnxNode, number>();
   for (const node of nodes) {
-    const sources = new Set(node.inputs.flatMap(input => producers.get(input) ?? []));
+    const sources = new Set(reads.get(node)!.flatMap(input => producers.get(input) ?? []));
     waiting.set(node, sources.size);
     for (const source of sources) consumers.get(source)!.push(node);
   }

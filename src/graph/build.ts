@@ -1,9 +1,11 @@
 // Builds the graph: one forward pass over the ONNX nodes that infers shapes and folds constants.
 
+import {UntangleError} from '../errors.js';
 import type {OnnxModel, OnnxNode, Tensor} from '../onnx/model.js';
 import {type BuildState, createNodeBuilder, registerConstant} from './build-context.js';
 import {sortNodes} from './build-order.js';
 import type {Graph, GraphOutput} from './graph.js';
+import {definedNames, type InlinedBranch, inlineBranch} from './inline-branch.js';
 import {isConstant, type Operand} from './registration.js';
 import {findRegistration} from './registry.js';
 import {bindInputs, elementCount, formatShape} from './shapes.js';
@@ -37,18 +39,19 @@ type Environment = Map<string, Operand | null>;
  */
 export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
   checkOpset(model.opset);
-  const nodes = sortNodes(model);
+  const given = new Set([...model.inputs.map(input => input.name), ...model.initializers.keys()]);
+  const nodes = sortNodes(model.nodes, name => given.has(name));
+  checkOutputs(model, given);
   const state = createState(model);
-  const environment = createEnvironment(model, state, options);
-
-  const unsupported: UnsupportedUse[] = [];
-  for (const node of nodes) {
-    const texts = findUnsupported(node, model.opset, findRegistration(node, model.opset));
-    if (texts.length === 0) texts.push(...buildNode(state, environment, node));
-    for (const text of texts) unsupported.push({text, node: nodeLabel(node)});
-    for (const output of node.outputs) if (!environment.has(output)) environment.set(output, null);
-  }
-  unsupported.push(...findLostOutputs(nodes, model, environment, unsupported.length));
+  const build: Build = {
+    state,
+    environment: createEnvironment(model, state, options),
+    unsupported: [],
+    built: [],
+  };
+  buildNodes(build, nodes);
+  const {environment, unsupported, built} = build;
+  unsupported.push(...findLostOutputs(built, model, environment, unsupported.length));
   unsupported.push(...findEmptyOutputs(model, environment));
   if (unsupported.length > 0) throw unsupportedError(unsupported);
 
@@ -61,9 +64,63 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
   };
 }
 
+function checkOutputs(model: OnnxModel, given: ReadonlySet<string>): void {
+  const made = new Set(model.nodes.flatMap(node => node.outputs));
+  for (const {name} of model.outputs) {
+    if (given.has(name) || made.has(name)) continue;
+    throw new UntangleError(
+      'ERR_MODEL_INVALID',
+      [name, 'graph output', 'nothing makes this value'],
+      {node: name},
+    );
+  }
+}
+
+/** What building has made so far. */
+interface Build {
+  readonly state: BuildState;
+  readonly environment: Environment;
+  readonly unsupported: UnsupportedUse[];
+  /** Every node that was looked at, those of branches included. */
+  readonly built: OnnxNode[];
+}
+
+/** Adds sorted nodes; branches take the place of their nodes. */
+function buildNodes(build: Build, nodes: readonly OnnxNode[]): void {
+  const {state, environment, unsupported, built} = build;
+  for (const node of nodes) {
+    built.push(node);
+    const opset = node.opset ?? state.opset;
+    checkOpset(opset);
+    const texts = findUnsupported(node, opset, findRegistration(node, opset));
+    const isTrue = texts.length === 0 ? constantCondition(node, environment) : undefined;
+    if (isTrue !== undefined) buildBranch(build, inlineBranch(node, isTrue, state.names));
+    else if (texts.length === 0) texts.push(...buildNode(state, environment, node));
+    for (const text of texts) unsupported.push({text, node: nodeLabel(node)});
+    for (const output of node.outputs) if (!environment.has(output)) environment.set(output, null);
+  }
+}
+
+/** What an If decides; undefined for other nodes and while it is not known. */
+function constantCondition(node: OnnxNode, environment: Environment): boolean | undefined {
+  if (node.opType !== 'If') return undefined;
+  const value = environment.get(node.inputs[0] ?? '')?.constant?.data[0];
+  return value === undefined ? undefined : value !== 0;
+}
+
+function buildBranch(build: Build, {nodes, initializers}: InlinedBranch): void {
+  const {environment} = build;
+  for (const [name, constant] of initializers)
+    environment.set(name, {name, dtype: constant.dtype, shape: constant.dims, constant});
+  buildNodes(
+    build,
+    sortNodes(nodes, name => environment.has(name)),
+  );
+}
+
 function createState(model: OnnxModel): BuildState {
-  const names = new Set([...model.inputs.map(input => input.name), ...model.initializers.keys()]);
-  for (const node of model.nodes) for (const output of node.outputs) names.add(output);
+  const inputs = model.inputs.map(input => input.name);
+  const names = new Set(definedNames({...model, inputs}));
   return {
     opset: model.opset,
     nodes: [],
@@ -106,7 +163,7 @@ function buildNode(state: BuildState, environment: Environment, node: OnnxNode):
   const builder = createNodeBuilder(state, node, inputs);
 
   try {
-    const built = findRegistration(node, state.opset)!.build(builder.context);
+    const built = findRegistration(node, builder.context.opset)!.build(builder.context);
     const results = builder.commit(Array.isArray(built) ? built : [built]);
     for (const [index, result] of results.entries()) {
       const name = node.outputs[index];

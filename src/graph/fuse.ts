@@ -10,8 +10,10 @@ import {fuseEpilogue} from './fuse-epilogue.js';
 import {fuseGemmReshape} from './fuse-gemm.js';
 import {hoistSteps} from './fuse-hoist.js';
 import {composeRearranging, removeDead, removeNoops} from './fuse-noops.js';
+import {fuseNormalization} from './fuse-normalization.js';
 import {foldPad} from './fuse-pad.js';
 import {foldScalars} from './fuse-scalars.js';
+import {sinkTransposes} from './fuse-transposes.js';
 import {fuseUpsample} from './fuse-upsample.js';
 import type {Graph} from './graph.js';
 
@@ -19,7 +21,11 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   removeDead,
   composeRearranging,
   removeNoops,
+  sinkTransposes,
+  removeNoops,
   foldScalars,
+  fuseNormalization,
+  removeDead,
   foldPad,
   fuseUpsample,
   hoistSteps,

@@ -6,6 +6,7 @@ import {ALONG_AXIS} from './ops/along-axis.js';
 import {ARRANGE} from './ops/arrange.js';
 import {BINARY_OPERATORS} from './ops/binary.js';
 import {CASTS} from './ops/cast.js';
+import {CONDITIONAL} from './ops/conditional.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {EINSUM} from './ops/einsum.js';
@@ -36,6 +37,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...ARRANGE,
   ...BINARY_OPERATORS,
   ...CASTS,
+  ...CONDITIONAL,
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...EINSUM,

@@ -1,24 +1,24 @@
 // AttributeProto → Attribute.
 
-import type {Attribute} from './model.js';
-import type {AttributeProto, TensorProto} from './proto.js';
+import type {Attribute, OnnxGraph} from './model.js';
+import type {AttributeProto, GraphProto, TensorProto} from './proto.js';
 import {decodeTensorProto, elementType, elementTypeName, type TensorContext} from './tensor.js';
 import {decodeUtf8, formatError} from './wire.js';
 
-type Kind = 'float' | 'int' | 'string' | 'tensor' | 'floats' | 'ints' | 'strings';
+type Kind = 'float' | 'int' | 'string' | 'tensor' | 'graph' | 'floats' | 'ints' | 'strings';
 
 const KINDS: ReadonlyMap<number, Kind> = new Map([
   [1, 'float'],
   [2, 'int'],
   [3, 'string'],
   [4, 'tensor'],
+  [5, 'graph'],
   [6, 'floats'],
   [7, 'ints'],
   [8, 'strings'],
 ]);
 
 const OTHER_KINDS: ReadonlyMap<number, string> = new Map([
-  [5, 'a subgraph'],
   [9, 'a list of tensors'],
   [10, 'a list of subgraphs'],
   [11, 'a sparse tensor'],
@@ -33,7 +33,11 @@ const OTHER_KINDS: ReadonlyMap<number, string> = new Map([
  *
  * @throws ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA
  */
-export function decodeAttribute(proto: AttributeProto, context: TensorContext): Attribute {
+export function decodeAttribute(
+  proto: AttributeProto,
+  context: TensorContext,
+  convertGraph: (graph: GraphProto) => OnnxGraph,
+): Attribute {
   if (proto.refAttrName !== undefined && proto.refAttrName !== '') {
     return {kind: 'unsupported', value: `a reference to attribute "${proto.refAttrName}"`};
   }
@@ -50,6 +54,10 @@ export function decodeAttribute(proto: AttributeProto, context: TensorContext): 
       return decodeString(proto.s, context);
     case 'tensor':
       return decodeTensorAttribute(proto.t, proto.name ?? '', context);
+    case 'graph':
+      if (proto.g === undefined)
+        throw formatError(`attribute "${proto.name ?? ''}" is declared a graph but holds none`);
+      return {kind, value: convertGraph(proto.g)};
     case 'floats':
       return {kind, value: Array.from(proto.floats)};
     case 'ints':
@@ -65,6 +73,7 @@ function inferKind(proto: AttributeProto): Kind | undefined {
   if (proto.i !== undefined) return 'int';
   if (proto.s !== undefined) return 'string';
   if (proto.t !== undefined) return 'tensor';
+  if (proto.g !== undefined) return 'graph';
   if (proto.floats.length > 0) return 'floats';
   if (proto.ints.length > 0) return 'ints';
   if (proto.strings.length > 0) return 'strings';

@@ -4,18 +4,12 @@
 // what an operator means.
 
 import {UntangleError} from '../errors.js';
-import {decodeAttribute} from './attributes.js';
+import {importedOpset, inlineFunctions} from './inline-functions.js';
 import {checkLimit, type Limits, resolveLimits} from './limits.js';
-import type {Attribute, OnnxModel, OnnxNode, Tensor, ValueInfo} from './model.js';
+import type {OnnxModel, ValueInfo} from './model.js';
+import {convertInitializers, convertNode} from './nodes.js';
+import {type GraphProto, MODEL, type ModelProto, type ValueInfoProto} from './proto.js';
 import {
-  type GraphProto,
-  MODEL,
-  type ModelProto,
-  type NodeProto,
-  type ValueInfoProto,
-} from './proto.js';
-import {
-  decodeTensorProto,
   type ExternalDataReader,
   elementType,
   elementTypeName,
@@ -46,7 +40,11 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Onn
   checkLimit(limits, 'fileBytes', bytes.length);
   try {
     if (bytes.length === 0) throw formatError('the file is empty');
-    const context: TensorContext = {limits, externalData: options.externalData ?? null};
+    const context: TensorContext = {
+      limits,
+      externalData: options.externalData ?? null,
+      decoded: new Map(),
+    };
     return convertModel(readModelProto(bytes, limits), context);
   } catch (error) {
     throw explainFailure(error, options.path);
@@ -102,21 +100,14 @@ function convertModel(
 ): OnnxModel {
   const opset = findOpset(proto);
   const {graph} = proto;
-  refuseFunctions(proto, graph);
   if (graph.sparseInitializer.length > 0)
     throw formatError('it has sparse initializers, which are not supported');
 
-  const initializers = new Map<string, Tensor>();
-  for (const tensor of graph.initializer) {
-    const name = tensor.name ?? '';
-    if (name === '') throw formatError('an initializer has no name');
-    if (initializers.has(name)) throw formatError(`initializer "${name}" appears twice`);
-    initializers.set(name, decodeTensorProto(tensor, context));
-  }
-
+  const initializers = convertInitializers(graph.initializer, context);
   const inputs = convertPorts(graph.input, 'input', context.limits).filter(
     input => !initializers.has(input.name),
   );
+  const nodes = inlineFunctions(graph, proto.functions, {limits: context.limits, opset});
   const outputs = convertPorts(graph.output, 'output', context.limits);
   if (outputs.length === 0) throw formatError('its graph has no outputs');
   return {
@@ -125,7 +116,7 @@ function convertModel(
     producer: [proto.producerName, proto.producerVersion]
       .filter(part => part !== undefined && part !== '')
       .join(' '),
-    nodes: graph.node.map(node => convertNode(node, context)),
+    nodes: nodes.map(node => convertNode(node, context)),
     inputs,
     outputs,
     initializers,
@@ -135,39 +126,10 @@ function convertModel(
 function findOpset(proto: ModelProto): number {
   const unsupported = (what: string | number): UntangleError =>
     new UntangleError('ERR_OPSET_UNSUPPORTED', [what, NEWEST_OPSET], {opset: what});
-  let opset: number | null = null;
-  for (const {domain, version = 0} of proto.opsetImport) {
-    if (canonicalDomain(domain) !== '') continue;
-    if (opset !== null && opset !== version)
-      throw formatError(`it imports two opsets, ${opset} and ${version}`);
-    opset = version;
-  }
-  if (opset === null) throw unsupported('(none declared)');
+  const opset = importedOpset(proto.opsetImport);
+  if (opset === undefined) throw unsupported('(none declared)');
   if (opset < OLDEST_OPSET) throw unsupported(opset);
   return opset;
-}
-
-/** '' and 'ai.onnx' are two spellings of the default domain. */
-function canonicalDomain(domain = ''): string {
-  return domain === 'ai.onnx' ? '' : domain;
-}
-
-/** Functions defined inside the file are refused where a node calls one; unused ones do no harm. */
-function refuseFunctions(proto: ModelProto, graph: GraphProto): void {
-  const key = (domain: string | undefined, name = ''): string =>
-    `${canonicalDomain(domain)}.${name}`;
-  const defined = new Set(proto.functions.map(fn => key(fn.domain, fn.name)));
-  if (defined.size === 0) return;
-  const used = new Set(
-    graph.node.map(node => key(node.domain, node.opType)).filter(name => defined.has(name)),
-  );
-  if (used.size === 0) return;
-  const names = [...used].map(
-    name => `${name.replace(/^\./, '')} (a function defined in the model)`,
-  );
-  throw new UntangleError('ERR_OP_UNSUPPORTED', [used.size, names.join(', ')], {
-    operators: [...used],
-  });
 }
 
 function convertPorts(
@@ -215,25 +177,4 @@ function convertPort(
     throw formatError(`${role} "${name}" has a dimension beyond 2^53`);
   }
   return {name, dtype: type.dtype, dims};
-}
-
-function convertNode(node: NodeProto, context: TensorContext): OnnxNode {
-  const name = node.name ?? '';
-  const opType = node.opType ?? '';
-  if (opType === '') throw formatError(`node "${name}" names no operator`);
-  const attributes = new Map<string, Attribute>();
-  for (const attribute of node.attribute) {
-    const key = attribute.name ?? '';
-    if (attributes.has(key))
-      throw formatError(`node "${name}" (${opType}) has attribute "${key}" twice`);
-    attributes.set(key, decodeAttribute(attribute, context));
-  }
-  return {
-    name,
-    opType,
-    domain: canonicalDomain(node.domain),
-    inputs: node.input,
-    outputs: node.output,
-    attributes,
-  };
 }

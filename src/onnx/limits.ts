@@ -7,7 +7,7 @@ import {UntangleError} from '../errors.js';
 export interface Limits {
   /** Size of the model file. */
   readonly fileBytes: number;
-  /** Nodes, those of subgraphs included. */
+  /** Nodes, those of subgraphs and of every call of a function included. */
   readonly nodes: number;
   /** Initializers and tensors in attributes. */
   readonly tensors: number;
@@ -17,6 +17,8 @@ export interface Limits {
   readonly elements: number;
   /** Messages inside messages; a plain model needs 7, each level of subgraphs 3 more. */
   readonly nestingDepth: number;
+  /** Functions inside functions. */
+  readonly callDepth: number;
   /** UTF-8 bytes of one name. */
   readonly nameBytes: number;
   /** Attributes, names in node inputs and outputs, strings and all other listed things, over the whole file. */
@@ -30,6 +32,7 @@ export const DEFAULT_LIMITS: Limits = {
   rank: 8,
   elements: 2 ** 31 - 1,
   nestingDepth: 16,
+  callDepth: 64,
   nameBytes: 4096,
   entries: 2_000_000,
 };

@@ -38,6 +38,7 @@ export type Attribute =
   | {readonly kind: 'int'; readonly value: number}
   | {readonly kind: 'string'; readonly value: string}
   | {readonly kind: 'tensor'; readonly value: Tensor}
+  | {readonly kind: 'graph'; readonly value: OnnxGraph}
   | {readonly kind: 'floats'; readonly value: readonly number[]}
   | {readonly kind: 'ints'; readonly value: readonly number[]}
   | {readonly kind: 'strings'; readonly value: readonly string[]}
@@ -52,6 +53,16 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;
+  /** Opset of the function that the node comes from, where it is not the model's. */
+  readonly opset?: number;
+}
+
+/** A branch of a node: it also reads values of the graph around it. */
+export interface OnnxGraph {
+  readonly nodes: readonly OnnxNode[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
 }
 
 /** A graph input or output. A string dimension is symbolic; null means unknown rank. */

@@ -53,6 +53,8 @@ export interface TensorProto {
   readonly uint64Data: Numbers;
   readonly externalData: readonly EntryProto[];
   readonly dataLocation?: number;
+  /** Not in the file: the tensor that this one repeats under another name (inline-functions.ts). */
+  readonly original?: TensorProto;
 }
 
 export interface AttributeProto {
@@ -78,6 +80,9 @@ export interface NodeProto {
   readonly opType?: string;
   readonly attribute: readonly AttributeProto[];
   readonly domain?: string;
+  readonly overload?: string;
+  /** Not in the file: opset of the function whose body the node was in (inline-functions.ts). */
+  readonly opset?: number;
 }
 
 export interface DimensionProto {
@@ -119,7 +124,14 @@ export interface OpsetProto {
 
 export interface FunctionProto {
   readonly name?: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly node: readonly NodeProto[];
+  readonly opsetImport: readonly OpsetProto[];
   readonly domain?: string;
+  /** Defaults of attributes. */
+  readonly attributeProto: readonly AttributeProto[];
+  readonly overload?: string;
 }
 
 export interface ModelProto {
@@ -204,6 +216,7 @@ const NODE = table('NodeProto', [
   [4, 'opType', 'string'],
   [5, 'attribute', 'message', 'r', () => ATTRIBUTE],
   [7, 'domain', 'string'],
+  [8, 'overload', 'string'],
 ]);
 
 const DIMENSION = table('Dimension', [
@@ -241,7 +254,13 @@ const OPSET = table('OperatorSetIdProto', [
 
 const FUNCTION = table('FunctionProto', [
   [1, 'name', 'string'],
+  [4, 'input', 'string', 'r'],
+  [5, 'output', 'string', 'r'],
+  [7, 'node', 'message', 'r', () => NODE, 'nodes'],
+  [9, 'opsetImport', 'message', 'r', () => OPSET],
   [10, 'domain', 'string'],
+  [11, 'attributeProto', 'message', 'r', () => ATTRIBUTE],
+  [13, 'overload', 'string'],
 ]);
 
 export const MODEL = table('ModelProto', [

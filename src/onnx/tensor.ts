@@ -12,6 +12,8 @@ export type ExternalDataReader = (location: string, offset: number, length: numb
 export interface TensorContext {
   readonly limits: Limits;
   readonly externalData: ExternalDataReader | null;
+  /** Tensors decoded so far: bodies of functions repeat theirs with every call. */
+  readonly decoded?: Map<TensorProto, Tensor>;
 }
 
 type TypedField = 'floatData' | 'int32Data' | 'int64Data' | 'doubleData' | 'uint64Data';
@@ -83,6 +85,13 @@ export function elementTypeName(number: number | undefined): string {
  * @throws ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA
  */
 export function decodeTensorProto(proto: TensorProto, context: TensorContext): Tensor {
+  const key = proto.original ?? proto;
+  const tensor = context.decoded?.get(key) ?? decodeOnce(proto, context);
+  context.decoded?.set(key, tensor);
+  return tensor;
+}
+
+function decodeOnce(proto: TensorProto, context: TensorContext): Tensor {
   const title = `tensor "${proto.name ?? ''}"`;
   const type = elementType(proto.dataType);
   if (type === null)

@@ -33,7 +33,7 @@ const REMAINING: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     reshape: 26,
     resize: 9,
     softmax: 1,
-    transpose: 13,
+    transpose: 11,
   },
   'sr-subpixel-x3': {conv: 4, reshape: 2, transpose: 1},
   'waifu2x-upconv7-x2': {conv: 7},

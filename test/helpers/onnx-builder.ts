@@ -3,7 +3,9 @@
 import type {DataType} from '../../src/onnx/model.js';
 import {
   type AttributeProto,
+  type GraphProto,
   MODEL,
+  type NodeProto,
   type TensorProto,
   type ValueInfoProto,
 } from '../../src/onnx/proto.js';
@@ -36,7 +38,33 @@ export type AttributeSpec =
   | readonly number[]
   | readonly string[]
   | FloatSpec
+  | GraphSpec
+  | ReferenceSpec
   | TensorSpec;
+
+/** A branch or body. */
+export interface GraphSpec {
+  readonly nodes: readonly NodeSpec[];
+  readonly outputs: readonly string[];
+  readonly initializers?: Readonly<Record<string, TensorSpec>>;
+}
+
+/** Inside a function: the attribute of the call, of ONNX type `type` (2 INT, 1 FLOAT, ...). */
+export interface ReferenceSpec {
+  readonly refersTo: string;
+  readonly type: number;
+}
+
+export interface FunctionSpec {
+  readonly name: string;
+  /** Default 'local'. */
+  readonly domain?: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly NodeSpec[];
+  readonly defaults?: Readonly<Record<string, AttributeSpec>>;
+  readonly opset?: number;
+}
 
 export interface NodeSpec {
   readonly op: string;
@@ -54,6 +82,7 @@ export interface ModelSpec {
   readonly outputs: readonly PortSpec[];
   readonly nodes: readonly NodeSpec[];
   readonly initializers?: Readonly<Record<string, TensorSpec>>;
+  readonly functions?: readonly FunctionSpec[];
 }
 
 /** Marks an attribute as FLOAT or FLOATS whatever its digits. */
@@ -72,8 +101,9 @@ export function modelMessage(spec: ModelSpec): {
   producerName: string;
   opsetImport: object[];
   graph: Record<string, unknown>;
+  functions: object[];
 } {
-  const {opset = 17, inputs, outputs, nodes, initializers = {}} = spec;
+  const {opset = 17, inputs, outputs, nodes, initializers = {}, functions = []} = spec;
   return {
     irVersion: 8,
     producerName: 'test',
@@ -82,19 +112,38 @@ export function modelMessage(spec: ModelSpec): {
       name: 'test',
       input: inputs.map(port),
       output: outputs.map(port),
-      node: nodes.map(node => ({
-        opType: node.op,
-        input: node.inputs,
-        output: node.outputs,
-        name: node.name ?? '',
-        domain: node.domain ?? '',
-        attribute: Object.entries(node.attrs ?? {}).map(([name, value]) => attribute(name, value)),
-      })),
+      node: nodes.map(nodeMessage),
       initializer: Object.entries(initializers).map(([name, tensor]) =>
         tensorProto({name, ...tensor}),
       ),
     },
+    functions: functions.map(fn => ({
+      name: fn.name,
+      domain: fn.domain ?? 'local',
+      input: fn.inputs,
+      output: fn.outputs,
+      node: fn.nodes.map(nodeMessage),
+      attributeProto: attributes(fn.defaults),
+      opsetImport: fn.opset === undefined ? [] : [{version: fn.opset}],
+    })),
   };
+}
+
+function nodeMessage(node: NodeSpec): object {
+  return {
+    opType: node.op,
+    input: node.inputs,
+    output: node.outputs,
+    name: node.name ?? '',
+    domain: node.domain ?? '',
+    attribute: attributes(node.attrs),
+  };
+}
+
+function attributes(
+  specs: Readonly<Record<string, AttributeSpec>> = {},
+): Partial<AttributeProto>[] {
+  return Object.entries(specs).map(([name, value]) => attribute(name, value));
 }
 
 function port({name, dims, dtype = 'float32'}: PortSpec): ValueInfoProto {
@@ -114,7 +163,22 @@ function attribute(name: string, value: AttributeSpec): Partial<AttributeProto> 
       ? {name, type: 1, f: value.float}
       : {name, type: 6, floats: value.float};
   }
+  if ('refersTo' in value) return {name, type: value.type, refAttrName: value.refersTo};
+  if ('nodes' in value) return {name, type: 5, g: graphMessage(value)};
   return {name, type: 4, t: tensorProto(value) as TensorProto};
+}
+
+function graphMessage({nodes, outputs, initializers = {}}: GraphSpec): GraphProto {
+  return {
+    name: 'branch',
+    node: nodes.map(nodeMessage) as NodeProto[],
+    input: [],
+    output: outputs.map(name => ({name})),
+    initializer: Object.entries(initializers).map(
+      ([name, tensor]) => tensorProto({name, ...tensor}) as TensorProto,
+    ),
+    sparseInitializer: [],
+  };
 }
 
 function isList(value: AttributeSpec): value is readonly number[] | readonly string[] {

@@ -70,7 +70,7 @@ test('every kind of attribute is decoded', t => {
   });
 });
 
-test('a subgraph makes the attribute unsupported, not the model invalid', t => {
+test('a subgraph is decoded with its node', t => {
   const message = modelMessage(SMALL);
   const branch = {name: 'then', output: [{name: 'y'}]};
   message.graph.node = [
@@ -82,7 +82,10 @@ test('a subgraph makes the attribute unsupported, not the model invalid', t => {
     },
   ];
   const node = decodeModel(writeMessage(message, MODEL)).nodes[0]!;
-  t.deepEqual(node.attributes.get('then_branch'), {kind: 'unsupported', value: 'a subgraph'});
+  t.deepEqual(node.attributes.get('then_branch'), {
+    kind: 'graph',
+    value: {nodes: [], inputs: [], outputs: ['y'], initializers: new Map()},
+  });
 });
 
 test('ai.onnx is the default domain', t => {
@@ -199,16 +202,4 @@ test('contradictions are refused with the name of the culprit', t => {
     }),
     /attribute "a" twice/,
   );
-});
-
-test('functions defined in the file are refused only where they are called', t => {
-  const functions = [{name: 'Fn', domain: 'local'}];
-  t.is(codeOf(writeMessage({...modelMessage(SMALL), functions}, MODEL)), null);
-  const calling = modelMessage({
-    ...SMALL,
-    nodes: [{op: 'Fn', domain: 'local', inputs: ['x'], outputs: ['y']}],
-  });
-  const failure = codeOf(writeMessage({...calling, functions}, MODEL));
-  t.is(failure?.code, 'ERR_OP_UNSUPPORTED');
-  t.regex(failure?.message ?? '', /local\.Fn \(a function defined in the model\)/);
 });

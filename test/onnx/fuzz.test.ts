@@ -22,6 +22,25 @@ const MODEL_BYTES = model({
     },
     {op: 'LeakyRelu', inputs: ['h'], outputs: ['s'], attrs: {alpha: float(0.1)}},
     {op: 'Reshape', inputs: ['s', 'shape'], outputs: ['y'], attrs: {value: {dims: [1], data: [1]}}},
+    {
+      op: 'Fn',
+      domain: 'local',
+      inputs: ['y'],
+      outputs: ['z'],
+      attrs: {then_branch: {nodes: [{op: 'Neg', inputs: ['y'], outputs: ['n']}], outputs: ['n']}},
+    },
+  ],
+  functions: [
+    {name: 'Inner', inputs: ['p'], outputs: ['q'], nodes: []},
+    {
+      name: 'Fn',
+      inputs: ['p'],
+      outputs: ['q'],
+      nodes: [
+        {op: 'Inner', domain: 'local', inputs: ['p'], outputs: ['h']},
+        {op: 'If', inputs: ['h'], outputs: ['q'], attrs: {b: {refersTo: 'then_branch', type: 5}}},
+      ],
+    },
   ],
   initializers: {
     w: {dims: [2, 1, 2, 2], data: [1, 2, 3, 4, 5, 6, 7, 8]},
