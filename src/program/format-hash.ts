@@ -6,6 +6,8 @@ import {
   BINARY,
   CUMULATE,
   EXTREME,
+  GRID_MODE,
+  GRID_PADDING,
   POOL,
   REDUCE,
   SCATTER,
@@ -19,18 +21,6 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../schedule/steps.js';
-import {
-  BINARY,
-  CUMULATE,
-  EXTREME,
-  GRID_MODE,
-  GRID_PADDING,
-  POOL,
-  REDUCE,
-  SCATTER,
-  UNARY,
-} from '../graph/functions.js';
-import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -77,8 +67,15 @@ export function formatTables(): string {
   });
 }
 
+let known: number | null = null;
+
 /** FNV-1a (32 bits) of the tables: the `formatHash` word of the header. */
 export function formatHash(): number {
+  known ??= hashTables();
+  return known;
+}
+
+function hashTables(): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(formatTables())) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
