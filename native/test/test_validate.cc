@@ -115,6 +115,23 @@ struct File {
   uint32_t constant_bytes = 0;
 };
 
+/// Matrix products, and commands that look up what other elements say.
+void add_products_and_tables(File& f) {
+  const uint32_t a = f.view(kSlotArena, {2, 3, 4});
+  const uint32_t b = f.view(kSlotConstants, {2, 4, 5});
+  const uint32_t product = f.view(kSlotArena, {2, 3, 5});
+  f.add(MatmulCommand{Opcode::kMatmul, a, b, product, {}});
+  const uint32_t picked = f.view(kSlotArena, {2, 2, 5});
+  f.add(GatherCommand{Opcode::kGather, product, picked, 0, 2, {}});
+  // Whatever the memory holds is taken for indices.
+  const uint32_t table = f.view(kSlotArena, {2, 3, 4, 2});
+  const uint32_t tuples = f.view(kSlotArena, {2, 3, 2});
+  const uint32_t found = f.view(kSlotArena, {2, 3});
+  const auto add = static_cast<uint32_t>(Scatter::kAdd);
+  f.add(GatherIndexedCommand{Opcode::kGatherIndexed, table, found, tuples, {}});
+  f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
+}
+
 /// Every command once, on small maps.
 File make_file() {
   File f;
@@ -165,19 +182,7 @@ File make_file() {
   const uint32_t halves = f.view(kSlotConstants, {12});
   f.indices = {0, 1, 1, 2, 3, 3, 0, 0, 2, 1, 3, 0};
   f.add(ResizeCommand{Opcode::kResize, y, large, 2, 0, 0, 0, halves, kNone, {}});
-  const uint32_t a = f.view(kSlotArena, {2, 3, 4});
-  const uint32_t b = f.view(kSlotConstants, {2, 4, 5});
-  const uint32_t product = f.view(kSlotArena, {2, 3, 5});
-  f.add(MatmulCommand{Opcode::kMatmul, a, b, product, {}});
-  const uint32_t picked = f.view(kSlotArena, {2, 2, 5});
-  f.add(GatherCommand{Opcode::kGather, product, picked, 0, 2, {}});
-  // Whatever the memory holds is taken for indices.
-  const uint32_t table = f.view(kSlotArena, {2, 3, 4, 2});
-  const uint32_t tuples = f.view(kSlotArena, {2, 3, 2});
-  const uint32_t found = f.view(kSlotArena, {2, 3});
-  const auto add = static_cast<uint32_t>(Scatter::kAdd);
-  f.add(GatherIndexedCommand{Opcode::kGatherIndexed, table, found, tuples, {}});
-  f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
+  add_products_and_tables(f);
   const uint32_t transformed = f.view(kSlotConstants, {4 * 4 * 3 * 16});
   const uint32_t tiles = f.view(kSlotArena, {2 * (4 * 4 * (3 + 16) + 32)});
   for (const uint32_t memory : {tiles, kNone}) {

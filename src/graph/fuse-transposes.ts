@@ -103,7 +103,12 @@ function transposeConstant(
   const dims = [...perm.slice(constant.dims.length).map(() => 1), ...constant.dims];
   const inverse = perm.map((_, axis) => perm.indexOf(axis));
   const shape = inverse.map(axis => dims[axis]!);
-  const moved = foldOperation({op: 'transpose', perm: inverse}, [{...constant, dims}], shape)!;
+  const moved = foldOperation(
+    {op: 'transpose', perm: inverse},
+    [{...constant, dims}],
+    shape,
+    constant.dtype,
+  )!;
   const source = freshName({...graph, values}, name);
   values.set(source, {name: source, dtype: constant.dtype, shape});
   constants.set(source, moved);
