@@ -1,6 +1,15 @@
 // The text of docs/02-program-format.md: prose from here, tables from the format itself.
 
-import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
+import {
+  BINARY,
+  CUMULATE,
+  EXTREME,
+  POOL,
+  REDUCE,
+  SCATTER,
+  TERNARY,
+  UNARY,
+} from '../src/graph/functions.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -39,7 +48,7 @@ const NOTES: Readonly<Record<string, string>> = {
     .map(([name, bit]) => `${bit} ${name}`)
     .join(', ')}. See \`Region\` in \`src/schedule/steps.ts\`.`,
   tap: 'One kernel element of a region; `k` is its first row in the packed weights.',
-  op: '`kind` 0 is unary (`code`, operand `a`), 1 binary (`a` and `b`). Operands 0 to inputCount - 1 are the inputs, then come the results so far.',
+  op: '`kind` 0 is unary (`code`, operand `a`), 1 binary (`a` and `b`), 2 ternary (`a`, `b` and `c`). Operands 0 to inputCount - 1 are the inputs, then come the results so far.',
 };
 
 function fieldTable(fields: readonly string[], signed: readonly string[] = []): string {
@@ -85,6 +94,7 @@ indices into the views section; what the operands mean is said in \`src/schedule
     [
       functionTable('unary', UNARY),
       functionTable('binary', BINARY),
+      functionTable('ternary', TERNARY),
       functionTable('reduce', REDUCE),
       functionTable('scatter', SCATTER),
       functionTable('argReduce', EXTREME),

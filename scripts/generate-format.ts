@@ -6,7 +6,16 @@
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 
-import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../src/graph/functions.js';
+import {
+  BINARY,
+  CUMULATE,
+  EXTREME,
+  POOL,
+  REDUCE,
+  SCATTER,
+  TERNARY,
+  UNARY,
+} from '../src/graph/functions.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -14,6 +23,7 @@ import {
   HEADER,
   MAGIC,
   NONE,
+  OP_KINDS,
   RECORDS,
   REGION_FLAGS,
   SLOT,
@@ -71,6 +81,7 @@ export function generateHeader(): string {
   const counts = {
     Unary: UNARY,
     Binary: BINARY,
+    Ternary: TERNARY,
     Reduce: REDUCE,
     Extreme: EXTREME,
     Cumulate: CUMULATE,
@@ -94,7 +105,7 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kWorkspaceBytes = ${WORKSPACE_BYTES};\n`,
     cppConstants('Slot', SLOT),
     cppConstants('Region', REGION_FLAGS),
-    cppConstants('Op', {unary: 0, binary: 1}),
+    cppConstants('Op', OP_KINDS),
   ];
   const records = [
     cppStruct('HeaderRecord', HEADER.fields.length, HEADER.fields, []),

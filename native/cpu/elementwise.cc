@@ -86,6 +86,12 @@ void apply(const Chain& chain, const OpRecord& op, const Operand* operands, floa
     kernels.binary(static_cast<Binary>(op.code), a.data, a.step, b.data, b.step, target, count);
     return;
   }
+  if (op.kind == kOpTernary) {
+    const Operand& b = operands[op.b];
+    const Operand& c = operands[op.c];
+    kernels.select(a.data, a.step, b.data, b.step, c.data, c.step, target, count);
+    return;
+  }
   if (a.step == 0) {
     kernels.fill(*a.data, target, 1, count);
     return kernels.unary(static_cast<Unary>(op.code), std::bit_cast<float>(op.alpha_bits),

@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x5c197d4cu;
-inline constexpr char kFormatHashHex[] = "5c197d4c";
+inline constexpr uint32_t kFormatHash = 0xa4a1eddcu;
+inline constexpr char kFormatHashHex[] = "a4a1eddc";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -29,6 +29,7 @@ inline constexpr uint32_t kRegionCropped = 2;
 inline constexpr uint32_t kRegionPerTap = 4;
 inline constexpr uint32_t kOpUnary = 0;
 inline constexpr uint32_t kOpBinary = 1;
+inline constexpr uint32_t kOpTernary = 2;
 
 enum class Opcode : uint32_t {
   kGemmTaps = 1,
@@ -73,8 +74,27 @@ enum class Unary : uint32_t {
   kSoftplus = 18,
   kAffine = 19,
   kPrelu = 20,
+  kSign = 21,
+  kRound = 22,
+  kToInteger = 23,
+  kToBool = 24,
+  kToFloat16 = 25,
+  kToBfloat16 = 26,
+  kThresholdedRelu = 27,
+  kShrink = 28,
+  kSin = 29,
+  kCos = 30,
+  kTan = 31,
+  kAsin = 32,
+  kAcos = 33,
+  kAtan = 34,
+  kSinh = 35,
+  kCosh = 36,
+  kAsinh = 37,
+  kAcosh = 38,
+  kAtanh = 39,
 };
-inline constexpr uint32_t kUnaryCount = 21;
+inline constexpr uint32_t kUnaryCount = 40;
 
 enum class Binary : uint32_t {
   kAdd = 0,
@@ -85,8 +105,18 @@ enum class Binary : uint32_t {
   kMax = 5,
   kPow = 6,
   kPrelu = 7,
+  kMod = 8,
+  kFmod = 9,
+  kEqual = 10,
+  kLess = 11,
+  kLessOrEqual = 12,
 };
-inline constexpr uint32_t kBinaryCount = 8;
+inline constexpr uint32_t kBinaryCount = 13;
+
+enum class Ternary : uint32_t {
+  kSelect = 0,
+};
+inline constexpr uint32_t kTernaryCount = 1;
 
 enum class Reduce : uint32_t {
   kMean = 0,
@@ -209,8 +239,8 @@ struct OpRecord {
   uint32_t b;
   uint32_t alpha_bits;
   uint32_t beta_bits;
-  uint32_t reserved0;
-  uint32_t reserved1;
+  uint32_t c;
+  uint32_t reserved;
 };
 static_assert(sizeof(OpRecord) == 32);
 

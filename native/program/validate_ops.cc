@@ -44,8 +44,11 @@ bool Validator::chain_op(const OpRecord& op, uint32_t operands) {
     return require(op.code < kUnaryCount && op.code != static_cast<uint32_t>(Unary::kPrelu),
                    "a function does not exist");
   }
-  return require(op.kind == kOpBinary && op.code < kBinaryCount, "a function does not exist") &&
-         require(op.b < operands, "a function reads a later result");
+  if (!require(op.b < operands && op.c < operands, "a function reads a later result")) return false;
+  const uint32_t count = op.kind == kOpBinary    ? kBinaryCount
+                         : op.kind == kOpTernary ? kTernaryCount
+                                                 : 0;
+  return require(op.code < count, "a function does not exist");
 }
 
 bool Validator::copy(const CopyCommand& command) {

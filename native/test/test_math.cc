@@ -47,6 +47,13 @@ const Function kFunctions[] = {
     {"elu", Unary::kElu, -40, 40, 4e-7, elu},
     {"elu near 0", Unary::kElu, -1e-2f, 1e-2f, 4e-7, elu},
     {"softplus", Unary::kSoftplus, -80, 80, 4e-7, softplus},
+    {"sin", Unary::kSin, -100, 100, 3e-7, std::sin},
+    {"sin far away", Unary::kSin, 3.3e7f, 3.35e7f, 3e-7, std::sin},
+    {"sin near 0", Unary::kSin, -1e-3f, 1e-3f, 3e-7, std::sin},
+    {"cos", Unary::kCos, -100, 100, 3e-7, std::cos},
+    {"cos far away", Unary::kCos, -3.35e7f, -3.3e7f, 3e-7, std::cos},
+    {"tan", Unary::kTan, -1.5f, 1.5f, 3e-7, std::tan},
+    {"atanh", Unary::kAtanh, -0.9f, 0.9f, 3e-7, std::atanh},
 };
 
 void check_range(const Kernels& kernels, const Function& f) {
@@ -99,11 +106,76 @@ void check_specials(const Kernels& kernels) {
   is(Unary::kSoftplus, kInf, kInf);
   is(Unary::kSoftplus, -kInf, 0);
   CHECK(std::isnan(apply(kernels, Unary::kLog, -1, 0)), "log(-1), %s", kernels.isa);
+  is(Unary::kRound, 2.5f, 2);
+  is(Unary::kRound, -3.5f, -4);
+  is(Unary::kRound, -0.25f, -0.0f);
+  is(Unary::kSign, -kInf, -1);
+  is(Unary::kToBool, std::nanf(""), 1);
+  is(Unary::kToInteger, std::nanf(""), 0);
+  is(Unary::kToInteger, -0.75f, 0);
+  is(Unary::kThresholdedRelu, std::nanf(""), 0);
+  is(Unary::kShrink, std::nanf(""), 0);
   for (uint32_t fn = 0; fn < kUnaryCount; fn++) {
-    if (static_cast<Unary>(fn) == Unary::kPrelu) continue;
-    const float y = apply(kernels, static_cast<Unary>(fn), std::nanf(""), 1);
-    CHECK(std::isnan(y), "function %u of NaN is %g, %s", fn, y, kernels.isa);
+    switch (static_cast<Unary>(fn)) {
+      case Unary::kPrelu:
+      case Unary::kToBool:
+      case Unary::kToInteger:
+      case Unary::kThresholdedRelu:
+      case Unary::kShrink:
+        continue;
+      default:
+        const float y = apply(kernels, static_cast<Unary>(fn), std::nanf(""), 1);
+        CHECK(std::isnan(y), "function %u of NaN is %g, %s", fn, y, kernels.isa);
+    }
   }
+}
+
+/// Sine and cosine of what no reduction in double can tell apart go to libm.
+void check_far(const Kernels& kernels) {
+  const float x[] = {1e10f, -3e38f, 5, kInf};
+  float y[4];
+  kernels.ops.unary(Unary::kSin, 0, 0, x, y, 4);
+  for (size_t i = 0; i < 3; i++) {
+    const double exact = std::sin(static_cast<double>(x[i]));
+    CHECK(std::fabs(y[i] - exact) <= 3e-7 * std::fabs(exact), "sin(%g) is %g", x[i], y[i]);
+  }
+  CHECK(std::isnan(y[3]), "sin(inf) is %g", y[3]);
+}
+
+/// Every float16 and its neighbours in f32, against arithmetic with powers of two.
+void check_short_floats(const Kernels& kernels) {
+  for (uint32_t bits = 0; bits < 0x7f800000u; bits += 0x7ffu) {
+    const float x = std::bit_cast<float>(bits);
+    const double quantum = std::max(std::ldexp(1.0, std::ilogb(std::max(x, 1e-30f)) - 10), 0x1p-24);
+    const double nearest = std::nearbyint(x / quantum) * quantum;
+    const float half = apply(kernels, Unary::kToFloat16, x, 0);
+    CHECK(half == (nearest >= 65536 ? kInf : static_cast<float>(nearest)), "float16 of %g is %g", x,
+          half);
+    const float brain = apply(kernels, Unary::kToBfloat16, -x, 0);
+    const float upper = std::bit_cast<float>(bits & 0xffff0000u);
+    const float next = std::bit_cast<float>((bits & 0xffff0000u) + 0x10000u);
+    const bool is_up = (bits & 0xffffu) > 0x8000u || ((bits & 0x1ffffu) == 0x18000u);
+    CHECK(brain == -(is_up ? next : upper), "bfloat16 of %g is %g", -x, brain);
+  }
+}
+
+/// Wrapping against integer arithmetic, up to the last values before the ends.
+void check_integers(const Kernels& kernels) {
+  const auto wrapped = [&](float x, float low, float range) {
+    float y = 0;
+    kernels.ops.unary(Unary::kToInteger, low, range, &x, &y, 1);
+    return y;
+  };
+  for (int32_t x = -70000; x <= 70000; x += 7) {
+    const float value = static_cast<float>(x) + (x > 0 ? 0.5f : -0.5f);
+    CHECK(wrapped(value, -128, 256) == static_cast<float>(static_cast<int8_t>(x)), "int8 of %d", x);
+    CHECK(wrapped(value, 0, 65536) == static_cast<float>(static_cast<uint16_t>(x)), "uint16 of %d",
+          x);
+    CHECK(wrapped(value, 0, 0) == static_cast<float>(x), "int64 of %d", x);
+  }
+  CHECK(wrapped(2147483520.0f, -0x1p31f, 0x1p32f) == 2147483520.0f, "int32 just below 2^31");
+  CHECK(wrapped(0x1p31f, -0x1p31f, 0x1p32f) == -0x1p31f, "int32 of 2^31");
+  CHECK(wrapped(kInf, 0, 256) == 0, "uint8 of infinity");
 }
 
 }  // namespace
@@ -115,6 +187,9 @@ int main() {
     std::printf("%s\n", list[i]->isa);
     for (const Function& f : kFunctions) check_range(*list[i], f);
     check_specials(*list[i]);
+    check_far(*list[i]);
+    check_short_floats(*list[i]);
+    check_integers(*list[i]);
   }
   return test::summary();
 }

@@ -131,6 +131,48 @@ void check_scatter_indexed(uint32_t seed, const Dims& loops, const Dims& axes, S
       expected, "scatterIndexed " + std::to_string(seed));
 }
 
+double other_value(Unary fn, double x, double alpha, double beta) {
+  switch (fn) {
+    case Unary::kSign:
+      return (x > 0) - (x < 0);
+    case Unary::kRound:
+      return std::nearbyint(x);
+    case Unary::kToInteger:
+      return beta > 0 ? std::trunc(x) - beta * std::floor((std::trunc(x) - alpha) / beta)
+                      : std::trunc(x);
+    case Unary::kToBool:
+      return x != 0;
+    case Unary::kToFloat16:
+      return std::nearbyint(x * 0x1p8) / 0x1p8;  // for the eighths of check_functions: no change
+    case Unary::kToBfloat16:
+      return std::nearbyint(x * 0x1p3) / 0x1p3;
+    case Unary::kSin:
+      return std::sin(x);
+    case Unary::kCos:
+      return std::cos(x);
+    case Unary::kTan:
+      return std::tan(x);
+    case Unary::kAsin:
+      return std::asin(x);
+    case Unary::kAcos:
+      return std::acos(x);
+    case Unary::kAtan:
+      return std::atan(x);
+    case Unary::kSinh:
+      return std::sinh(x);
+    case Unary::kCosh:
+      return std::cosh(x);
+    case Unary::kAsinh:
+      return std::asinh(x);
+    case Unary::kAcosh:
+      return std::acosh(x);
+    case Unary::kAtanh:
+      return std::atanh(x);
+    default:
+      return 0;
+  }
+}
+
 double unary_value(Unary fn, double x, double alpha, double beta) {
   switch (fn) {
     case Unary::kIdentity:
@@ -174,8 +216,13 @@ double unary_value(Unary fn, double x, double alpha, double beta) {
       return std::log1p(std::exp(x));
     case Unary::kAffine:
       return alpha * x + beta;
+    case Unary::kThresholdedRelu:
+      return x > alpha ? x : 0;
+    case Unary::kShrink:
+      return x < -alpha ? x + beta : x > alpha ? x - beta : 0;
+    default:
+      return other_value(fn, x, alpha, beta);
   }
-  return 0;
 }
 
 double binary_value(Binary fn, double a, double b) {
@@ -196,6 +243,16 @@ double binary_value(Binary fn, double a, double b) {
       return std::pow(a, b);
     case Binary::kPrelu:
       return a < 0 ? a * b : a;
+    case Binary::kMod:
+      return a - b * std::floor(a / b);
+    case Binary::kFmod:
+      return std::fmod(a, b);
+    case Binary::kEqual:
+      return a == b;
+    case Binary::kLess:
+      return a < b;
+    case Binary::kLessOrEqual:
+      return a <= b;
   }
   return 0;
 }
@@ -204,11 +261,15 @@ double chain_value(const OpProgram& p, const std::vector<uint32_t>& inputs, size
   std::vector<double> values;
   for (const uint32_t input : inputs) values.push_back(p.arena[p.at_flat(input, element)]);
   for (const OpRecord& op : p.ops) {
-    values.push_back(op.kind == kOpUnary
-                         ? unary_value(static_cast<Unary>(op.code), values[op.a],
-                                       std::bit_cast<float>(op.alpha_bits),
-                                       std::bit_cast<float>(op.beta_bits))
-                         : binary_value(static_cast<Binary>(op.code), values[op.a], values[op.b]));
+    if (op.kind == kOpUnary) {
+      values.push_back(unary_value(static_cast<Unary>(op.code), values[op.a],
+                                   std::bit_cast<float>(op.alpha_bits),
+                                   std::bit_cast<float>(op.beta_bits)));
+    } else if (op.kind == kOpBinary) {
+      values.push_back(binary_value(static_cast<Binary>(op.code), values[op.a], values[op.b]));
+    } else {
+      values.push_back(values[op.a] != 0 ? values[op.b] : values[op.c]);
+    }
   }
   return values.back();
 }
@@ -244,8 +305,8 @@ void check_random_chain(uint32_t seed, const Dims& dims) {
   const bool in_place = p.random.one_in(3);
   if (in_place) inputs[0] = p.add(dims, Lay::kAny, 3);
   const uint32_t y = in_place ? inputs[0] : p.add(dims, Lay::kAny);
-  constexpr Binary kExact[] = {Binary::kAdd, Binary::kSub, Binary::kMin, Binary::kMax,
-                               Binary::kPrelu};
+  constexpr Binary kExact[] = {Binary::kAdd,   Binary::kSub,  Binary::kMin,         Binary::kMax,
+                               Binary::kPrelu, Binary::kLess, Binary::kLessOrEqual, Binary::kEqual};
   const uint32_t steps = p.random.between(1, 5);
   for (uint32_t i = 0; i < steps; i++) {
     const uint32_t a = p.random.below(count + i);
@@ -253,9 +314,12 @@ void check_random_chain(uint32_t seed, const Dims& dims) {
     if (p.random.one_in(3)) {
       p.ops.push_back({kOpUnary, static_cast<uint32_t>(Unary::kLeakyRelu), a, 0,
                        std::bit_cast<uint32_t>(2.0f), 0, 0, 0});
+    } else if (p.random.one_in(3)) {
+      p.ops.push_back({kOpTernary, static_cast<uint32_t>(Ternary::kSelect), a, b, 0, 0,
+                       p.random.below(count + i), 0});
     } else {
       p.ops.push_back(
-          {kOpBinary, static_cast<uint32_t>(kExact[p.random.below(5)]), a, b, 0, 0, 0, 0});
+          {kOpBinary, static_cast<uint32_t>(kExact[p.random.below(8)]), a, b, 0, 0, 0, 0});
     }
   }
   check_chain(p, inputs, y, "chain " + std::to_string(seed), 0);

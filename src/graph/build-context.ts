@@ -26,8 +26,18 @@ const MOVES_DATA: ReadonlySet<Operation['op']> = new Set([
   'scatterIndexed',
 ]);
 
-/** Operations that make whole numbers of whole numbers, exactly while these stay below 2^24. */
-const KEEPS_WHOLE: ReadonlySet<Operation['op']> = new Set(['reduce', 'argReduce', 'cumulative']);
+/**
+ * Operations that make whole numbers of whole numbers, exactly while these stay below 2^24; chains do where operators
+ * ask for it.
+ */
+const KEEPS_WHOLE: ReadonlySet<Operation['op']> = new Set([
+  'argReduce',
+  'chain',
+  'cumulative',
+  'matmul',
+  'pool',
+  'reduce',
+]);
 
 /** The graph under construction. */
 export interface BuildState {
@@ -88,7 +98,7 @@ export function createNodeBuilder(
     const tensors = inputs.flatMap(operand => operand.constant ?? []);
     if (tensors.length === inputs.length) {
       if (operation.op !== 'reshape') checkFolded(state, shape);
-      const folded = foldOperation(operation, tensors, shape);
+      const folded = foldOperation(operation, tensors, shape, dtype);
       if (folded !== undefined) return constant(folded);
     }
 

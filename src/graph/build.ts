@@ -85,11 +85,10 @@ function createEnvironment(
   const requested = {...options.shapes, ...Object.fromEntries(constantShapes)};
   const shapes = bindInputs(model.inputs, requested, constants);
 
-  for (const {name, dtype: declared} of model.inputs) {
+  for (const {name, dtype} of model.inputs) {
     if (constants.has(name)) continue;
     const shape = shapes.get(name)!;
-    const dtype = runTimeType(declared);
-    state.values.set(name, {name, dtype, shape});
+    state.values.set(name, {name, dtype: runTimeType(dtype), shape});
     environment.set(name, {name, dtype, shape, constant: undefined});
   }
   for (const [name, constant] of [...model.initializers, ...constants]) {
@@ -155,5 +154,5 @@ function findEmptyOutputs(model: OnnxModel, environment: Environment): Unsupport
 function bindOutput(state: BuildState, environment: Environment, name: string): GraphOutput {
   const operand = environment.get(name)!;
   if (isConstant(operand)) registerConstant(state, operand);
-  return {name, value: operand.name};
+  return {name, value: operand.name, dtype: runTimeType(operand.dtype)};
 }

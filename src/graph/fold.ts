@@ -7,7 +7,7 @@ import type {DataType, Tensor} from '../onnx/model.js';
 import {joinScattered, tableOffsets} from './fold-indexed.js';
 import {foldGemm, foldMatmul} from './fold-matrix.js';
 import {foldArgReduce, foldCumulative, foldReduce} from './fold-reduce.js';
-import {applyBinary, applyUnary} from './fold-scalar.js';
+import {binaryFunction, ternaryFunction, unaryFunction} from './fold-scalar.js';
 import type {ChainOp, Operation} from './graph.js';
 import {elementCount, forEachOffset, rowMajorStrides, type Shape} from './shapes.js';
 import {isFloating} from './types.js';
@@ -26,11 +26,16 @@ export function createTensor(dtype: DataType, dims: Shape, values: ArrayLike<num
   return {dtype, dims, data};
 }
 
-/** The result of `operation` on constants, or undefined for operations that are not folded. */
+/**
+ * The result of `operation` on constants, or undefined for operations that are not folded.
+ *
+ * @param dtype the result's type, where it is not simply that of the elements moved
+ */
 export function foldOperation(
   operation: Operation,
   inputs: readonly Tensor[],
   shape: Shape,
+  dtype: DataType,
 ): Tensor | undefined {
   const x = inputs[0]!;
   switch (operation.op) {
@@ -69,7 +74,7 @@ export function foldOperation(
     case 'concat':
       return foldConcat(inputs, shape, operation.axis);
     case 'chain':
-      return foldChain(operation.ops, inputs, shape);
+      return foldChain(operation.ops, inputs, {shape, dtype});
     case 'reduce':
       return foldReduce(x, shape, operation);
     case 'argReduce':
@@ -192,25 +197,42 @@ function foldConcat(inputs: readonly Tensor[], shape: Shape, axis: number): Tens
   return {dtype, dims: shape, data};
 }
 
-function foldChain(ops: readonly ChainOp[], inputs: readonly Tensor[], shape: Shape): Tensor {
-  const dtype = inputs[0]!.dtype;
-  const isInteger = !isFloating(dtype);
-  const operands: TensorData[] = inputs.map(
-    input => gatherStrided(input, shape, broadcastStrides(input.dims, shape)).data,
-  );
+/** In double precision throughout, so that integers are exact to 2^53. */
+function foldChain(
+  ops: readonly ChainOp[],
+  inputs: readonly Tensor[],
+  {shape, dtype}: {readonly shape: Shape; readonly dtype: DataType},
+): Tensor {
+  const count = elementCount(shape);
+  const operands: Float64Array[] = inputs.map(input => {
+    const operand = new Float64Array(count);
+    forEachOffset(shape, broadcastStrides(input.dims, shape), (offset, at) => {
+      operand[at] = input.data[offset]!;
+    });
+    return operand;
+  });
+  for (const op of ops) operands.push(foldStep(op, operands, count));
+  return createTensor(dtype, shape, operands.at(-1)!);
+}
 
-  for (const {fn, a, b} of ops) {
-    const left = operands[a]!;
-    const right = operands[b]!;
-    const result = createData(dtype, elementCount(shape));
-    for (let at = 0; at < result.length; at++) {
-      result[at] =
-        fn.kind === 'unary'
-          ? applyUnary(fn.activation, left[at]!)
-          : applyBinary(fn.fn, left[at]!, right[at]!, isInteger);
+function foldStep(
+  {fn, a, b, c = 0}: ChainOp,
+  operands: readonly Float64Array[],
+  count: number,
+): Float64Array {
+  const [left, right, third] = [operands[a]!, operands[b]!, operands[c]!];
+  switch (fn.kind) {
+    case 'unary':
+      return left.map(unaryFunction(fn.activation));
+    case 'binary': {
+      const scalar = binaryFunction(fn.fn);
+      return Float64Array.from({length: count}, (_, at) => scalar(left[at]!, right[at]!));
     }
-    operands.push(result);
+    case 'ternary': {
+      const scalar = ternaryFunction(fn.fn);
+      return Float64Array.from({length: count}, (_, at) =>
+        scalar(left[at]!, right[at]!, third[at]!),
+      );
+    }
   }
-
-  return {dtype, dims: shape, data: operands.at(-1)!};
 }

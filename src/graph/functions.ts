@@ -32,9 +32,34 @@ export const UNARY = {
   affine: 19,
   /** PRelu with a per-channel slope; only as the activation of an epilogue. */
   prelu: 20,
+  sign: 21,
+  /** To the nearest whole number, halves to even. */
+  round: 22,
+  /** A whole number: truncated toward zero, NaN to 0; with beta > 0 wrapped to [alpha, alpha + beta). */
+  toInteger: 23,
+  /** x != 0 ? 1 : 0, so NaN is 1. */
+  toBool: 24,
+  /** Rounded to what the type holds, ties to even; overflow gives infinity. */
+  toFloat16: 25,
+  toBfloat16: 26,
+  /** x > alpha ? x : 0 */
+  thresholdedRelu: 27,
+  /** x < -alpha ? x + beta : x > alpha ? x - beta : 0 */
+  shrink: 28,
+  sin: 29,
+  cos: 30,
+  tan: 31,
+  asin: 32,
+  acos: 33,
+  atan: 34,
+  sinh: 35,
+  cosh: 36,
+  asinh: 37,
+  acosh: 38,
+  atanh: 39,
 } as const;
 
-/** f(a, b), elementwise with broadcasting. prelu: a < 0 ? a*b : a. */
+/** f(a, b), elementwise with broadcasting. Comparisons give 1 or 0, and 0 when an operand is NaN. */
 export const BINARY = {
   add: 0,
   sub: 1,
@@ -43,8 +68,19 @@ export const BINARY = {
   min: 4,
   max: 5,
   pow: 6,
+  /** a < 0 ? a*b : a */
   prelu: 7,
+  /** The remainder with the sign of b, as in Python. */
+  mod: 8,
+  /** The remainder with the sign of a, as in C. */
+  fmod: 9,
+  equal: 10,
+  less: 11,
+  lessOrEqual: 12,
 } as const;
+
+/** f(a, b, c). select: a != 0 ? b : c; what is not chosen does not matter, be it NaN. */
+export const TERNARY = {select: 0} as const;
 
 /** What scattering does to an element that is there: replaces it, or joins it with the update. */
 export const SCATTER = {set: 0, add: 1, mul: 2, min: 3, max: 4} as const;
@@ -67,6 +103,7 @@ export const POOL = {max: 0, average: 1} as const;
 
 export type UnaryFunction = keyof typeof UNARY;
 export type BinaryFunction = keyof typeof BINARY;
+export type TernaryFunction = keyof typeof TERNARY;
 export type ReduceFunction = keyof typeof REDUCE;
 export type ScatterFunction = keyof typeof SCATTER;
 export type ExtremeFunction = keyof typeof EXTREME;

@@ -91,6 +91,7 @@ function foldBefore({producer, consumer, input, links}: Pair): Replacement | nul
   // A residual that is also the input has to be there.
   if (consumer.inputs.indexOf(producer.output, 1) >= 0) return null;
   if (input !== 0 || (operation.op !== 'conv' && operation.op !== 'gemm')) return null;
+  if (consumer.inputs.indexOf(producer.output, 1) > 0) return null; // the residual needs it as it is
   const data = producer.inputs.findIndex(name => !graph.constants.has(name));
   if (data < 0) return null;
   const shape = shapeOf(graph, producer.output);

@@ -53,7 +53,12 @@ function renumber(ops: readonly ChainOp[], names: readonly string[], joined: Joi
     if (name === undefined) return inputs.length + start + index - names.length;
     return results.get(name) ?? inputs.indexOf(name);
   };
-  return ops.map(({fn, a, b}) => ({fn, a: operand(a), b: fn.kind === 'unary' ? 0 : operand(b)}));
+  return ops.map(({fn, a, b, c}) => ({
+    fn,
+    a: operand(a),
+    b: fn.kind === 'unary' ? 0 : operand(b),
+    ...(c === undefined ? {} : {c: operand(c)}),
+  }));
 }
 
 function nameGate(node: Node): Node {

@@ -43,7 +43,7 @@ function apply({fn, a, b}: ChainOp, forms: readonly Form[]): Form | null {
   const left = forms[a]!;
   if (fn.kind === 'unary') return applyUnary(fn.activation, left);
   const right = forms[b]!;
-  if (fn.fn !== 'mul') return null;
+  if (fn.kind === 'ternary' || fn.fn !== 'mul') return null;
   return left.kind === 'linear' ? multiply(left, right) : multiply(right, left);
 }
 

@@ -31,7 +31,11 @@ function hoistPair({producer, consumer, input, links}: Pair): Replacement | null
   const constants = new Map<string, Tensor>();
   const steps = producer.inputs.map((name, index): Node => {
     const output = freshName(graph, `${consumer.output}/part${index}`);
-    values.push({name: output, dtype: 'float32', shape: shapeOf(graph, name)});
+    values.push({
+      name: output,
+      dtype: graph.values.get(consumer.output)!.dtype,
+      shape: shapeOf(graph, name),
+    });
     const other = others[index];
     if (other === undefined) return {...consumer, inputs: [name], output};
     const constant = freshName(graph, `${consumer.output}/operand${index}`);

@@ -28,7 +28,7 @@ export function singleStep(graph: Graph, node: Node, input: number): SingleStep 
   if (operation.op !== 'chain' || operation.ops.length !== 1) return null;
   if (!sameShape(shapeOf(graph, inputs[input]!), shapeOf(graph, node.output))) return null;
   const {fn, a, b} = operation.ops[0]!;
-  if (a !== input && (fn.kind === 'unary' || b !== input)) return null;
+  if (fn.kind === 'ternary' || (a !== input && (fn.kind === 'unary' || b !== input))) return null;
   if (fn.kind === 'unary') return {kind: 'unary', activation: fn.activation};
   const isLeft = a === input;
   const other = inputs[isLeft ? b : a]!;

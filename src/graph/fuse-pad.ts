@@ -14,6 +14,7 @@ function foldPair({producer, consumer, input}: Pair): Replacement | null {
   // A residual that is also the input has to be there.
   if (consumer.inputs.indexOf(producer.output, 1) >= 0) return null;
   if (pad.op !== 'pad' || input !== 0 || !padsSpaceWithZeros(pad)) return null;
+  if (consumer.inputs.indexOf(producer.output, 1) > 0) return null; // weights that are the padded input
   const operation = withPad(consumer.operation, pad);
   if (operation === null) return null;
   const inputs = [producer.inputs[0]!, ...consumer.inputs.slice(1)];

@@ -44,6 +44,8 @@ function scalarFunction(fn: BinaryFunction, isLeft: boolean, scalar: number): Ac
       return isLeft ? {fn: 'leakyRelu', alpha: scalar, beta: 0} : null;
     case 'pow':
       return isLeft && scalar === 1 ? IDENTITY : null;
+    default:
+      return null;
   }
 }
 

@@ -13,7 +13,9 @@ import type {
   PoolFunction,
   ReduceFunction,
   ScatterFunction,
+  TernaryFunction,
 } from './functions.js';
+import type {RunTimeType} from './types.js';
 
 export interface Value {
   readonly name: string;
@@ -52,10 +54,13 @@ export interface Epilogue {
 export interface ChainOp {
   readonly fn:
     | {readonly kind: 'unary'; readonly activation: Activation}
-    | {readonly kind: 'binary'; readonly fn: BinaryFunction};
+    | {readonly kind: 'binary'; readonly fn: BinaryFunction}
+    | {readonly kind: 'ternary'; readonly fn: TernaryFunction};
   /** 0..inputs-1 name the inputs of the chain; inputs+k names the result of step k. */
   readonly a: number;
   readonly b: number;
+  /** The third operand of ternary functions, which others leave out. */
+  readonly c?: number;
 }
 
 /** A chain has at most this many inputs and steps: one command holds six inputs. */
@@ -194,4 +199,6 @@ export interface GraphOutput {
   readonly name: string;
   /** The value that holds it; differs from `name` when an Identity was removed. */
   readonly value: string;
+  /** What the caller is told; differs from the value's type when a Cast had nothing to do. */
+  readonly dtype: RunTimeType;
 }

@@ -1,9 +1,11 @@
 // The table of supported operators; each family registers its own.
 
 import type {OnnxNode} from '../onnx/model.js';
+import {ACTIVATIONS} from './ops/activations.js';
 import {ALONG_AXIS} from './ops/along-axis.js';
 import {ARRANGE} from './ops/arrange.js';
 import {BINARY_OPERATORS} from './ops/binary.js';
+import {CASTS} from './ops/cast.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {EINSUM} from './ops/einsum.js';
@@ -26,8 +28,10 @@ import type {Registration} from './registration.js';
 
 const REGISTRATIONS: readonly Registration[] = [
   ...ALONG_AXIS,
+  ...ACTIVATIONS,
   ...ARRANGE,
   ...BINARY_OPERATORS,
+  ...CASTS,
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...EINSUM,

@@ -15,6 +15,9 @@ export const SLOT = {arena: 0, constants: 1, firstOutput: 2} as const;
 
 export const REGION_FLAGS = {padded: 1, cropped: 2, perTap: 4} as const;
 
+/** What `op.kind` says: how many operands a function has. */
+export const OP_KINDS = {unary: 0, binary: 1, ternary: 2} as const;
+
 /** Commands. Views, regions, taps, ops and indices are indices into the program's sections. */
 export const COMMANDS = {
   gemmTaps: {
@@ -199,9 +202,9 @@ export const RECORDS = {
     i32: ['outY', 'outX', 'inY', 'inX'],
   },
   tap: {fields: ['dy', 'dx', 'k', 'reserved'], i32: ['dy', 'dx']},
-  /** kind 0 unary (code, a), 1 binary (code, a, b); operands as in ChainOp. */
+  /** A function of `OP_KINDS.kind` operands; operands as in ChainOp. */
   op: {
-    fields: ['kind', 'code', 'a', 'b', 'alphaBits', 'betaBits', 'reserved0', 'reserved1'],
+    fields: ['kind', 'code', 'a', 'b', 'alphaBits', 'betaBits', 'c', 'reserved'],
     i32: [],
   },
 } as const satisfies Record<string, {fields: readonly string[]; i32: readonly string[]}>;

@@ -1,10 +1,10 @@
 // The tables commands point into, built while steps are encoded: equal entries are stored once.
 
 import {UntangleError} from '../errors.js';
-import {BINARY, UNARY} from '../graph/functions.js';
+import {BINARY, TERNARY, UNARY} from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 import type {Buffer, Region, RegionTap, View} from '../schedule/steps.js';
-import {NONE, RECORDS, REGION_FLAGS, SLOT} from './commands.js';
+import {NONE, OP_KINDS, RECORDS, REGION_FLAGS, SLOT} from './commands.js';
 import {alignBytes} from './file-layout.js';
 import {floatBits, recordWords, toWord} from './words.js';
 
@@ -101,10 +101,15 @@ export function addIndices(tables: Tables, indices: Int32Array): number {
 }
 
 function opFields(op: ChainOp): Record<string, number> {
-  if (op.fn.kind === 'binary') return {kind: 1, code: BINARY[op.fn.fn], a: op.a, b: op.b};
+  if (op.fn.kind === 'binary')
+    return {kind: OP_KINDS.binary, code: BINARY[op.fn.fn], a: op.a, b: op.b};
+  if (op.fn.kind === 'ternary') {
+    const {a, b, c = 0} = op;
+    return {kind: OP_KINDS.ternary, code: TERNARY[op.fn.fn], a, b, c};
+  }
   const {fn, alpha, beta} = op.fn.activation;
   return {
-    kind: 0,
+    kind: OP_KINDS.unary,
     code: UNARY[fn],
     a: op.a,
     alphaBits: floatBits(alpha),

@@ -8,7 +8,7 @@ import {addCounts} from '../schedule/counts.js';
 import type {Schedule} from '../schedule/schedule.js';
 import type {ConvStep, Counts, Step} from '../schedule/steps.js';
 import {planeConv} from '../untangle/conv.js';
-import type {Baselines, CommandInfo, Explanation, Port, Totals} from './program.js';
+import type {Baselines, CommandInfo, Explanation, Totals} from './program.js';
 
 export interface ExplainParts {
   readonly model: string;
@@ -50,8 +50,15 @@ export function explainSchedule({
   const convolutions = findConvolutions(graph, schedule);
   return {
     model,
-    inputs: graph.inputs.map(name => port(graph, name, name)),
-    outputs: graph.outputs.map(({name, value}) => port(graph, name, value)),
+    inputs: graph.inputs.map(name => {
+      const {dtype, shape} = graph.values.get(name)!;
+      return {name, dtype: runTimeType(dtype), shape};
+    }),
+    outputs: graph.outputs.map(({name, value, dtype}) => ({
+      name,
+      dtype,
+      shape: graph.values.get(value)!.shape,
+    })),
     commands: schedule.steps.map(step => commandInfo(step, schedule)),
     totals,
     baselines: baselineTotals(totals, convolutions, memory),
@@ -63,11 +70,6 @@ export function explainSchedule({
       gemmCol2im: countsOf(baselines.gemmCol2im),
     })),
   };
-}
-
-function port(graph: Graph, name: string, value: string): Port {
-  const {dtype, shape} = graph.values.get(value)!;
-  return {name, dtype: runTimeType(dtype), shape};
 }
 
 function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {

@@ -2,7 +2,16 @@
 //
 // The header of every program carries it, the addon is built with it, and both are compared at load.
 
-import {BINARY, CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
+import {
+  BINARY,
+  CUMULATE,
+  EXTREME,
+  POOL,
+  REDUCE,
+  SCATTER,
+  TERNARY,
+  UNARY,
+} from '../graph/functions.js';
 import {
   NORMALIZE_CHUNKS,
   PANEL,
@@ -17,6 +26,7 @@ import {
   HEADER,
   MAGIC,
   NONE,
+  OP_KINDS,
   RECORDS,
   REGION_FLAGS,
   SECTIONS,
@@ -42,7 +52,9 @@ export function formatTables(): string {
     header: HEADER,
     sections: SECTIONS,
     unary: UNARY,
+    opKinds: OP_KINDS,
     binary: BINARY,
+    ternary: TERNARY,
     reduce: REDUCE,
     scatter: SCATTER,
     extreme: EXTREME,

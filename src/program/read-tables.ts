@@ -1,6 +1,13 @@
 // The sections of a program file as tables, every record well-formed on its own.
 
-import {BINARY, type BinaryFunction, UNARY, type UnaryFunction} from '../graph/functions.js';
+import {
+  BINARY,
+  type BinaryFunction,
+  TERNARY,
+  type TernaryFunction,
+  UNARY,
+  type UnaryFunction,
+} from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 import type {Region, RegionTap} from '../schedule/steps.js';
 import {
@@ -9,6 +16,7 @@ import {
   COMMANDS,
   type Command,
   type CommandName,
+  OP_KINDS,
   RECORDS,
   REGION_FLAGS,
 } from './commands.js';
@@ -28,6 +36,9 @@ const UNARY_NAMES = new Map<number, UnaryFunction>(
 );
 const BINARY_NAMES = new Map<number, BinaryFunction>(
   Object.entries(BINARY).map(([name, code]) => [code, name as BinaryFunction]),
+);
+const TERNARY_NAMES = new Map<number, TernaryFunction>(
+  Object.entries(TERNARY).map(([name, code]) => [code, name as TernaryFunction]),
 );
 const COMMAND_NAMES = new Map<number, CommandName>(
   Object.entries(COMMANDS).map(([name, {opcode}]) => [opcode, name as CommandName]),
@@ -107,24 +118,33 @@ export function readTaps(words: Uint32Array, first: number, count: number): Regi
 
 export function readOps(words: Uint32Array): ChainOp[] {
   return mapRecords(words, RECORDS.op.fields.length, (at, index) => {
-    const {kind, code, a, b, alphaBits, betaBits, reserved0, reserved1} = readRecord(
-      RECORDS.op,
-      words,
-      at,
+    const record = readRecord(RECORDS.op, words, at);
+    const {kind, code, a, b, c} = record;
+    const fail = () => formatError(`op ${index} has the unknown function ${code} of kind ${kind}`);
+    check(
+      record.reserved === 0 && (kind === OP_KINDS.ternary || c === 0),
+      () => `op ${index} has values in unused fields`,
     );
-    const owner = `op ${index}`;
-    check(reserved0 === 0 && reserved1 === 0, () => `${owner} has values in unused fields`);
-    if (kind === 1) {
-      const fn = BINARY_NAMES.get(code);
-      if (fn === undefined) throw formatError(`${owner} has the unknown binary function ${code}`);
-      return {fn: {kind: 'binary', fn}, a, b};
+    switch (kind) {
+      case OP_KINDS.unary: {
+        const fn = UNARY_NAMES.get(code);
+        if (fn === undefined || fn === 'prelu') throw fail();
+        const [alpha, beta] = [bitsToFloat(record.alphaBits), bitsToFloat(record.betaBits)];
+        return {fn: {kind: 'unary', activation: {fn, alpha, beta}}, a, b};
+      }
+      case OP_KINDS.binary: {
+        const fn = BINARY_NAMES.get(code);
+        if (fn === undefined) throw fail();
+        return {fn: {kind: 'binary', fn}, a, b};
+      }
+      case OP_KINDS.ternary: {
+        const fn = TERNARY_NAMES.get(code);
+        if (fn === undefined) throw fail();
+        return {fn: {kind: 'ternary', fn}, a, b, c};
+      }
+      default:
+        throw fail();
     }
-    const fn = UNARY_NAMES.get(code);
-    if (kind !== 0 || fn === undefined || fn === 'prelu') {
-      throw formatError(`${owner} has the unknown function ${code} of kind ${kind}`);
-    }
-    const activation = {fn, alpha: bitsToFloat(alphaBits), beta: bitsToFloat(betaBits)};
-    return {fn: {kind: 'unary', activation}, a, b};
   });
 }
 

@@ -65,9 +65,9 @@ export function checkElementwise(checker: Checker, command: CommandOf<'elementwi
     () => `ops ${opFirst} to ${opFirst + opCount} of ${ops.length}`,
   );
   for (let index = 0; index < opCount; index++) {
-    const {fn, a, b} = ops[opFirst + index]!;
+    const {fn, a, b, c = 0} = ops[opFirst + index]!;
     const known = inputCount + index;
-    const isKnown = a < known && (fn.kind === 'unary' || b < known);
+    const isKnown = a < known && (fn.kind === 'unary' || (b < known && c < known));
     ensure(checker, isKnown, () => `op ${index} uses a value that is not computed yet`);
   }
 }

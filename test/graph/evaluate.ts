@@ -1,10 +1,10 @@
 // What a graph means: one loop per operation, in double precision, sharing no code with src/.
 
-import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
 import type {Epilogue, Graph, Node, Operation} from '../../src/graph/graph.js';
 import {summarise} from '../reference/summarise.js';
 import {convolve} from './evaluate-conv.js';
 import {evaluateRearranging} from './evaluate-rearrange.js';
+import {applyStep, unary} from './evaluate-scalar.js';
 
 /** A value while it is evaluated; row-major. */
 export interface Evaluated {
@@ -137,103 +137,10 @@ function applyEpilogue(
   });
 }
 
-function erf(x: number): number {
-  // Series below 3, where it converges fast; 1 minus a continued fraction above.
-  if (Math.abs(x) > 3) {
-    let fraction = 0;
-    for (let k = 60; k >= 1; k--) fraction = k / 2 / (Math.abs(x) + fraction);
-    return Math.sign(x) * (1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + fraction));
-  }
-  let sum = x;
-  let term = x;
-  for (let k = 1; k < 80; k++) {
-    term *= (-x * x) / k;
-    sum += term / (2 * k + 1);
-  }
-  return (2 / Math.sqrt(Math.PI)) * sum;
-}
-
-function clamp(x: number, low: number, high: number): number {
-  return Math.min(Math.max(x, low), high);
-}
-
-export function unary({fn, alpha, beta}: Activation, x: number): number {
-  switch (fn) {
-    case 'identity':
-      return x;
-    case 'relu':
-      return Math.max(x, 0);
-    case 'leakyRelu':
-      return x < 0 ? alpha * x : x;
-    case 'clip':
-      return clamp(x, alpha, beta);
-    case 'tanh':
-      return Math.tanh(x);
-    case 'sigmoid':
-      return 1 / (1 + Math.exp(-x));
-    case 'hardSigmoid':
-      return clamp(alpha * x + beta, 0, 1);
-    case 'hardSwish':
-      return x * clamp(x / 6 + 0.5, 0, 1);
-    case 'elu':
-      return x < 0 ? alpha * Math.expm1(x) : x;
-    case 'exp':
-      return Math.exp(x);
-    case 'log':
-      return Math.log(x);
-    case 'sqrt':
-      return Math.sqrt(x);
-    case 'abs':
-      return Math.abs(x);
-    case 'neg':
-      return -x;
-    case 'reciprocal':
-      return 1 / x;
-    case 'floor':
-      return Math.floor(x);
-    case 'ceil':
-      return Math.ceil(x);
-    case 'erf':
-      return erf(x);
-    case 'softplus':
-      return Math.log1p(Math.exp(x));
-    case 'affine':
-      return alpha * x + beta;
-    case 'prelu':
-      return x;
-  }
-}
-
-function binary(fn: BinaryFunction, a: number, b: number): number {
-  switch (fn) {
-    case 'add':
-      return a + b;
-    case 'sub':
-      return a - b;
-    case 'mul':
-      return a * b;
-    case 'div':
-      return a / b;
-    case 'min':
-      return Math.min(a, b);
-    case 'max':
-      return Math.max(a, b);
-    case 'pow':
-      return a ** b;
-    case 'prelu':
-      return a < 0 ? a * b : a;
-  }
-}
-
 function chain({ops}: Op<'chain'>, inputs: Evaluated[], y: Evaluated): void {
   forEachIndex(y.shape, (index, at) => {
     const results = inputs.map(input => broadcastAt(input, index));
-    for (const {fn, a, b} of ops) {
-      const left = results[a]!;
-      results.push(
-        fn.kind === 'unary' ? unary(fn.activation, left) : binary(fn.fn, left, results[b]!),
-      );
-    }
+    for (const op of ops) results.push(applyStep(op, results));
     y.data[at] = results.at(-1)!;
   });
 }

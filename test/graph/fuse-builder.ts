@@ -92,7 +92,7 @@ export class GraphBuilder {
       values: this.#values,
       constants: this.#constants,
       inputs: this.#inputs,
-      outputs: outputs.map(value => ({name: value, value})),
+      outputs: outputs.map(value => ({name: value, value, dtype: 'float32'})),
     };
   }
 

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type {BinaryFunction, UnaryFunction} from '../../src/graph/functions.js';
+import {fuseGraph} from '../../src/graph/fuse.js';
 import {foldAffineAfter, foldAffineBefore} from '../../src/graph/fuse-affine.js';
 import {fuseEpilogue} from '../../src/graph/fuse-epilogue.js';
 import {composeRearranging, removeDead, removeNoops} from '../../src/graph/fuse-noops.js';
@@ -118,6 +119,13 @@ for (const [name, produce] of Object.entries(PRODUCERS)) {
     }
   });
 }
+
+test('a scaled value that is also the residual stays', t => {
+  const {b, x} = withMap();
+  const scaled = b.unary('affine', x, 0.5, 3);
+  const graph = b.build(b.binary('add', scaled, b.conv(scaled)));
+  t.deepEqual(operationNames(after(graph, fuseGraph)), ['chain', 'conv']);
+});
 
 test('scales before a convolution go into it; shifts only where no padding is read', t => {
   const cases: [string, BinaryFunction, number][] = [

@@ -1,10 +1,10 @@
 // Every command but the convolutions in the interpreter, against definitions and counts worked out by hand.
 
 import test from 'ava';
+import {erf} from '../../src/graph/fold-scalar.js';
 import {POOL, REDUCE} from '../../src/graph/functions.js';
 import {NONE, SLOT} from '../../src/program/commands.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
-import {erf} from '../../src/program/interpreter/scalar.js';
 import type {Explanation} from '../../src/program/program.js';
 import {INPUT, PLAIN, run, view} from './hand-written.js';
 

@@ -201,7 +201,7 @@ export function graphOf(conv: ConvCase, weights: Float32Array, bias: Float32Arra
     ]),
     constants: new Map(),
     inputs: ['x'],
-    outputs: [{name: 'y', value: 'y'}],
+    outputs: [{name: 'y', value: 'y', dtype: 'float32'}],
   };
 }
 

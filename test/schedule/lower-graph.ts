@@ -45,7 +45,7 @@ export function buildGraph(): GraphBuilder {
       return name;
     },
     output(value) {
-      outputs.push({name: `y${outputs.length}`, value});
+      outputs.push({name: `y${outputs.length}`, value, dtype: 'float32'});
     },
     shape: name => values.get(name)?.shape ?? constants.get(name)!.dims,
     build: () => ({nodes, values, constants, inputs, outputs}),

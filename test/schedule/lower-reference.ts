@@ -115,12 +115,17 @@ function combine(fn: BinaryFunction, a: number, b: number): number {
 
 function chain({ops}: OperationOf<'chain'>, inputs: readonly number[]): number {
   const known = [...inputs];
-  for (const {fn, a, b} of ops) {
-    known.push(
-      fn.kind === 'unary'
-        ? activate(fn.activation, known[a]!)
-        : combine(fn.fn, known[a]!, known[b]!),
-    );
+  for (const {fn, a, b, c} of ops) {
+    switch (fn.kind) {
+      case 'unary':
+        known.push(activate(fn.activation, known[a]!));
+        break;
+      case 'binary':
+        known.push(combine(fn.fn, known[a]!, known[b]!));
+        break;
+      case 'ternary':
+        known.push(known[a] !== 0 ? known[b]! : known[c!]!);
+    }
   }
   return known.at(-1)!;
 }

@@ -132,6 +132,119 @@ static inline float fast_softplus(float x) {
   return (x > 0.0f ? x : 0.0f) + (x == x ? log1p : x);
 }
 
+/// A whole number: truncated, NaN to 0; with a range wrapped to [low, low + range).
+static inline float fast_integer(float x, float low, float range) {
+  const float whole = __builtin_truncf(x);
+  float turns = range > 0.0f ? __builtin_floorf((whole - low) / range) : 0.0f;
+  turns = whole < low + turns * range ? turns - 1.0f : turns;  // the difference was rounded up
+  const float y = whole - turns * range;
+  return y == y ? y + 0.0f : 0.0f;  // -0 becomes 0
+}
+
+/// `x` with the low `kDropped` bits of its significand rounded away, ties to even.
+template <int kDropped>
+static inline float drop_bits(float x) {
+  const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+  const uint32_t half = (1u << (kDropped - 1)) - 1u + ((bits >> kDropped) & 1u);
+  return __builtin_bit_cast(float, (bits + half) & ~((1u << kDropped) - 1u));
+}
+
+static inline float fast_float16(float x) {
+  const float magnitude = fast_abs(x);
+  // Below the smallest normal number all values are multiples of 2^-24, as are f32 in [0.5, 1).
+  const float small = __builtin_copysignf((magnitude + 0.5f) - 0.5f, x);
+  float y = magnitude < 6.103515625e-5f ? small : drop_bits<13>(x);
+  y = magnitude >= 65520.0f ? __builtin_copysignf(__builtin_inff(), x) : y;
+  return x == x ? y : x;
+}
+
+static inline float fast_bfloat16(float x) { return x == x ? drop_bits<16>(x) : x; }
+
+/// Arguments of fast_sin and fast_cos lie below; past it neighbouring floats are 4 apart.
+constexpr float kTrigonometricEnd = 33554432.0f;
+
+/// sin(x + quarter * pi/2): x = n * pi/2 + r with |r| <= pi/4, in double; then the polynomials of
+/// Cephes (S. Moshier) for the sine or cosine of r.
+static inline float fast_sin_shifted(float x, int64_t quarter) {
+  constexpr double kRounder = 6755399441055744.0;  // 1.5 * 2^52
+  const double rounded = static_cast<double>(x) * 0.6366197723675814 + kRounder;
+  const double n = rounded - kRounder;
+  // pi/2 in two parts, the first of 28 bits: n times it is exact for |x| < kTrigonometricEnd.
+  const double rest = (static_cast<double>(x) - n * 1.5707963258028030) - n * 9.920935796805404e-10;
+  const int32_t turn = static_cast<int32_t>(__builtin_bit_cast(int64_t, rounded) + quarter) & 3;
+  const float r = static_cast<float>(rest);
+  const float s = r * r;
+  float sine = -1.9515295891e-4f;
+  sine = sine * s + 8.3321608736e-3f;
+  sine = sine * s + -1.6666654611e-1f;
+  sine = sine * s * r + r;
+  float cosine = 2.443315711809948e-5f;
+  cosine = cosine * s + -1.388731625493765e-3f;
+  cosine = cosine * s + 4.166664568298827e-2f;
+  cosine = cosine * s * s - 0.5f * s + 1.0f;
+  const float y = (turn & 1) != 0 ? cosine : sine;
+  return (turn & 2) != 0 ? -y : y;
+}
+
+static inline float fast_sin(float x) { return fast_sin_shifted(x, 0); }
+static inline float fast_cos(float x) { return fast_sin_shifted(x, 1); }
+
+/// The functions that few models use: one call of libm per element, but for sine and cosine.
+template <class Body>
+inline void with_libm(Unary fn, Body&& body) {
+  switch (fn) {
+    case Unary::kSin:
+      return body([](float x, float, float) { return fast_sin(x); });
+    case Unary::kCos:
+      return body([](float x, float, float) { return fast_cos(x); });
+    case Unary::kTan:
+      return body([](float x, float, float) { return __builtin_tanf(x); });
+    case Unary::kAsin:
+      return body([](float x, float, float) { return __builtin_asinf(x); });
+    case Unary::kAcos:
+      return body([](float x, float, float) { return __builtin_acosf(x); });
+    case Unary::kAtan:
+      return body([](float x, float, float) { return __builtin_atanf(x); });
+    case Unary::kSinh:
+      return body([](float x, float, float) { return __builtin_sinhf(x); });
+    case Unary::kCosh:
+      return body([](float x, float, float) { return __builtin_coshf(x); });
+    case Unary::kAsinh:
+      return body([](float x, float, float) { return __builtin_asinhf(x); });
+    case Unary::kAcosh:
+      return body([](float x, float, float) { return __builtin_acoshf(x); });
+    case Unary::kAtanh:
+      return body([](float x, float, float) { return __builtin_atanhf(x); });
+    default:
+      return;  // no other function is left
+  }
+}
+
+/// Signs, thresholds and the roundings that changes of type are made of.
+template <class Body>
+inline void with_rounding(Unary fn, Body&& body) {
+  switch (fn) {
+    case Unary::kSign:
+      return body([](float x, float, float) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; });
+    case Unary::kRound:
+      return body([](float x, float, float) { return __builtin_rintf(x); });
+    case Unary::kToInteger:
+      return body([](float x, float a, float b) { return fast_integer(x, a, b); });
+    case Unary::kToBool:
+      return body([](float x, float, float) { return x != 0.0f ? 1.0f : 0.0f; });
+    case Unary::kToFloat16:
+      return body([](float x, float, float) { return fast_float16(x); });
+    case Unary::kToBfloat16:
+      return body([](float x, float, float) { return fast_bfloat16(x); });
+    case Unary::kThresholdedRelu:
+      return body([](float x, float a, float) { return x > a ? x : 0.0f; });
+    case Unary::kShrink:
+      return body([](float x, float a, float b) { return x < -a ? x + b : x > a ? x - b : 0.0f; });
+    default:
+      return with_libm(fn, body);
+  }
+}
+
 /// Calls body(f) with the scalar function f(x, alpha, beta) of `fn`, so that a loop in body sees it
 /// inlined. kPrelu, which needs a slope per element, is the caller's and runs as the identity here.
 template <class Body>
@@ -189,5 +302,7 @@ inline void with_unary(Unary fn, Body&& body) {
       return body([](float x, float, float) { return fast_softplus(x); });
     case Unary::kAffine:
       return body([](float x, float a, float b) { return a * x + b; });
+    default:
+      return with_rounding(fn, body);
   }
 }

@@ -57,6 +57,10 @@ struct OpKernels {
   void (*binary)(Binary fn, const float* a, size_t a_step, const float* b, size_t b_step, float* y,
                  size_t count);
 
+  /// y[i] = c[i * c_step] != 0 ? a[i * a_step] : b[i * b_step]; steps are 0 or 1.
+  void (*select)(const float* c, size_t c_step, const float* a, size_t a_step, const float* b,
+                 size_t b_step, float* y, size_t count);
+
   /// y = x over a block; the blocks do not overlap. Transposes in tiles.
   void (*copy_block)(const Block& x, const Block& y, size_t rows, size_t columns);
 

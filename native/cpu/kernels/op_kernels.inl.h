@@ -11,6 +11,7 @@ constexpr OpKernels make_op_kernels() {
   return {
       .unary = unary,
       .binary = binary,
+      .select = select,
       .copy_block = copy_block,
       .fill = fill,
       .pool_step = pool_step,

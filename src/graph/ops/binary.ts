@@ -1,21 +1,33 @@
 // Functions of two or more values, with numpy broadcasting.
 
-import {createTensor} from '../fold.js';
 import type {BinaryFunction} from '../functions.js';
-import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
+import type {BuildContext, Operand, Registration} from '../registration.js';
 import {broadcastShapes, formatShape, sameShape} from '../shapes.js';
-import {isFloating} from '../types.js';
-import {emitBinary} from './chain.js';
+import {emitBinary, emitUnary} from './chain.js';
 
 export const BINARY_OPERATORS: readonly Registration[] = [
   binary('Add', 'add'),
   binary('Sub', 'sub'),
   binary('Mul', 'mul'),
   binary('Div', 'div'),
-  variadic('Min', 'min'),
-  variadic('Max', 'max'),
-  variadic('Sum', 'add'),
-  {opType: 'Pow', attributes: {}, build: buildPow},
+  binary('Pow', 'pow'),
+  {
+    opType: 'Mod',
+    since: 10,
+    attributes: {fmod: {kind: 'int'}},
+    build: context => {
+      const fn = context.int('fmod', 0) === 1 ? 'fmod' : 'mod';
+      return emitBinary(context, fn, context.input(0), context.input(1));
+    },
+  },
+  {opType: 'Min', attributes: {}, build: context => emitAll(context, 'min')},
+  {opType: 'Max', attributes: {}, build: context => emitAll(context, 'max')},
+  {opType: 'Sum', attributes: {}, build: context => emitAll(context, 'add')},
+  {
+    opType: 'Mean',
+    attributes: {},
+    build: context => emitUnary(context, emitAll(context, 'add'), 'affine', 1 / context.inputCount),
+  },
   {opType: 'PRelu', attributes: {}, build: buildPRelu},
 ];
 
@@ -27,33 +39,13 @@ function binary(opType: string, fn: BinaryFunction): Registration {
   };
 }
 
-function variadic(opType: string, fn: BinaryFunction): Registration {
-  return {
-    opType,
-    attributes: {},
-    build: context => {
-      let result = context.input(0);
-      for (let index = 1; index < context.inputCount; index++) {
-        result = emitBinary(context, fn, result, context.input(index));
-      }
-      return result;
-    },
-  };
-}
-
-/** The exponent may have another type than the base, which gives the type of the result. */
-function buildPow(context: BuildContext): Operand {
-  return emitBinary(
-    context,
-    'pow',
-    context.input(0),
-    matchFloating(context, context.input(1), context.input(0)),
-  );
-}
-
-function matchFloating(context: BuildContext, operand: Operand, model: Operand): Operand {
-  if (!isConstant(operand) || isFloating(operand.dtype) || !isFloating(model.dtype)) return operand;
-  return context.constant(createTensor('float32', operand.shape, operand.constant.data));
+/** fn over all inputs, from the left. */
+function emitAll(context: BuildContext, fn: BinaryFunction): Operand {
+  let result = context.input(0);
+  for (let index = 1; index < context.inputCount; index++) {
+    result = emitBinary(context, fn, result, context.input(index));
+  }
+  return result;
 }
 
 /** x < 0 ? slope*x : x, where the slope broadcasts to x and not the other way. */

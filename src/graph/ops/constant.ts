@@ -1,22 +1,10 @@
-// Operators whose result is known when the graph is built: constants, shapes, ranges, casts.
+// Operators whose result is known when the graph is built: constants, shapes, ranges.
 
-import type {DataType, Tensor} from '../../onnx/model.js';
+import type {Tensor} from '../../onnx/model.js';
+import {elementType} from '../../onnx/tensor.js';
 import {createData, createTensor} from '../fold.js';
-import {foldCast} from '../fold-logic.js';
-import {
-  type AttributeSpec,
-  type BuildContext,
-  isConstant,
-  type Operand,
-  type Registration,
-} from '../registration.js';
+import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape, rowMajorStrides} from '../shapes.js';
-import {isFloating} from '../types.js';
-
-const CAST_ATTRIBUTES: Readonly<Record<string, AttributeSpec>> = {
-  saturate: {kind: 'int', since: 19},
-  round_mode: {kind: 'string', since: 24},
-};
 
 export const CONSTANTS: readonly Registration[] = [
   {
@@ -54,31 +42,7 @@ export const CONSTANTS: readonly Registration[] = [
     build: buildEyeLike,
   },
   {opType: 'Range', since: 11, attributes: {}, build: buildRange},
-  {opType: 'Cast', attributes: {to: {kind: 'int'}, ...CAST_ATTRIBUTES}, build: buildCast},
-  {
-    opType: 'CastLike',
-    since: 15,
-    attributes: CAST_ATTRIBUTES,
-    build: context => emitCast(context, context.input(1).dtype),
-  },
 ];
-
-/** Numbers of TensorProto.DataType. */
-const DATA_TYPES: Readonly<Record<number, DataType>> = {
-  1: 'float32',
-  2: 'uint8',
-  3: 'int8',
-  4: 'uint16',
-  5: 'int16',
-  6: 'int32',
-  7: 'int64',
-  9: 'bool',
-  10: 'float16',
-  11: 'float64',
-  12: 'uint32',
-  13: 'uint64',
-  16: 'bfloat16',
-};
 
 function integers(
   context: BuildContext,
@@ -142,7 +106,7 @@ function buildEyeLike(context: BuildContext): Operand {
     return context.fail(`expected a matrix but received ${formatShape(x.shape)}`);
   const to = context.int('dtype', 0);
   const dtype = context.has('dtype')
-    ? (DATA_TYPES[to] ?? context.unsupported(`EyeLike dtype=${to}`))
+    ? (elementType(to)?.dtype ?? context.unsupported(`EyeLike dtype=${to}`))
     : x.dtype;
   context.checkFolded(x.shape);
   const k = context.int('k', 0);
@@ -164,20 +128,4 @@ function buildRange(context: BuildContext): Operand {
   context.checkFolded([count]);
   const data = createData(first.dtype, count).map((_, index) => start + index * delta);
   return context.constant({dtype: first.dtype, dims: [count], data});
-}
-
-function buildCast(context: BuildContext): Operand {
-  const to = context.int('to', 0);
-  return emitCast(context, DATA_TYPES[to] ?? context.unsupported(`Cast to=${to}`));
-}
-
-/** At run time all floating types are float32, so a cast between them does nothing. */
-function emitCast(context: BuildContext, dtype: DataType): Operand {
-  const x = context.input(0);
-  if (isConstant(x)) {
-    if (!isFloating(x.dtype) || !isFloating(dtype)) context.checkFolded(x.shape);
-    return context.constant(foldCast(x.constant, dtype));
-  }
-  if (x.dtype === dtype || (isFloating(x.dtype) && isFloating(dtype))) return x;
-  return context.unsupported(`${context.opType} from ${x.dtype} to ${dtype} at run time`);
 }

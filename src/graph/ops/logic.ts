@@ -1,86 +1,66 @@
-// Comparisons, logic and the like: folded when constant, otherwise unsupported.
+// Comparisons and what works on their results.
 
-import type {DataType} from '../../onnx/model.js';
-import {foldElementwise} from '../fold-logic.js';
-import type {AttributeSpec, BuildContext, Operand, Registration} from '../registration.js';
-import {broadcastShapes, formatShape} from '../shapes.js';
+import type {ChainOp} from '../graph.js';
+import type {BuildContext, Operand, Registration} from '../registration.js';
+import {binaryStep, emitChain, notStep, selectStep, unaryStep} from './chain.js';
 
-type ScalarFunction = (values: readonly number[]) => number;
-
+/** Bools are 0 and 1, so that and is the smaller, or the larger and not the difference from 1. */
 export const LOGIC: readonly Registration[] = [
-  register('Equal', ([a, b]) => Number(a === b)),
-  register('Less', ([a, b]) => Number(a! < b!)),
-  register('LessOrEqual', ([a, b]) => Number(a! <= b!), {since: 12}),
-  register('Greater', ([a, b]) => Number(a! > b!)),
-  register('GreaterOrEqual', ([a, b]) => Number(a! >= b!), {since: 12}),
-  register('And', ([a, b]) => Number(a !== 0 && b !== 0)),
-  register('Or', ([a, b]) => Number(a !== 0 || b !== 0)),
-  register('Xor', ([a, b]) => Number((a !== 0) !== (b !== 0))),
-  register('Not', ([a]) => Number(a === 0), {inputCount: 1}),
-  register('Where', ([condition, a, b]) => (condition !== 0 ? a! : b!), {
-    since: 9,
-    inputCount: 3,
-    typeFrom: 1,
-  }),
-  register('Sign', ([a]) => Math.sign(a!), {since: 9, inputCount: 1, typeFrom: 0}),
-  register('Round', ([a]) => roundHalfToEven(a!), {since: 11, inputCount: 1, typeFrom: 0}),
+  predicate('Equal', [binaryStep('equal', 0, 1)]),
+  predicate('Less', [binaryStep('less', 0, 1)]),
+  predicate('LessOrEqual', [binaryStep('lessOrEqual', 0, 1)], {since: 12}),
+  predicate('Greater', [binaryStep('less', 1, 0)]),
+  predicate('GreaterOrEqual', [binaryStep('lessOrEqual', 1, 0)], {since: 12}),
+  predicate('And', [binaryStep('min', 0, 1)]),
+  predicate('Or', [binaryStep('max', 0, 1)]),
+  predicate('Xor', [binaryStep('equal', 0, 1), notStep(2)]),
+  predicate('Not', [notStep(0)], {inputCount: 1}),
+  // Only NaN differs from itself.
+  predicate('IsNaN', [binaryStep('equal', 0, 0), notStep(1)], {since: 9, inputCount: 1}),
   {
-    opType: 'Mod',
+    opType: 'IsInf',
     since: 10,
-    attributes: {fmod: {kind: 'int'}},
+    attributes: {detect_negative: {kind: 'int'}, detect_positive: {kind: 'int'}},
+    build: buildIsInf,
+  },
+  {
+    opType: 'Where',
+    since: 9,
+    attributes: {},
     build: context => {
-      const isC = context.int('fmod', 0) === 1;
-      // Without fmod the result has the sign of the divisor, as in Python.
-      const fn: ScalarFunction = ([a, b]) => (isC ? a! % b! : ((a! % b!) + b!) % b!);
-      return build(context, fn, {inputCount: 2, typeFrom: 0});
+      const operands = [context.input(0), context.input(1), context.input(2)];
+      return emitChain(context, operands, [selectStep(0, 1, 2)], operands[1]!.dtype);
     },
   },
 ];
 
-interface Signature {
-  readonly inputCount: number;
-  /** Input whose type the result has; without it, bool. */
-  readonly typeFrom?: number;
-}
-
-function register(
+/** An operator whose result is a bool. */
+function predicate(
   opType: string,
-  fn: ScalarFunction,
-  options: Partial<Signature> & {readonly since?: number} = {},
+  ops: readonly ChainOp[],
+  {since = 1, inputCount = 2}: {readonly since?: number; readonly inputCount?: number} = {},
 ): Registration {
-  const attributes: Record<string, AttributeSpec> = {};
-  const signature = {inputCount: 2, ...options};
   return {
     opType,
-    since: options.since ?? 1,
-    attributes,
-    build: context => build(context, fn, signature),
+    since,
+    attributes: {},
+    build: context => {
+      const operands = Array.from({length: inputCount}, (_, index) => context.input(index));
+      return emitChain(context, operands, ops, 'bool');
+    },
   };
 }
 
-function build(context: BuildContext, fn: ScalarFunction, signature: Signature): Operand {
-  const {inputCount, typeFrom} = signature;
-  const operands = Array.from({length: inputCount}, (_, index) =>
-    context.constantInput(index, 'values'),
-  );
-  const shape = broadcastShapes(operands.map(operand => operand.shape));
-  if (shape === undefined) {
-    context.fail(
-      `expected shapes that broadcast but received ${operands.map(operand => formatShape(operand.shape)).join(', ')}`,
-    );
-  }
-  context.checkFolded(shape);
-  const dtype: DataType = typeFrom === undefined ? 'bool' : operands[typeFrom]!.dtype;
-  return context.constant(
-    foldElementwise(
-      operands.map(operand => operand.constant),
-      {shape, dtype},
-      fn,
-    ),
-  );
-}
-
-function roundHalfToEven(x: number): number {
-  const rounded = Math.round(x);
-  return Math.abs(x - Math.trunc(x)) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+/** |x| = infinity; x or -x where only one sign counts. */
+function buildIsInf(context: BuildContext): Operand {
+  const x = context.input(0);
+  const negative = context.int('detect_negative', 1) === 1;
+  const positive = context.int('detect_positive', 1) === 1;
+  const infinity = context.constant({
+    dtype: 'float32',
+    dims: [],
+    data: Float32Array.of(negative || positive ? Infinity : Number.NaN),
+  });
+  const signed = unaryStep(negative ? (positive ? 'abs' : 'neg') : 'identity', 0);
+  return emitChain(context, [x, infinity], [signed, binaryStep('equal', 2, 1)], 'bool');
 }

@@ -2,7 +2,6 @@
 
 import {createTensor} from '../fold.js';
 import type {ReduceFunction} from '../functions.js';
-import type {ChainOp} from '../graph.js';
 import {
   axesOf,
   type BuildContext,
@@ -12,7 +11,15 @@ import {
 } from '../registration.js';
 import {elementCount, type Shape} from '../shapes.js';
 import {isFloating} from '../types.js';
-import {binaryChain, unaryChain} from './chain.js';
+import {
+  binaryStep,
+  emitBinary,
+  emitChain,
+  emitUnary,
+  integerStep,
+  leavesType,
+  unaryStep,
+} from './chain.js';
 import {emitReshape} from './reshape.js';
 
 /** The largest finite f32. */
@@ -29,7 +36,7 @@ export const REDUCTIONS: readonly Registration[] = [
   register('ReduceSumSquare', 18, (context, window) => emitReduce(context, 'sumSquares', window)),
   register('ReduceLogSum', 18, (context, window) => {
     const sum = emitReduce(context, 'sum', window);
-    return context.emit(unaryChain('log'), [sum], sum.shape);
+    return emitUnary(context, sum, 'log');
   }),
   register('ReduceLogSumExp', 18, emitLogSumExp),
 ];
@@ -92,7 +99,10 @@ export function emitReduce(
   const isBare = fn !== 'sumSquares' && fn !== 'sumAbs';
   // Axes of size 1 have nothing to reduce.
   if (isBare && axes.every(axis => x.shape[axis] === 1)) return emitReshape(context, x, shape);
-  return context.emit({op: 'reduce', fn, axes}, [x], shape);
+  const reduced = context.emit({op: 'reduce', fn, axes}, [x], shape);
+  const isSum = fn !== 'max' && fn !== 'min' && fn !== 'mean';
+  if (!isSum || isFloating(x.dtype) || !leavesType('add', x.dtype)) return reduced;
+  return emitChain(context, [reduced], [integerStep(x.dtype, 0)]);
 }
 
 /** A mean of integers is truncated toward zero. */
@@ -102,27 +112,13 @@ function emitMean(context: BuildContext, window: ReduceWindow): Operand {
   const sum = emitReduce(context, 'sum', window);
   const count = elementCount(axes.map(axis => x.shape[axis]!));
   const divisor = context.constant(createTensor(x.dtype, [], [count]));
-  return context.emit({op: 'chain', ops: TRUNCATED_QUOTIENT}, [sum, divisor], sum.shape);
+  return emitBinary(context, 'div', sum, divisor);
 }
-
-/** max(floor(a / b), 0) + min(ceil(a / b), 0) */
-const TRUNCATED_QUOTIENT: readonly ChainOp[] = [
-  {fn: {kind: 'binary', fn: 'div'}, a: 0, b: 1},
-  {fn: {kind: 'unary', activation: {fn: 'floor', alpha: 0, beta: 0}}, a: 2, b: 0},
-  {fn: {kind: 'unary', activation: {fn: 'relu', alpha: 0, beta: 0}}, a: 3, b: 0},
-  {fn: {kind: 'unary', activation: {fn: 'ceil', alpha: 0, beta: 0}}, a: 2, b: 0},
-  {
-    fn: {kind: 'unary', activation: {fn: 'clip', alpha: Number.NEGATIVE_INFINITY, beta: 0}},
-    a: 5,
-    b: 0,
-  },
-  {fn: {kind: 'binary', fn: 'add'}, a: 4, b: 6},
-];
 
 /** The square root of the sum of squares. */
 export function emitNorm(context: BuildContext, window: ReduceWindow): Operand {
   const squares = emitReduce(context, 'sumSquares', window);
-  return context.emit(unaryChain('sqrt'), [squares], squares.shape);
+  return emitUnary(context, squares, 'sqrt');
 }
 
 /**
@@ -133,18 +129,9 @@ export function emitNorm(context: BuildContext, window: ReduceWindow): Operand {
 function emitLogSumExp(context: BuildContext, {x, axes, shape}: ReduceWindow): Operand {
   const kept = reducedShape(x.shape, axes, true);
   const largest = emitReduce(context, 'max', {x, axes, shape: kept});
-  const shift = context.emit(unaryChain('clip', -MAX_FLOAT, MAX_FLOAT), [largest], kept);
-  const terms = context.emit(SHIFTED_EXP, [x, shift], x.shape);
+  const shift = emitUnary(context, largest, 'clip', -MAX_FLOAT, MAX_FLOAT);
+  const terms = emitChain(context, [x, shift], [binaryStep('sub', 0, 1), unaryStep('exp', 2)]);
   const sum = emitReduce(context, 'sum', {x: terms, axes, shape: kept});
-  const log = context.emit(unaryChain('log'), [sum], kept);
-  return emitReshape(context, context.emit(binaryChain('add'), [log, shift], kept), shape);
+  const log = emitUnary(context, sum, 'log');
+  return emitReshape(context, emitBinary(context, 'add', log, shift), shape);
 }
-
-/** exp(a - b) */
-const SHIFTED_EXP = {
-  op: 'chain',
-  ops: [
-    {fn: {kind: 'binary', fn: 'sub'}, a: 0, b: 1},
-    {fn: {kind: 'unary', activation: {fn: 'exp', alpha: 0, beta: 0}}, a: 2, b: 0},
-  ],
-} as const;

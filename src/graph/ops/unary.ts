@@ -4,26 +4,36 @@ import {createData} from '../fold.js';
 import type {UnaryFunction} from '../functions.js';
 import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
 import {elementCount} from '../shapes.js';
-import {emitBinary, unaryChain} from './chain.js';
+import {isFloating} from '../types.js';
+import {emitBinary, emitChain, emitUnary, integerStep, unaryStep} from './chain.js';
 
 export const UNARY_OPERATORS: readonly Registration[] = [
   plain('Relu', 'relu'),
   plain('Sigmoid', 'sigmoid'),
   plain('Tanh', 'tanh'),
-  plain('HardSwish', 'hardSwish', 14),
   plain('Softplus', 'softplus'),
   plain('Erf', 'erf', 9),
-  plain('Neg', 'neg'),
-  plain('Abs', 'abs'),
+  signed('Neg', 'neg'),
+  signed('Abs', 'abs'),
   plain('Exp', 'exp'),
   plain('Log', 'log'),
   plain('Sqrt', 'sqrt'),
   plain('Reciprocal', 'reciprocal'),
   plain('Floor', 'floor'),
   plain('Ceil', 'ceil'),
-  parametric('LeakyRelu', 'leakyRelu', {alpha: 0.01}),
-  parametric('Elu', 'elu', {alpha: 1}),
-  parametric('HardSigmoid', 'hardSigmoid', {alpha: 0.2, beta: 0.5}),
+  plain('Sign', 'sign', 9),
+  plain('Round', 'round', 11),
+  plain('Sin', 'sin', 7),
+  plain('Cos', 'cos', 7),
+  plain('Tan', 'tan', 7),
+  plain('Asin', 'asin', 7),
+  plain('Acos', 'acos', 7),
+  plain('Atan', 'atan', 7),
+  plain('Sinh', 'sinh', 9),
+  plain('Cosh', 'cosh', 9),
+  plain('Asinh', 'asinh', 9),
+  plain('Acosh', 'acosh', 9),
+  plain('Atanh', 'atanh', 9),
   {
     opType: 'Clip',
     attributes: {min: {kind: 'float', until: 10}, max: {kind: 'float', until: 10}},
@@ -42,56 +52,44 @@ export const UNARY_OPERATORS: readonly Registration[] = [
 ];
 
 function plain(opType: string, fn: UnaryFunction, since = 1): Registration {
-  return {opType, since, attributes: {}, build: context => emitUnary(context, fn, 0, 0)};
-}
-
-function parametric(
-  opType: string,
-  fn: UnaryFunction,
-  defaults: {readonly alpha: number; readonly beta?: number},
-): Registration {
-  const {alpha, beta} = defaults;
   return {
     opType,
-    attributes: {alpha: {kind: 'float'}, ...(beta === undefined ? {} : {beta: {kind: 'float'}})},
-    build: context =>
-      emitUnary(
-        context,
-        fn,
-        context.float('alpha', alpha),
-        beta === undefined ? 0 : context.float('beta', beta),
-      ),
+    since,
+    attributes: {},
+    build: context => emitUnary(context, context.input(0), fn),
   };
 }
 
-function emitUnary(context: BuildContext, fn: UnaryFunction, alpha: number, beta: number): Operand {
-  const x = context.input(0);
-  return context.emit(unaryChain(fn, alpha, beta), [x], x.shape);
+/** The least value of a signed integer type has no negative, and stays what it is. */
+function signed(opType: string, fn: UnaryFunction): Registration {
+  return {
+    opType,
+    attributes: {},
+    build: context => {
+      const x = context.input(0);
+      const ops = [unaryStep(fn, 0)];
+      if (!isFloating(x.dtype)) ops.push(integerStep(x.dtype, 1));
+      return emitChain(context, [x], ops);
+    },
+  };
 }
 
 /** Bounds are attributes before opset 11, optional inputs since. */
 function buildClip(context: BuildContext): Operand {
+  const x = context.input(0);
   if (context.opset < 11) {
-    return emitUnary(
-      context,
-      'clip',
-      context.float('min', -Infinity),
-      context.float('max', Infinity),
-    );
+    const [low, high] = [context.float('min', -Infinity), context.float('max', Infinity)];
+    return emitUnary(context, x, 'clip', low, high);
   }
 
   const min = context.optional(1);
   const max = context.optional(2);
   if ((min === undefined || isConstant(min)) && (max === undefined || isConstant(max))) {
-    return emitUnary(
-      context,
-      'clip',
-      min?.constant.data[0] ?? -Infinity,
-      max?.constant.data[0] ?? Infinity,
-    );
+    const low = min?.constant.data[0] ?? -Infinity;
+    const high = max?.constant.data[0] ?? Infinity;
+    return emitUnary(context, x, 'clip', low, high);
   }
-  const raised =
-    min === undefined ? context.input(0) : emitBinary(context, 'max', context.input(0), min);
+  const raised = min === undefined ? x : emitBinary(context, 'max', x, min);
   return max === undefined ? raised : emitBinary(context, 'min', raised, max);
 }
 

@@ -1,8 +1,10 @@
 // Commands that move or combine elements one by one: elementwise, copy, fill, gather.
 
+import {binaryFunction, ternaryFunction, unaryFunction} from '../../graph/fold-scalar.js';
+import type {ChainOp} from '../../graph/graph.js';
 import type {Command} from '../commands.js';
 import {countReads, countWrites, elementOffsets, type Machine, resolve} from './machine.js';
-import {binary, floatFromBits, unary} from './scalar.js';
+import {floatFromBits} from './scalar.js';
 
 /** A fused chain of scalar functions over views of one shape. */
 export function runElementwise(
@@ -37,14 +39,24 @@ function chainSteps(
 ): ((values: Float32Array) => number)[] {
   return machine.program.ops
     .slice(command.opFirst, command.opFirst + command.opCount)
-    .map(({fn, a, b}) => {
-      if (fn.kind === 'binary') {
-        const scalar = binary(fn.fn);
-        return values => scalar(values[a]!, values[b]!);
-      }
-      const scalar = unary(fn.activation.fn, fn.activation.alpha, fn.activation.beta);
+    .map(chainStep);
+}
+
+function chainStep({fn, a, b, c = 0}: ChainOp): (values: Float32Array) => number {
+  switch (fn.kind) {
+    case 'unary': {
+      const scalar = unaryFunction(fn.activation);
       return values => scalar(values[a]!);
-    });
+    }
+    case 'binary': {
+      const scalar = binaryFunction(fn.fn);
+      return values => scalar(values[a]!, values[b]!);
+    }
+    case 'ternary': {
+      const scalar = ternaryFunction(fn.fn);
+      return values => scalar(values[a]!, values[b]!, values[c]!);
+    }
+  }
 }
 
 export function runCopy(command: Extract<Command, {op: 'copy'}>, machine: Machine): void {
