@@ -14,14 +14,7 @@ import {DIALECTS} from './zoo/zoo-graph.js';
 /** Graphs that need an operator which is not supported yet: they must fail. */
 const PENDING: ReadonlySet<string> = new Set([
   'conditional-one-hot',
-  'partial-conv',
-  'flow-warp',
-  'transformer-17',
-  'opset-18',
-  'lrn-pools',
   'tf-conditional',
-  'tf-bytes',
-  'keras-activations',
   'qdq-conv',
   'qdq-decoder',
   'qdq-linear',
