@@ -192,6 +192,8 @@ export interface Graph {
   readonly inputs: readonly string[];
   /** The graph's output values, under the names the caller uses. */
   readonly outputs: readonly GraphOutput[];
+  /** What to know about results, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface GraphOutput {

@@ -17,6 +17,8 @@ import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
 import {PAD} from './ops/pad.js';
 import {POOLING} from './ops/pool.js';
+import {QUANTIZATION} from './ops/quantize.js';
+import {QUANTIZED_PRODUCTS} from './ops/quantized-products.js';
 import {REDUCTIONS} from './ops/reduce.js';
 import {RESHAPES} from './ops/reshape.js';
 import {RESIZING} from './ops/resize.js';
@@ -43,6 +45,8 @@ const REGISTRATIONS: readonly Registration[] = [
   ...NORMALIZATION,
   ...PAD,
   ...POOLING,
+  ...QUANTIZATION,
+  ...QUANTIZED_PRODUCTS,
   ...REDUCTIONS,
   ...RESHAPES,
   ...RESIZING,
