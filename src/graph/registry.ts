@@ -17,6 +17,7 @@ import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
 import {PAD} from './ops/pad.js';
 import {POOLING} from './ops/pool.js';
+import {POSITIONS} from './ops/positions.js';
 import {QUANTIZATION} from './ops/quantize.js';
 import {QUANTIZED_PRODUCTS} from './ops/quantized-products.js';
 import {REDUCTIONS} from './ops/reduce.js';
@@ -45,6 +46,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...NORMALIZATION,
   ...PAD,
   ...POOLING,
+  ...POSITIONS,
   ...QUANTIZATION,
   ...QUANTIZED_PRODUCTS,
   ...REDUCTIONS,

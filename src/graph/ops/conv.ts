@@ -47,8 +47,11 @@ interface ConvCall {
 }
 
 function buildConv(context: BuildContext): Operand {
-  const [x, weights, bias] = [context.input(0), context.input(1), context.optional(2)];
-  return emitConvolution(context, {x, weights, bias});
+  return emitConvolution(context, readOperands(context));
+}
+
+function readOperands(context: BuildContext): ConvOperands {
+  return {x: context.input(0), weights: context.input(1), bias: context.optional(2)};
 }
 
 /** What a convolution reads; its attributes are those of the node. */
@@ -75,8 +78,7 @@ export function emitConvolution(context: BuildContext, operands: ConvOperands): 
 }
 
 function buildConvTranspose(context: BuildContext): Operand {
-  const [x, weights, bias] = [context.input(0), context.input(1), context.optional(2)];
-  const call = readCall(context, {x, weights, bias});
+  const call = readCall(context, readOperands(context));
   const {x, weightsShape, groups} = call;
   const [inChannels, depth] = weightsShape as [number, number];
   if (inChannels !== x.shape[1] || inChannels % groups !== 0) failChannels(context, call);

@@ -4,7 +4,13 @@ import type {DataType, IntegerType} from '../../onnx/model.js';
 import {elementType} from '../../onnx/tensor.js';
 import {createTensor} from '../fold.js';
 import type {ReduceFunction} from '../functions.js';
-import {type BuildContext, isConstant, type Operand, type Registration, resolveAxis} from '../registration.js';
+import {
+  type BuildContext,
+  isConstant,
+  type Operand,
+  type Registration,
+  resolveAxis,
+} from '../registration.js';
 import {formatShape} from '../shapes.js';
 import {integerRange, isFloating} from '../types.js';
 import {emitExpand, emitRange} from './arrange.js';
@@ -22,7 +28,11 @@ export const QUANTIZATION: readonly Registration[] = [
   {
     opType: 'QuantizeLinear',
     since: 10,
-    attributes: {...ATTRIBUTES, saturate: {kind: 'int', since: 19}, precision: {kind: 'int', since: 23}},
+    attributes: {
+      ...ATTRIBUTES,
+      saturate: {kind: 'int', since: 19},
+      precision: {kind: 'int', since: 23},
+    },
     build: buildQuantize,
   },
   {opType: 'DequantizeLinear', since: 10, attributes: ATTRIBUTES, build: buildDequantize},
@@ -42,7 +52,11 @@ export function emitQuantize(
   {scale, zero}: Quantization,
   dtype: IntegerType,
 ): Operand {
-  const operands = [asFloat(context, x), scale, ...(zero === undefined ? [] : [asFloat(context, zero)])];
+  const operands = [
+    asFloat(context, x),
+    scale,
+    ...(zero === undefined ? [] : [asFloat(context, zero)]),
+  ];
   const first = operands.length;
   const {low, count} = integerRange(dtype);
   const shift = zero === undefined ? [] : [binaryStep('add', first + 1, 2)];
@@ -64,11 +78,7 @@ export function emitDequantize(context: BuildContext, x: Operand, by: Quantizati
 }
 
 /** x - zero as whole numbers of a floating type; constants fold. */
-export function emitCentred(
-  context: BuildContext,
-  x: Operand,
-  zero: Operand | undefined,
-): Operand {
+export function emitCentred(context: BuildContext, x: Operand, zero: Operand | undefined): Operand {
   const value = asFloat(context, x);
   const isNothing = zero === undefined || zero.constant?.data.every(element => element === 0);
   if (isNothing) return value;
@@ -91,7 +101,8 @@ function buildQuantize(context: BuildContext): Operand {
   const x = context.input(0);
   const by = readQuantization(context, x);
   const declared = context.int('output_dtype', 0);
-  const dtype = context.optional(2)?.dtype ?? (declared === 0 ? 'uint8' : elementType(declared)?.dtype);
+  const dtype =
+    context.optional(2)?.dtype ?? (declared === 0 ? 'uint8' : elementType(declared)?.dtype);
   if (dtype === undefined) return context.unsupported(`QuantizeLinear output_dtype=${declared}`);
   return emitQuantize(context, x, by, quantizedType(context, dtype));
 }
@@ -176,19 +187,18 @@ function buildDynamicQuantize(context: BuildContext): Operand[] {
   const scale = emitChain(
     context,
     [extreme('max'), low, steps, one],
-    [
-      unaryStep('relu', 0),
-      binaryStep('sub', 4, 1),
-      binaryStep('div', 5, 2),
-      selectStep(6, 6, 3),
-    ],
+    [unaryStep('relu', 0), binaryStep('sub', 4, 1), binaryStep('div', 5, 2), selectStep(6, 6, 3)],
   );
   const zero = emitChain(
     context,
     [low, scale],
-    [binaryStep('div', 0, 1), unaryStep('neg', 2), unaryStep('clip', 3, 0, 255), unaryStep('round', 4)],
+    [
+      binaryStep('div', 0, 1),
+      unaryStep('neg', 2),
+      unaryStep('clip', 3, 0, 255),
+      unaryStep('round', 4),
+    ],
     'uint8',
   );
   return [emitQuantize(context, x, {scale, zero}, 'uint8'), scale, zero];
 }
-

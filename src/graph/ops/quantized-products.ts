@@ -170,7 +170,9 @@ function largest(operand: Operand, centred: Operand, zero: Operand | undefined):
 }
 
 function largestOf({data}: Tensor): number {
-  return data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  let most = 0;
+  for (const value of data) most = Math.max(most, Math.abs(value));
+  return most;
 }
 
 /** Says where a sum of `terms` products may pass the whole numbers that f32 holds. */
