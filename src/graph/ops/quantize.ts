@@ -4,13 +4,7 @@ import type {DataType, IntegerType} from '../../onnx/model.js';
 import {elementType} from '../../onnx/tensor.js';
 import {createTensor} from '../fold.js';
 import type {ReduceFunction} from '../functions.js';
-import {
-  type BuildContext,
-  isConstant,
-  type Operand,
-  type Registration,
-  resolveAxis,
-} from '../registration.js';
+import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
 import {formatShape} from '../shapes.js';
 import {integerRange, isFloating} from '../types.js';
 import {emitExpand, emitRange} from './arrange.js';
