@@ -73,6 +73,8 @@ export type Operation =
   | {
       readonly op: 'conv';
       readonly geometry: ConvGeometry;
+      /** Sums of whole numbers, to be formed without rounding. */
+      readonly isWhole?: boolean;
       readonly weights: Float32Array;
       readonly bias: Float32Array | null;
       readonly epilogue: Epilogue;

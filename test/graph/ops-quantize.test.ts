@@ -102,10 +102,10 @@ test('a quantised weight becomes a plain one while loading', t => {
 });
 
 /** ConvInteger or QLinearConv of a uint8 map with `inChannels` channels and weights of `weight`. */
-function integerConv(inChannels: number, weight: number) {
+function integerConv(inChannels: number, weight: number, size = 3) {
   return model({
     opset: 13,
-    inputs: [{name: 'x', dims: [1, inChannels, 3, 3], dtype: 'uint8'}],
+    inputs: [{name: 'x', dims: [1, inChannels, size, size], dtype: 'uint8'}],
     outputs: [{name: 'y'}],
     nodes: [
       {
@@ -137,6 +137,13 @@ test('scales stay out of the whole weights of a quantised convolution', t => {
   const conv = graph.nodes.find(({operation}) => operation.op === 'conv')!;
   if (conv.operation.op !== 'conv') return t.fail();
   t.true(conv.operation.weights.every(value => value === 3));
+});
+
+test("a quantised convolution never takes Winograd's form, which rounds", t => {
+  const steps = (schedule: 'auto' | 'winograd') =>
+    compile(integerConv(64, 3, 24), {schedule}).explanation.commands.map(({op}) => op);
+  for (const schedule of ['auto', 'winograd'] as const)
+    t.false(steps(schedule).includes('winograd'), schedule);
 });
 
 test('where sums may pass what f32 holds exactly, the explanation says so', t => {

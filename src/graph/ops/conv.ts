@@ -42,6 +42,7 @@ interface ConvCall {
   readonly weights: Operand;
   readonly weightsShape: Shape;
   readonly bias: Operand | undefined;
+  readonly isWhole: boolean;
   readonly groups: number;
   readonly window: Window;
 }
@@ -59,6 +60,8 @@ export interface ConvOperands {
   readonly x: Operand;
   readonly weights: Operand;
   readonly bias: Operand | undefined;
+  /** All are whole numbers, and so shall be the sums. */
+  readonly isWhole?: boolean;
 }
 
 /** The convolution that the attributes of the node describe, of any operands. */
@@ -135,7 +138,10 @@ function resolveTransposed(
   return {padBegin: pads.padBegin, sizes};
 }
 
-function readCall(context: BuildContext, {x, weights, bias}: ConvOperands): ConvCall {
+function readCall(
+  context: BuildContext,
+  {x, weights, bias, isWhole = false}: ConvOperands,
+): ConvCall {
   const spatialRank = x.shape.length - 2;
   if (spatialRank > 3) context.unsupported(`${context.opType} with ${spatialRank} spatial axes`);
   if (spatialRank < 1) {
@@ -162,6 +168,7 @@ function readCall(context: BuildContext, {x, weights, bias}: ConvOperands): Conv
     weights,
     weightsShape,
     bias,
+    isWhole,
     groups,
     window: readWindow(context, kernel),
   };
@@ -202,6 +209,7 @@ function emitConv(
       {
         op: 'conv',
         geometry,
+        ...(call.isWhole ? {isWhole: true} : {}),
         weights: data,
         bias: constant && floatData(context, constant, 'bias'),
         epilogue: {activation: IDENTITY},

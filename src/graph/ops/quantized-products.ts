@@ -127,6 +127,7 @@ function integerConvolution(
     x: centred,
     weights: kernels,
     bias: bias && asFloat(context, bias),
+    isWhole: true,
   });
 }
 
