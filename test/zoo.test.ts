@@ -11,30 +11,16 @@ import {
 import {makeZoo} from './zoo/zoo.js';
 import {DIALECTS} from './zoo/zoo-graph.js';
 
-/** Graphs that need an operator which is not supported yet: they must fail. */
-const PENDING: ReadonlySet<string> = new Set([
-  'conditional-one-hot',
-  'tf-conditional',
-  'qdq-conv',
-  'qdq-decoder',
-  'qdq-linear',
-  'dynamic-quantisation',
-]);
-
 const zoo = makeZoo();
 const onnxRuntime = findOnnxRuntime();
 
 for (const entry of zoo) {
-  const declare = PENDING.has(entry.name) ? test.failing : test;
-  declare(
-    `${entry.dialect} ${entry.name} agrees with the reference at one and two threads`,
-    async t => {
-      const expected = runReference(entry);
-      const results = await runHere(entry, 1);
-      t.is(outputDifference(results, expected), null);
-      t.deepEqual(await runHere(entry, 2), results, 'two threads give the same bits as one');
-    },
-  );
+  test(`${entry.dialect} ${entry.name} agrees with the reference at one and two threads`, async t => {
+    const expected = runReference(entry);
+    const results = await runHere(entry, 1);
+    t.is(outputDifference(results, expected), null);
+    t.deepEqual(await runHere(entry, 2), results, 'two threads give the same bits as one');
+  });
 }
 
 if (onnxRuntime === null) {
@@ -45,8 +31,7 @@ if (onnxRuntime === null) {
       const expected = await runOnnxRuntime(onnxRuntime, entry);
       t.is(outputDifference(runReference(entry), expected), null);
     });
-    const declare = PENDING.has(entry.name) ? test.failing : test;
-    declare(`${entry.dialect} ${entry.name} agrees with onnxruntime`, async t => {
+    test(`${entry.dialect} ${entry.name} agrees with onnxruntime`, async t => {
       const expected = await runOnnxRuntime(onnxRuntime, entry);
       for (const threads of [1, 2])
         t.is(outputDifference(await runHere(entry, threads), expected), null);

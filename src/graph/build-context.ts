@@ -47,6 +47,8 @@ export interface BuildState {
   readonly constants: Map<string, Tensor>;
   /** Every name of the ONNX file and every name made here. */
   readonly names: Set<string>;
+  /** Sentences for the explanation. */
+  readonly notes: string[];
   foldedElements: number;
 }
 
@@ -123,6 +125,7 @@ export function createNodeBuilder(
     emit,
     constant,
     checkFolded: shape => checkFolded(state, shape),
+    note: text => state.notes.push(`node "${label}" (${node.opType}): ${text}`),
     fail,
     unsupported,
   };

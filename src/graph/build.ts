@@ -59,6 +59,7 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
     nodes: state.nodes,
     values: state.values,
     constants: state.constants,
+    notes: state.notes,
     inputs: model.inputs.map(input => input.name).filter(name => !options.constants?.has(name)),
     outputs: model.outputs.map(output => bindOutput(state, environment, output.name)),
   };
@@ -127,6 +128,7 @@ function createState(model: OnnxModel): BuildState {
     values: new Map(),
     constants: new Map(),
     names,
+    notes: [],
     foldedElements: 0,
   };
 }

@@ -75,6 +75,8 @@ export type Operation =
   | {
       readonly op: 'conv';
       readonly geometry: ConvGeometry;
+      /** Sums of whole numbers, to be formed without rounding. */
+      readonly isWhole?: boolean;
       readonly weights: Float32Array;
       readonly bias: Float32Array | null;
       readonly epilogue: Epilogue;
@@ -201,6 +203,8 @@ export interface Graph {
   readonly inputs: readonly string[];
   /** The graph's output values, under the names the caller uses. */
   readonly outputs: readonly GraphOutput[];
+  /** What to know about results, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface GraphOutput {

@@ -78,6 +78,8 @@ export interface BuildContext {
   /** Checks the size of a constant about to be made. */
   checkFolded(shape: Shape): void;
 
+  /** Says something about the node that whoever reads the explanation should know. */
+  note(text: string): void;
   /** @throws ERR_MODEL_INVALID */
   fail(message: string): never;
   /** Reports the node as unsupported: `text` and the node's name. */

@@ -21,6 +21,9 @@ import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
 import {PAD} from './ops/pad.js';
 import {POOLING} from './ops/pool.js';
+import {POSITIONS} from './ops/positions.js';
+import {QUANTIZATION} from './ops/quantize.js';
+import {QUANTIZED_PRODUCTS} from './ops/quantized-products.js';
 import {REDUCTIONS} from './ops/reduce.js';
 import {RESHAPES} from './ops/reshape.js';
 import {RESIZING} from './ops/resize.js';
@@ -51,6 +54,9 @@ const REGISTRATIONS: readonly Registration[] = [
   ...NORMALIZATION,
   ...PAD,
   ...POOLING,
+  ...POSITIONS,
+  ...QUANTIZATION,
+  ...QUANTIZED_PRODUCTS,
   ...REDUCTIONS,
   ...RESHAPES,
   ...RESIZING,

@@ -62,6 +62,7 @@ export function explainSchedule({
     commands: schedule.steps.map(step => commandInfo(step, schedule)),
     totals,
     baselines: baselineTotals(totals, convolutions, memory),
+    ...(graph.notes === undefined || graph.notes.length === 0 ? {} : {notes: graph.notes}),
     convolutions: convolutions.map(({firstStep, plainBytes, baselines}) => ({
       command: firstStep,
       weightsBytes: plainBytes,

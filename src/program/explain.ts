@@ -45,6 +45,7 @@ const explanation = z.object({
   commands: z.array(command).max(LIMITS.commands),
   totals,
   baselines: z.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
+  notes: z.array(name).max(LIMITS.commands).optional(),
   convolutions: z.array(convolution).max(LIMITS.commands),
 }) satisfies z.ZodType<Explanation>;
 

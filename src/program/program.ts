@@ -47,6 +47,8 @@ export interface Explanation {
   readonly commands: readonly CommandInfo[];
   readonly totals: Totals;
   readonly baselines: Baselines;
+  /** What to know about results: where they may differ from integer arithmetic. */
+  readonly notes?: readonly string[] | undefined;
   /** Per convolution: counts of the three baselines, in command order (index into commands). */
   readonly convolutions: readonly {
     readonly command: number;

@@ -35,7 +35,7 @@ function isPlanar(
     hasSlope: false,
     hasActivation: false,
   };
-  const isExact = exact === true || operation.op === 'dynamicConv';
+  const isExact = exact === true || operation.op === 'dynamicConv' || operation.isWhole === true;
   const problem = convProblem(operation.geometry, operands, {isExact});
   return chooseCandidate(problem, schedule).name === 'planar';
 }

@@ -41,7 +41,8 @@ for (let shard = 0; shard < SHARDS; shard++) {
     t.log(`ran ${[...seen].sort().join(', ')}`);
     for (const isa of available) {
       t.true(seen.has(`cks on ${isa}`), isa);
-      t.true(seen.has(`winograd on ${isa}`), isa);
+      // One attribute set in some hundreds is a 3x3 of stride 1.
+      if (numRuns >= 1000) t.true(seen.has(`winograd on ${isa}`), isa);
     }
   });
 }

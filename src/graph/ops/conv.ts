@@ -41,12 +41,32 @@ interface ConvCall {
   readonly inputSizes: readonly number[];
   readonly weights: Operand;
   readonly weightsShape: Shape;
+  readonly bias: Operand | undefined;
+  readonly isWhole: boolean;
   readonly groups: number;
   readonly window: Window;
 }
 
 function buildConv(context: BuildContext): Operand {
-  const call = readCall(context);
+  return emitConvolution(context, readOperands(context));
+}
+
+function readOperands(context: BuildContext): ConvOperands {
+  return {x: context.input(0), weights: context.input(1), bias: context.optional(2)};
+}
+
+/** What a convolution reads; its attributes are those of the node. */
+export interface ConvOperands {
+  readonly x: Operand;
+  readonly weights: Operand;
+  readonly bias: Operand | undefined;
+  /** All are whole numbers, and so shall be the sums. */
+  readonly isWhole?: boolean;
+}
+
+/** The convolution that the attributes of the node describe, of any operands. */
+export function emitConvolution(context: BuildContext, operands: ConvOperands): Operand {
+  const call = readCall(context, operands);
   const {x, inputSizes, weightsShape, groups} = call;
   const [outChannels, depth] = weightsShape as [number, number];
   if (depth * groups !== x.shape[1] || outChannels % groups !== 0) failChannels(context, call);
@@ -61,7 +81,7 @@ function buildConv(context: BuildContext): Operand {
 }
 
 function buildConvTranspose(context: BuildContext): Operand {
-  const call = readCall(context);
+  const call = readCall(context, readOperands(context));
   const {x, weightsShape, groups} = call;
   const [inChannels, depth] = weightsShape as [number, number];
   if (inChannels !== x.shape[1] || inChannels % groups !== 0) failChannels(context, call);
@@ -118,8 +138,10 @@ function resolveTransposed(
   return {padBegin: pads.padBegin, sizes};
 }
 
-function readCall(context: BuildContext): ConvCall {
-  const x = context.input(0);
+function readCall(
+  context: BuildContext,
+  {x, weights, bias, isWhole = false}: ConvOperands,
+): ConvCall {
   const spatialRank = x.shape.length - 2;
   if (spatialRank > 3) context.unsupported(`${context.opType} with ${spatialRank} spatial axes`);
   if (spatialRank < 1) {
@@ -128,7 +150,6 @@ function readCall(context: BuildContext): ConvCall {
     );
   }
 
-  const weights = context.input(1);
   const weightsShape = weights.shape;
   const kernel = weightsShape.slice(2);
   const declared = context.ints('kernel_shape') ?? kernel;
@@ -146,6 +167,8 @@ function readCall(context: BuildContext): ConvCall {
     inputSizes: x.shape.slice(2),
     weights,
     weightsShape,
+    bias,
+    isWhole,
     groups,
     window: readWindow(context, kernel),
   };
@@ -177,7 +200,7 @@ function emitConv(
   const {kernel, strides, dilations, padBegin} = window;
   const geometry: ConvGeometry = {transposed, groups, kernel, strides, dilations, padBegin};
   const shape = [x.shape[0]!, outChannels, ...sizes];
-  const bias = readBias(context, outChannels);
+  const bias = checkBias(context, call.bias, outChannels);
   if (isConstant(weights)) {
     const isFolded = bias === undefined || isConstant(bias);
     const data = floatData(context, weights.constant, 'weights');
@@ -186,6 +209,7 @@ function emitConv(
       {
         op: 'conv',
         geometry,
+        ...(call.isWhole ? {isWhole: true} : {}),
         weights: data,
         bias: constant && floatData(context, constant, 'bias'),
         epilogue: {activation: IDENTITY},
@@ -204,8 +228,11 @@ function emitConv(
   );
 }
 
-function readBias(context: BuildContext, outChannels: number): Operand | undefined {
-  const bias = context.optional(2);
+function checkBias(
+  context: BuildContext,
+  bias: Operand | undefined,
+  outChannels: number,
+): Operand | undefined {
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== outChannels))
     context.fail(`expected bias [${outChannels}] but received ${formatShape(bias.shape)}`);
   return bias;

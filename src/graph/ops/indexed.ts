@@ -180,7 +180,8 @@ function emitScatter(
   return context.emit({op: 'scatterIndexed', map, fn}, [x, tuples, updates], x.shape);
 }
 
-interface Indexed {
+/** A gather: elements of x by tuples of indices. */
+export interface Indexed {
   readonly x: Operand;
   /** [.., K] */
   readonly tuples: Operand;
@@ -188,7 +189,8 @@ interface Indexed {
   readonly shape: Shape;
 }
 
-function emitIndexed(context: BuildContext, indexed: Indexed): Operand {
+/** The elements of `shape` that the tuples find in x. */
+export function emitIndexed(context: BuildContext, indexed: Indexed): Operand {
   const {x, tuples, map, shape} = indexed;
   checkIndices(context, indexed);
   return context.emit({op: 'gatherIndexed', map}, [x, tuples], shape);

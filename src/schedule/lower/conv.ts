@@ -79,7 +79,11 @@ export function lowerConv(
     hasActivation: epilogue.activation.fn !== 'identity',
   };
   const geometry = operation.op === 'conv' ? operation.geometry : POINTWISE;
-  const problem = convProblem(geometry, operands, {folds: io.folds, isExact: options.exact});
+  const isWhole = operation.op === 'conv' && operation.isWhole === true;
+  const problem = convProblem(geometry, operands, {
+    folds: io.folds,
+    isExact: options.exact === true || isWhole,
+  });
   const candidate = chooseCandidate(problem, options.schedule);
   return convSteps(node, io, candidate, {
     epilogue: {
