@@ -9,10 +9,12 @@ import {CASTS} from './ops/cast.js';
 import {CONSTANTS} from './ops/constant.js';
 import {CONVOLUTIONS} from './ops/conv.js';
 import {EINSUM} from './ops/einsum.js';
+import {FOLDING} from './ops/fold-columns.js';
 import {GATHER} from './ops/gather.js';
 import {INDEXED} from './ops/indexed.js';
 import {LAYER_NORMALIZATION} from './ops/layer-normalization.js';
 import {LOGIC} from './ops/logic.js';
+import {LP_POOLING} from './ops/lp-pool.js';
 import {MATRIX} from './ops/matrix.js';
 import {NORMALIZATION} from './ops/normalization.js';
 import {PAD} from './ops/pad.js';
@@ -35,10 +37,12 @@ const REGISTRATIONS: readonly Registration[] = [
   ...CONSTANTS,
   ...CONVOLUTIONS,
   ...EINSUM,
+  ...FOLDING,
   ...GATHER,
   ...INDEXED,
   ...LAYER_NORMALIZATION,
   ...LOGIC,
+  ...LP_POOLING,
   ...MATRIX,
   ...NORMALIZATION,
   ...PAD,

@@ -1,6 +1,14 @@
 import test from 'ava';
 import type {AttributeSpec} from '../helpers/onnx-builder.js';
-import {buildOne, errorOf, floats, ints, type OneNode, runOne} from './build-one.js';
+import {
+  buildOne,
+  errorOf,
+  floats,
+  ints,
+  type OneNode,
+  operationNames,
+  runOne,
+} from './build-one.js';
 
 const NO_ROI = floats([0], []);
 
@@ -71,7 +79,7 @@ test('sizes with a policy keep the aspect ratio', t => {
   t.deepEqual(shape('not_smaller'), [1, 1, 7, 14]);
 });
 
-test('tf_crop_and_resize reads its region; elements outside it need an extrapolation value of 0', t => {
+test('tf_crop_and_resize reads its region; elements outside it are the extrapolation value', t => {
   const crop = (end: number, extrapolation_value: number): OneNode => ({
     op: 'Resize',
     x: [1, 1, 5],
@@ -84,10 +92,20 @@ test('tf_crop_and_resize reads its region; elements outside it need an extrapola
   });
   t.deepEqual(runOne(crop(0.75, 0)).data, [1, 2, 3]);
   t.deepEqual(runOne(crop(1.25, 0)).data, [1, 3, 0]);
-  t.is(errorOf(crop(0.75, 10)), null);
-  t.deepEqual(errorOf(crop(1.25, 10))?.fields.operators, [
-    'Resize extrapolation_value=10 (node "node")',
-  ]);
+  t.deepEqual(operationNames(buildOne(crop(0.75, 10))), ['resize']);
+  t.deepEqual(runOne(crop(1.25, 10)).data, [1, 3, 10]);
+
+  const corner: OneNode = {
+    op: 'Resize',
+    x: [2, 2],
+    constants: [floats([4], [0, 0, 2, 2]), NO_ROI, ints(3, 3)],
+    attrs: {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'tf_crop_and_resize',
+      extrapolation_value: {float: 9},
+    },
+  };
+  t.deepEqual(runOne(corner).data, [0, 1, 9, 2, 3, 9, 9, 9, 9]);
 });
 
 test('Upsample and Resize 10 are asymmetric, with floor to grow and ceil to shrink', t => {
@@ -129,16 +147,49 @@ test('axes that are only copied have no taps, and nothing at all is an alias', t
   );
 });
 
-test('antialiasing is refused only where it would change something', t => {
-  const spec = (scale: number): OneNode => ({
+test('antialiasing widens the filter when shrinking and changes nothing when growing', t => {
+  const run = (scale: number, attrs: Readonly<Record<string, AttributeSpec>>) =>
+    runOne({
+      op: 'Resize',
+      x: [1, 1, 4],
+      constants: [NO_ROI, floats([3], [1, 1, scale])],
+      attrs,
+      opset: 18,
+    }).data;
+  t.deepEqual(run(0.5, {mode: 'linear', antialias: 1}), [0.625, 2.375]);
+  t.deepEqual(run(0.5, {mode: 'linear'}), [0.5, 2.5]);
+  // The neighbours outside the input no longer count: (3*0 + 3*1 + 1*2) / 7.
+  const excluded = run(0.5, {mode: 'linear', antialias: 1, exclude_outside: 1});
+  t.true(Math.abs(excluded[0]! - 5 / 7) < 1e-6);
+  t.deepEqual(run(2, {mode: 'cubic', antialias: 1}), run(2, {mode: 'cubic'}));
+  t.deepEqual(run(0.5, {mode: 'nearest', antialias: 1}), run(0.5, {mode: 'nearest'}));
+});
+
+test('align_corners reckons with the length before rounding when scales are given', t => {
+  const attrs = {mode: 'linear', coordinate_transformation_mode: 'align_corners'};
+  const run = (constants: OneNode['constants'] & object) =>
+    runOne({op: 'Resize', x: [4], constants, attrs});
+  // 0.6 * 4 = 2.4: the second of two elements lies at 1 * 3 / 1.4.
+  const scaled = run([NO_ROI, floats([1], [0.6])]);
+  t.deepEqual(scaled.shape, [2]);
+  t.true(Math.abs(scaled.data[1]! - 3 / 1.4) < 1e-5);
+  t.deepEqual(run([NO_ROI, NO_ROI, ints(2)]).data, [0, 3]);
+});
+
+test('any axis can be resized, of volumes, batches and channels', t => {
+  const attrs = {mode: 'linear', coordinate_transformation_mode: 'align_corners'};
+  const {shape, data} = runOne({
     op: 'Resize',
-    x: [1, 1, 4],
-    constants: [NO_ROI, floats([3], [1, 1, scale])],
-    attrs: {mode: 'linear', antialias: 1},
-    opset: 18,
+    x: [2, 2, 2, 1, 2],
+    constants: [NO_ROI, NO_ROI, ints(3, 2, 3, 1, 3)],
+    attrs,
   });
-  t.is(errorOf(spec(2)), null);
-  t.is(errorOf(spec(0.5))?.code, 'ERR_OP_UNSUPPORTED');
+  t.deepEqual(shape, [3, 2, 3, 1, 3]);
+  // x counts its elements, so the interpolated value is that of the interpolated index.
+  const expected = [0, 4, 8].flatMap(n =>
+    [0, 4].flatMap(c => [0, 1, 2].flatMap(d => [0, 0.5, 1].map(w => n + c + d + w))),
+  );
+  t.deepEqual(data, expected);
 });
 
 test('wrong counts of scales and hostile sizes are refused', t => {

@@ -1,8 +1,10 @@
-// Pad: negative pads cut with a slice, positive ones pad what is left.
+// Pad and CenterCropPad: negative pads cut with a slice, positive ones pad what is left.
 
 import {type BuildContext, type Operand, type Registration, resolveAxes} from '../registration.js';
 import {formatShape} from '../shapes.js';
 import {emitSlice} from './arrange.js';
+
+type PadMode = 'constant' | 'reflect' | 'edge' | 'wrap';
 
 export const PAD: readonly Registration[] = [
   {
@@ -14,11 +16,48 @@ export const PAD: readonly Registration[] = [
     },
     build: buildPad,
   },
+  {
+    opType: 'CenterCropPad',
+    since: 18,
+    attributes: {axes: {kind: 'ints'}},
+    build: buildCenterCropPad,
+  },
 ];
 
+/** Cuts or pads with zeros on both sides; of an odd difference the larger half is at the end. */
+function buildCenterCropPad(context: BuildContext): Operand {
+  const {shape} = context.input(0);
+  const sizes = context.integers(1, 'a shape');
+  const axes = resolveAxes(context, context.ints('axes') ?? [...shape.keys()], shape.length);
+  if (sizes.length !== axes.length || sizes.some(size => size < 1)) {
+    context.fail(`expected ${axes.length} positive sizes but received [${sizes.join(', ')}]`);
+  }
+
+  const begin = shape.map(() => 0);
+  const end = shape.map(() => 0);
+  for (const [index, axis] of axes.entries()) {
+    const difference = sizes[index]! - shape[axis]!;
+    begin[axis] = Math.sign(difference) * Math.floor(Math.abs(difference) / 2);
+    end[axis] = difference - begin[axis];
+  }
+  return emitPad(context, {mode: 'constant', begin, end, value: 0});
+}
+
 function buildPad(context: BuildContext): Operand {
-  const mode = context.string('mode', 'constant') as 'constant' | 'reflect' | 'edge' | 'wrap';
-  const {begin, end} = readPads(context);
+  const mode = context.string('mode', 'constant') as PadMode;
+  return emitPad(context, {mode, ...readPads(context), value: padValue(context)});
+}
+
+function emitPad(
+  context: BuildContext,
+  pad: {
+    readonly mode: PadMode;
+    readonly begin: readonly number[];
+    readonly end: readonly number[];
+    readonly value: number;
+  },
+): Operand {
+  const {mode, begin, end, value} = pad;
   const x = cut(context, begin, end);
 
   const before = begin.map(count => Math.max(0, count));
@@ -32,11 +71,7 @@ function buildPad(context: BuildContext): Operand {
     );
   }
   const shape = x.shape.map((size, axis) => size + before[axis]! + after[axis]!);
-  return context.emit(
-    {op: 'pad', mode, begin: before, end: after, value: padValue(context)},
-    [x],
-    shape,
-  );
+  return context.emit({op: 'pad', mode, begin: before, end: after, value}, [x], shape);
 }
 
 /** Pads of every axis: an attribute before opset 11, inputs (with axes, 18) since. */

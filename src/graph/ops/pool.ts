@@ -3,6 +3,8 @@
 import type {PoolFunction, ReduceFunction} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {emitTranspose} from './arrange.js';
+import {emitReshape} from './reshape.js';
 import {readWindow, resolveSame, WINDOW_ATTRIBUTES, type Window, windowExtent} from './window.js';
 
 export const POOLING: readonly Registration[] = [
@@ -32,16 +34,19 @@ export const POOLING: readonly Registration[] = [
 ];
 
 function buildPool(context: BuildContext, fn: PoolFunction): Operand {
+  const {window, sizes} = readPool(context);
+  const countIncludePad = context.int('count_include_pad', 0) === 1;
+  return emitPool(context, context.input(0), {fn, window, sizes, countIncludePad});
+}
+
+/** The window of a pooling operator over one to three axes, pads resolved, and the sizes of its output. */
+export function readPool(context: BuildContext): {window: Window; sizes: number[]} {
   const x = context.input(0);
   const inputSizes = x.shape.slice(2);
-  if (inputSizes.length === 3) context.unsupported(`${context.opType} with 3 spatial axes`);
+  const count = inputSizes.length;
+  if (count > 3) context.unsupported(`${context.opType} with ${count} spatial axes`);
   const kernel = context.ints('kernel_shape') ?? context.fail('attribute kernel_shape is missing');
-  if (
-    inputSizes.length < 1 ||
-    inputSizes.length > 2 ||
-    kernel.length !== inputSizes.length ||
-    kernel.some(size => size < 1)
-  ) {
+  if (count < 1 || kernel.length !== count || kernel.some(size => size < 1)) {
     context.fail(
       `expected an input with ${kernel.length} spatial axes but received ${formatShape(x.shape)}`,
     );
@@ -61,14 +66,83 @@ function buildPool(context: BuildContext, fn: PoolFunction): Operand {
       `expected a window that fits the padded input ${formatShape(x.shape)} but the output would be ${formatShape(sizes)}`,
     );
   }
+  return {window, sizes};
+}
 
-  const {strides, dilations, padBegin, padEnd} = window;
-  const countIncludePad = context.int('count_include_pad', 0) === 1;
+interface Pooling {
+  readonly fn: PoolFunction;
+  readonly window: Window;
+  readonly sizes: readonly number[];
+  readonly countIncludePad: boolean;
+}
+
+/** Pools x [N, C, ...]: three axes as planes in a batch, then pixels along the depth; counts of a window factorise. */
+function emitPool(context: BuildContext, x: Operand, pooling: Pooling): Operand {
+  const {fn, window, sizes, countIncludePad} = pooling;
+  if (sizes.length === 3) {
+    const planes = onPlanes(context, x, plane =>
+      emitPool(context, plane, alongAxes(pooling, [1, 2])),
+    );
+    return onPixels(context, planes, rows => emitPool(context, rows, alongAxes(pooling, [0])));
+  }
+  const {kernel, strides, dilations, padBegin, padEnd} = window;
+  // Pixels lie side by side in rows: one axis of length D and one that is left alone.
+  const rest = x.shape.slice(2 + sizes.length);
+  const pad = (values: readonly number[], other: number) => [...values, ...rest.map(() => other)];
   return context.emit(
-    {op: 'pool', fn, kernel, strides, dilations, padBegin, padEnd, countIncludePad},
+    {
+      op: 'pool',
+      fn,
+      kernel: pad(kernel, 1),
+      strides: pad(strides, 1),
+      dilations: pad(dilations, 1),
+      padBegin: pad(padBegin, 0),
+      padEnd: pad(padEnd, 0),
+      countIncludePad,
+    },
     [x],
-    [...x.shape.slice(0, 2), ...sizes],
+    [...x.shape.slice(0, 2), ...sizes, ...rest],
   );
+}
+
+function alongAxes(pooling: Pooling, axes: readonly number[]): Pooling {
+  const {window, sizes} = pooling;
+  const keep = (values: readonly number[]) => axes.map(axis => values[axis]!);
+  return {
+    ...pooling,
+    sizes: keep(sizes),
+    window: {
+      ...window,
+      kernel: keep(window.kernel),
+      strides: keep(window.strides),
+      dilations: keep(window.dilations),
+      padBegin: keep(window.padBegin),
+      padEnd: keep(window.padEnd),
+    },
+  };
+}
+
+/** Applies `fn` to the planes of x [N, C, D, H, W] as a batch [N*D, C, H, W]. */
+function onPlanes(context: BuildContext, x: Operand, fn: (planes: Operand) => Operand): Operand {
+  const swap = [0, 2, 1, 3, 4];
+  const ordered = emitTranspose(context, x, swap);
+  const [batch, depth, ...map] = ordered.shape as [number, number, ...number[]];
+  const result = fn(emitReshape(context, ordered, [batch * depth, ...map]));
+  const split = emitReshape(context, result, [batch, depth, ...result.shape.slice(1)]);
+  return emitTranspose(context, split, swap);
+}
+
+/** Applies `fn` to x [N, C, D, H, W] as a map [N, C, D, H*W] of which only the rows change. */
+function onPixels(context: BuildContext, x: Operand, fn: (rows: Operand) => Operand): Operand {
+  const [batch, channels, depth, height, width] = x.shape as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const result = fn(emitReshape(context, x, [batch, channels, depth, height * width]));
+  return emitReshape(context, result, [batch, channels, result.shape[2]!, height, width]);
 }
 
 /** ceil_mode keeps a last partial window only if it starts before the padding at the end. */

@@ -8,12 +8,16 @@ export interface AxisRequest {
   readonly outputSize: number;
   /** As given, or outputSize / inputSize when sizes were given. */
   readonly scale: number;
+  /** scale * inputSize before it was rounded down to outputSize. */
+  readonly length: number;
   readonly mode: 'nearest' | 'linear' | 'cubic';
   readonly coordinates: string;
   /** 'simple' is Upsample's and Resize 10's: floor, but ceil when shrinking. */
   readonly nearest: string;
   readonly cubicA: number;
   readonly excludeOutside: boolean;
+  /** Widens the filter of linear and cubic when shrinking, so that every input element counts. */
+  readonly antialias: boolean;
   /** Start and end of the region for tf_crop_and_resize, as fractions of the axis. */
   readonly region: readonly [number, number];
 }
@@ -30,8 +34,24 @@ interface Contribution {
   readonly weights: readonly number[];
 }
 
-/** Input elements per output element in each mode. */
-const TAPS = {nearest: 1, linear: 2, cubic: 4} as const;
+/** Input elements on either side that the filters of linear and cubic reach. */
+const REACH = {linear: 1, cubic: 2} as const;
+
+/** How far apart the filter sees input elements: less than 1 when it is widened. */
+function filterStep({antialias, scale}: AxisRequest): number {
+  return antialias ? Math.min(scale, 1) : 1;
+}
+
+/** First input element under the filter, counted from the one at or before the coordinate. */
+function filterStart(request: AxisRequest, mode: keyof typeof REACH): number {
+  return Math.floor(-REACH[mode] / filterStep(request)) + 1;
+}
+
+/** Input elements per output element. */
+export function tapsOf(request: AxisRequest): number {
+  const {mode} = request;
+  return mode === 'nearest' ? 1 : 2 - 2 * filterStart(request, mode);
+}
 
 /**
  * Builds the table of one axis; an axis that would only be copied has taps 0.
@@ -44,7 +64,7 @@ export function resampleAxis(request: AxisRequest): ResizeAxis {
   // Without a region, scale 1 copies in every mode, as onnxruntime does.
   if (isWhole && inputSize === outputSize && request.scale === 1) return COPY_AXIS;
 
-  const taps = TAPS[request.mode];
+  const taps = tapsOf(request);
   const indices = new Int32Array(outputSize * taps);
   const weights = new Float32Array(outputSize * taps);
   let isCopy = inputSize === outputSize;
@@ -57,12 +77,12 @@ export function resampleAxis(request: AxisRequest): ResizeAxis {
   return isCopy ? COPY_AXIS : {taps, indices, weights};
 }
 
-/** Whether some output element lies outside the region and reads nothing. */
-export function hasEmptyRow({taps, weights}: ResizeAxis): boolean {
-  for (let at = 0; at < weights.length; at += taps) {
-    if (weights.subarray(at, at + taps).every(weight => weight === 0)) return true;
-  }
-  return false;
+/** Which output elements lie outside the region and read nothing. */
+export function emptyRows({taps, weights}: ResizeAxis): boolean[] {
+  const count = taps === 0 ? 0 : weights.length / taps;
+  return Array.from({length: count}, (_, row) =>
+    weights.subarray(row * taps, (row + 1) * taps).every(weight => weight === 0),
+  );
 }
 
 function isIdentityAt({indices, weights}: Contribution, at: number): boolean {
@@ -75,28 +95,26 @@ function contribution(request: AxisRequest, index: number): Contribution {
   const x = originalCoordinate(request, index);
   const last = inputSize - 1;
   const clamp = (position: number) => Math.min(Math.max(position, 0), last);
-  // Outside the input the result is the extrapolation value, which is 0 here.
+  // Outside the input the result is the extrapolation value, which is added later.
   const isOutside = coordinates === 'tf_crop_and_resize' && (x < 0 || x > last);
-
-  if (mode === 'nearest') {
+  if (mode === 'nearest')
     return {indices: [clamp(nearestIndex(request, x))], weights: [isOutside ? 0 : 1]};
-  }
-  if (mode === 'linear') {
-    const inside = clamp(x);
-    const low = Math.floor(inside);
-    const high = Math.min(low + 1, last);
-    return {indices: [low, high], weights: isOutside ? [0, 0] : [1 - (inside - low), inside - low]};
-  }
 
+  const step = filterStep(request);
   const low = Math.floor(x);
-  const indices = [low - 1, low, low + 1, low + 2];
-  const weights = cubicWeights(request.cubicA, x - low);
+  const first = low + filterStart(request, mode);
+  const indices = Array.from({length: tapsOf(request)}, (_, tap) => first + tap);
+  const filter = mode === 'linear' ? linearWeight : cubicWeight(request.cubicA);
+  const weights = indices.map(position => filter(Math.abs(position - x) * step));
+  const isBeyond = (position: number) => position < 0 || position > last;
   const kept = request.excludeOutside
-    ? normalize(
-        weights.map((weight, tap) => (indices[tap]! < 0 || indices[tap]! > last ? 0 : weight)),
-      )
+    ? weights.map((weight, tap) => (isBeyond(indices[tap]!) ? 0 : weight))
     : weights;
-  return {indices: indices.map(clamp), weights: isOutside ? [0, 0, 0, 0] : kept};
+  const isPartial = step < 1 || request.excludeOutside;
+  return {
+    indices: indices.map(clamp),
+    weights: isOutside ? kept.map(() => 0) : isPartial ? normalize(kept) : kept,
+  };
 }
 
 /**
@@ -115,7 +133,7 @@ function originalCoordinate(request: AxisRequest, index: number): number {
     case 'pytorch_half_pixel':
       return outputSize > 1 ? halfPixel() : 0;
     case 'align_corners':
-      return outputSize === 1 ? 0 : f32((index * (inputSize - 1)) / (outputSize - 1));
+      return outputSize === 1 ? 0 : f32((index * (inputSize - 1)) / (request.length - 1));
     case 'tf_half_pixel_for_nn':
       return f32(f32(index + 0.5) / scale);
     case 'half_pixel_symmetric': {
@@ -150,11 +168,16 @@ function nearestIndex(request: AxisRequest, x: number): number {
   }
 }
 
-/** Keys' cubic convolution, equation (4) of "Cubic convolution interpolation" (1981), at distances 1+s, s, 1-s, 2-s. */
-function cubicWeights(a: number, s: number): number[] {
-  const near = (d: number) => ((a + 2) * d - (a + 3)) * d * d + 1;
-  const far = (d: number) => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
-  return [far(1 + s), near(s), near(1 - s), far(2 - s)];
+function linearWeight(distance: number): number {
+  return Math.max(0, 1 - distance);
+}
+
+/** Keys' cubic convolution, equation (4) of "Cubic convolution interpolation" (1981). */
+function cubicWeight(a: number): (distance: number) => number {
+  return d => {
+    if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+    return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+  };
 }
 
 function normalize(weights: readonly number[]): number[] {

@@ -1,8 +1,10 @@
 // Resize and Upsample as separable tables, one per axis.
 
+import type {ResizeAxis} from '../graph.js';
 import {type BuildContext, type Operand, type Registration, resolveAxes} from '../registration.js';
 import {formatShape} from '../shapes.js';
-import {type AxisRequest, COPY_AXIS, hasEmptyRow, resampleAxis} from './resize-axis.js';
+import {emitBinary} from './chain.js';
+import {type AxisRequest, COPY_AXIS, emptyRows, resampleAxis, tapsOf} from './resize-axis.js';
 
 const COORDINATES = [
   'half_pixel',
@@ -53,9 +55,10 @@ export const RESIZING: readonly Registration[] = [
 interface AxisTarget {
   readonly outputSize: number;
   readonly scale: number;
+  readonly length: number;
 }
 
-type Style = Omit<AxisRequest, 'inputSize' | 'outputSize' | 'scale' | 'region'>;
+type Style = Omit<AxisRequest, 'inputSize' | 'region' | keyof AxisTarget>;
 
 /** What Upsample and Resize 10 always do. */
 const LEGACY_STYLE: Style = {
@@ -64,6 +67,7 @@ const LEGACY_STYLE: Style = {
   nearest: 'simple',
   cubicA: -0.75,
   excludeOutside: false,
+  antialias: false,
 };
 
 function buildUpsample(context: BuildContext): Operand {
@@ -102,11 +106,8 @@ function buildResize(context: BuildContext): Operand {
     nearest: context.string('nearest_mode', 'round_prefer_floor'),
     cubicA: context.float('cubic_coeff_a', -0.75),
     excludeOutside: context.int('exclude_outside', 0) === 1,
+    antialias: context.int('antialias', 0) === 1,
   };
-
-  const shrinks = [...targets.values()].some(target => target.scale < 1);
-  if (context.int('antialias', 0) === 1 && mode !== 'nearest' && shrinks)
-    context.unsupported('Resize antialias=1');
   const isCrop = style.coordinates === 'tf_crop_and_resize';
   return emitResize(context, style, targets, isCrop ? readRegions(context, axes) : new Map());
 }
@@ -127,8 +128,8 @@ function scaleTargets(
   // The region of tf_crop_and_resize does not shrink the result: that is how onnxruntime does it.
   return new Map(
     axes.map((axis, index) => {
-      const outputSize = Math.floor(Math.fround(shape[axis]! * scales[index]!));
-      return [axis, {outputSize, scale: scales[index]!}];
+      const length = Math.fround(shape[axis]! * scales[index]!);
+      return [axis, {outputSize: Math.floor(length), scale: scales[index]!, length}];
     }),
   );
 }
@@ -145,12 +146,18 @@ function sizeTargets(context: BuildContext, axes: readonly number[]): Map<number
   const ratios = axes.map((axis, index) => sizes[index]! / shape[axis]!);
   if (policy === 'stretch') {
     return new Map(
-      axes.map((axis, index) => [axis, {outputSize: sizes[index]!, scale: ratios[index]!}]),
+      axes.map((axis, index) => {
+        const outputSize = sizes[index]!;
+        return [axis, {outputSize, scale: ratios[index]!, length: outputSize}];
+      }),
     );
   }
   const scale = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
   return new Map(
-    axes.map(axis => [axis, {outputSize: Math.floor(scale * shape[axis]! + 0.5), scale}]),
+    axes.map(axis => {
+      const outputSize = Math.floor(scale * shape[axis]! + 0.5);
+      return [axis, {outputSize, scale, length: outputSize}];
+    }),
   );
 }
 
@@ -183,14 +190,31 @@ function emitResize(
   const axes = x.shape.map((inputSize, axis) => {
     const target = targets.get(axis);
     if (target === undefined) return COPY_AXIS;
-    // A table has up to four taps.
-    context.checkFolded([target.outputSize, 4]);
-    return resampleAxis({...style, ...target, inputSize, region: regions.get(axis) ?? [0, 1]});
+    const request = {...style, ...target, inputSize, region: regions.get(axis) ?? [0, 1]} as const;
+    context.checkFolded([target.outputSize, tapsOf(request)]);
+    return resampleAxis(request);
   });
   if (axes.every(axis => axis.taps === 0)) return x;
-  const extrapolation = context.float('extrapolation_value', 0);
-  if (extrapolation !== 0 && axes.some(hasEmptyRow)) {
-    context.unsupported(`Resize extrapolation_value=${extrapolation}`);
-  }
-  return context.emit({op: 'resize', axes}, [x], shape);
+  const y = context.emit({op: 'resize', axes}, [x], shape);
+  return emitExtrapolation(context, y, axes);
+}
+
+/** Adds the extrapolation value where some axis reads nothing. */
+function emitExtrapolation(
+  context: BuildContext,
+  y: Operand,
+  axes: readonly ResizeAxis[],
+): Operand {
+  const value = context.float('extrapolation_value', 0);
+  const outside = axes.map(axis => emptyRows(axis));
+  if (value === 0 || outside.every(rows => !rows.includes(true))) return y;
+  const dims = outside.map((rows, axis) => (rows.includes(true) ? y.shape[axis]! : 1));
+  context.checkFolded(dims);
+  const data = outside.reduce<boolean[]>(
+    (all, rows, axis) =>
+      all.flatMap(known => Array.from({length: dims[axis]!}, (_, i) => known || rows[i] === true)),
+    [false],
+  );
+  const added = Float32Array.from(data, isOutside => (isOutside ? value : 0));
+  return emitBinary(context, 'add', y, context.constant({dtype: 'float32', dims, data: added}));
 }
