@@ -14,6 +14,8 @@ import {
   REDUCE,
   SCATTER,
   TERNARY,
+  GRID_MODE,
+  GRID_PADDING,
   UNARY,
 } from '../src/graph/functions.js';
 import {
@@ -87,6 +89,8 @@ export function generateHeader(): string {
     Cumulate: CUMULATE,
     Pool: POOL,
     Scatter: SCATTER,
+    GridMode: GRID_MODE,
+    GridPadding: GRID_PADDING,
   };
 
   const constants = [

@@ -45,6 +45,8 @@ void run_command(const std::byte* command, const Execution& run) {
       return run_resize(as<ResizeCommand>(command), run);
     case Opcode::kMatmul:
       return run_matmul(as<MatmulCommand>(command), run);
+    case Opcode::kGridSample:
+      return run_grid_sample(as<GridSampleCommand>(command), run);
     case Opcode::kGather:
       return run_gather(as<GatherCommand>(command), run);
     case Opcode::kGatherIndexed:

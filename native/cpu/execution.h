@@ -99,6 +99,7 @@ void run_normalize(const NormalizeCommand& command, const Execution& run);
 void run_softmax(const SoftmaxCommand& command, const Execution& run);
 void run_resize(const ResizeCommand& command, const Execution& run);
 void run_matmul(const MatmulCommand& command, const Execution& run);
+void run_grid_sample(const GridSampleCommand& command, const Execution& run);
 void run_gather(const GatherCommand& command, const Execution& run);
 void run_gather_indexed(const GatherIndexedCommand& command, const Execution& run);
 void run_scatter_indexed(const ScatterIndexedCommand& command, const Execution& run);

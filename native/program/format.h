@@ -156,6 +156,20 @@ enum class Scatter : uint32_t {
 };
 inline constexpr uint32_t kScatterCount = 5;
 
+enum class GridMode : uint32_t {
+  kNearest = 0,
+  kLinear = 1,
+  kCubic = 2,
+};
+inline constexpr uint32_t kGridModeCount = 3;
+
+enum class GridPadding : uint32_t {
+  kZeros = 0,
+  kBorder = 1,
+  kReflection = 2,
+};
+inline constexpr uint32_t kGridPaddingCount = 3;
+
 struct HeaderRecord {
   uint32_t magic;
   uint32_t format_hash;

@@ -176,6 +176,8 @@ bool Validator::command(const std::byte* at) {
       return named("resize"), resize(as<ResizeCommand>(at));
     case Opcode::kMatmul:
       return named("matmul"), matmul(as<MatmulCommand>(at));
+    case Opcode::kGridSample:
+      return named("gridSample"), grid_sample(as<GridSampleCommand>(at));
     case Opcode::kGather:
       return named("gather"), gather(as<GatherCommand>(at));
     case Opcode::kGatherIndexed:

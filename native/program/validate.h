@@ -67,6 +67,7 @@ class Validator {
   /// `table` has the dims of `loops`, then axes to index; `indices` those of `loops`, then one
   /// entry per axis. Indices are checked by the executor: they lead nowhere but into the table.
   bool indexed(uint32_t table, uint32_t loops, uint32_t indices);
+  bool grid_sample(const GridSampleCommand& command);  // validate_grid.cc
   bool chain_op(const OpRecord& op, uint32_t operands);
 
   // validate.cc: pieces for all of them

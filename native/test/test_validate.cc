@@ -184,6 +184,10 @@ File make_file() {
     f.add(WinogradCommand{Opcode::kWinograd, x, y, transformed, bias, out, bias, memory, 2, 1, 2, 1,
                           2, prelu, 0, 0});
   }
+  const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
+  const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});
+  const uint32_t sampled = f.view(kSlotArena, {1, 2, 2, 3, 2});
+  f.add(GridSampleCommand{Opcode::kGridSample, volume, sampled, grid, 1, 2, 0, {}});
   return f;
 }
 

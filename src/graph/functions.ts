@@ -101,6 +101,10 @@ export const EXTREME = {max: 0, min: 1} as const;
 export const CUMULATE = {sum: 0, prod: 1} as const;
 export const POOL = {max: 0, average: 1} as const;
 
+/** How gridSample reads between pixels, and what lies outside the input. */
+export const GRID_MODE = {nearest: 0, linear: 1, cubic: 2} as const;
+export const GRID_PADDING = {zeros: 0, border: 1, reflection: 2} as const;
+
 export type UnaryFunction = keyof typeof UNARY;
 export type BinaryFunction = keyof typeof BINARY;
 export type TernaryFunction = keyof typeof TERNARY;
@@ -109,6 +113,8 @@ export type ScatterFunction = keyof typeof SCATTER;
 export type ExtremeFunction = keyof typeof EXTREME;
 export type CumulateFunction = keyof typeof CUMULATE;
 export type PoolFunction = keyof typeof POOL;
+export type GridMode = keyof typeof GRID_MODE;
+export type GridPadding = keyof typeof GRID_PADDING;
 
 /** A unary function with its parameters bound. */
 export interface Activation {

@@ -10,6 +10,8 @@ import type {
   BinaryFunction,
   CumulateFunction,
   ExtremeFunction,
+  GridMode,
+  GridPadding,
   PoolFunction,
   ReduceFunction,
   ScatterFunction,
@@ -133,6 +135,13 @@ export type Operation =
   | {readonly op: 'standardize'; readonly axes: readonly number[]; readonly epsilon: number}
   /** One entry per axis of x: out[i] = sum_t weights[i*taps+t] * x[indices[i*taps+t]]. Identity axes have taps 0. */
   | {readonly op: 'resize'; readonly axes: readonly ResizeAxis[]}
+  /** inputs x [N, C, (D,) H, W] and the positions [N, (OD,) OH, OW, 2 or 3] at which to read it: x, y (and z) in [-1, 1]. */
+  | {
+      readonly op: 'gridSample';
+      readonly mode: GridMode;
+      readonly padding: GridPadding;
+      readonly alignCorners: boolean;
+    }
   | {readonly op: 'reshape'}
   | {readonly op: 'transpose'; readonly perm: readonly number[]}
   | {readonly op: 'expand'}

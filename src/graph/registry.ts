@@ -11,6 +11,7 @@ import {CONVOLUTIONS} from './ops/conv.js';
 import {EINSUM} from './ops/einsum.js';
 import {FOLDING} from './ops/fold-columns.js';
 import {GATHER} from './ops/gather.js';
+import {SAMPLING} from './ops/grid-sample.js';
 import {INDEXED} from './ops/indexed.js';
 import {LAYER_NORMALIZATION} from './ops/layer-normalization.js';
 import {LOGIC} from './ops/logic.js';
@@ -50,6 +51,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...REDUCTIONS,
   ...RESHAPES,
   ...RESIZING,
+  ...SAMPLING,
   ...SHUFFLES,
   ...SOFTMAX,
   ...UNARY_OPERATORS,

@@ -155,6 +155,7 @@ export const COMMANDS = {
       'betaBits',
     ],
   },
+  gridSample: {opcode: 20, fields: ['x', 'y', 'gridView', 'mode', 'padding', 'alignCorners']},
 } as const satisfies Record<string, {opcode: number; fields: readonly string[]}>;
 
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */

@@ -1,7 +1,16 @@
 // One step of the schedule as the fields of its command.
 
 import type {Activation} from '../graph/functions.js';
-import {CUMULATE, EXTREME, POOL, REDUCE, SCATTER, UNARY} from '../graph/functions.js';
+import {
+  CUMULATE,
+  EXTREME,
+  GRID_MODE,
+  GRID_PADDING,
+  POOL,
+  REDUCE,
+  SCATTER,
+  UNARY,
+} from '../graph/functions.js';
 import type {
   DepthwiseStep,
   ElementwiseStep,
@@ -57,6 +66,14 @@ function stepFields(tables: Tables, step: Step): Fields {
       return {...ends(tables, step), log: Number(step.log)};
     case 'resize':
       return resizeFields(tables, step);
+    case 'gridSample':
+      return {
+        ...ends(tables, step),
+        gridView: addView(tables, step.grid),
+        mode: GRID_MODE[step.mode],
+        padding: GRID_PADDING[step.padding],
+        alignCorners: Number(step.alignCorners),
+      };
     case 'matmul':
       return {
         a: addView(tables, step.a),

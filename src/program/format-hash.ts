@@ -20,6 +20,18 @@ import {
   WORKSPACE_BYTES,
 } from '../schedule/steps.js';
 import {
+  BINARY,
+  CUMULATE,
+  EXTREME,
+  GRID_MODE,
+  GRID_PADDING,
+  POOL,
+  REDUCE,
+  SCATTER,
+  UNARY,
+} from '../graph/functions.js';
+import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
+import {
   BINDING,
   COMMAND_WORDS,
   COMMANDS,
@@ -60,6 +72,8 @@ export function formatTables(): string {
     extreme: EXTREME,
     cumulate: CUMULATE,
     pool: POOL,
+    gridMode: GRID_MODE,
+    gridPadding: GRID_PADDING,
   });
 }
 

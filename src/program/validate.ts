@@ -20,6 +20,7 @@ import {
   checkReduce,
   checkResize,
 } from './validate-commands.js';
+import {checkGridSample} from './validate-grid.js';
 import {checkGatherIndexed, checkScatterIndexed} from './validate-indexed.js';
 import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
@@ -85,6 +86,9 @@ function checkCommand(checker: Checker, command: Command): void {
       break;
     case 'resize':
       checkResize(checker, command);
+      break;
+    case 'gridSample':
+      checkGridSample(checker, command);
       break;
     case 'matmul':
       checkMatmul(checker, command);

@@ -65,6 +65,8 @@ function readElements(step: UncountedStep): number {
         touchedElements(step.x, [null, resizeRows(step, 'Y'), resizeRows(step, 'X'), null]) +
         unionElements([step.weightsY, step.weightsX])
       );
+    case 'gridSample':
+      return unionElements([step.x, step.grid]);
     case 'matmul':
       return unionElements([step.a, step.b]);
     case 'gatherIndexed':

@@ -67,8 +67,9 @@ function collectWishes(graph: Graph, planar: ReadonlySet<string>): Map<string, O
   return new Map([...hopes, ...needs]);
 }
 
-/** What a node reads as its output lies; weights computed at run time are copied from any order. */
+/** What a node reads as its output lies; weights computed at run time are copied from any order, grids read from any. */
 function mapReads(node: Node): string[] {
+  if (node.operation.op === 'gridSample') return [node.inputs[0]!];
   if (node.operation.op !== 'dynamicConv') return nodeReads(node);
   const {residual} = node.operation.epilogue;
   return [node.inputs[0]!, ...(residual === undefined ? [] : [residual])];
@@ -82,6 +83,7 @@ function neededOrder(graph: Graph, node: Node): Order | null {
     case 'dynamicConv':
     case 'pool':
     case 'resize':
+    case 'gridSample':
     case 'instanceNorm':
       return channelsLast(rank);
     case 'gemm':
@@ -166,6 +168,7 @@ function outputOrder(
     case 'dynamicConv':
     case 'pool':
     case 'resize':
+    case 'gridSample':
     case 'instanceNorm':
     case 'gemm':
       return neededOrder(graph, node)!;

@@ -20,6 +20,8 @@ export function stepReads(step: Step): View[] {
     case 'gatherIndexed':
     case 'scatterIndexed':
       return [step.x, step.indices];
+    case 'gridSample':
+      return [step.x, step.grid];
     case 'fill':
       return [];
     case 'copy':
@@ -89,6 +91,8 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
     case 'gatherIndexed':
     case 'scatterIndexed':
       return {...step, x: map(step.x), y: map(step.y), indices: map(step.indices)};
+    case 'gridSample':
+      return {...step, x: map(step.x), grid: map(step.grid), y: map(step.y)};
     case 'fill':
       return {...step, y: map(step.y)};
     case 'copy':

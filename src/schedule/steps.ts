@@ -7,6 +7,8 @@ import type {
   Activation,
   CumulateFunction,
   ExtremeFunction,
+  GridMode,
+  GridPadding,
   PoolFunction,
   ReduceFunction,
   ScatterFunction,
@@ -272,6 +274,17 @@ export interface ResizeStep extends StepBase {
   readonly weightsX: View;
 }
 
+/** x [N, D, H, W, C] read at the positions grid [N, OD, OH, OW, 2 or 3], two where D is 1, to y [N, OD, OH, OW, C]. */
+export interface GridSampleStep extends StepBase {
+  readonly op: 'gridSample';
+  readonly x: View;
+  readonly grid: View;
+  readonly y: View;
+  readonly mode: GridMode;
+  readonly padding: GridPadding;
+  readonly alignCorners: boolean;
+}
+
 /** [B, M, K] x [B, K, N] -> [B, M, N]. */
 export interface MatmulStep extends StepBase {
   readonly op: 'matmul';
@@ -328,6 +341,7 @@ export type Step =
   | NormalizeStep
   | SoftmaxStep
   | ResizeStep
+  | GridSampleStep
   | MatmulStep
   | GatherStep
   | GatherIndexedStep

@@ -170,6 +170,7 @@ function canWrite(
     case 'dynamicConv':
       return known.planar.has(node.output) || (hasUnitStride(1) && canFold(node.operation, place));
     case 'pool':
+    case 'gridSample':
     case 'instanceNorm':
       return hasUnitStride(1);
     case 'resize':

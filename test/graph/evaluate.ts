@@ -1,6 +1,7 @@
 // What a graph means: one loop per operation, in double precision, sharing no code with src/.
 
 import type {Epilogue, Graph, Node, Operation} from '../../src/graph/graph.js';
+import {gridSampleReference} from '../reference/grid-sample.js';
 import {summarise} from '../reference/summarise.js';
 import {convolve} from './evaluate-conv.js';
 import {evaluateRearranging} from './evaluate-rearrange.js';
@@ -86,6 +87,9 @@ function evaluateOperation(operation: Operation, inputs: Evaluated[], y: Evaluat
     case 'cumulative':
     case 'standardize':
       y.data.set(summarise(operation, x));
+      break;
+    case 'gridSample':
+      sampleGrid(operation, inputs, y);
       break;
     default:
       evaluateRearranging(operation, inputs, y);
@@ -214,4 +218,10 @@ function pool(operation: Op<'pool'>, x: Evaluated, y: Evaluated): void {
     });
     y.data[at] = fn === 'max' ? max : sum / (countIncludePad ? counted : inside);
   });
+}
+
+function sampleGrid(operation: Op<'gridSample'>, [x, grid]: Evaluated[], y: Evaluated): void {
+  const [batch, channels, ...input] = x!.shape as [number, number, ...number[]];
+  const sample = {...operation, batch, channels, input, output: y.shape.slice(2)};
+  y.data.set(gridSampleReference(sample, x!.data, grid!.data));
 }

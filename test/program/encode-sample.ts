@@ -275,6 +275,18 @@ export const STEPS: readonly Step[] = [
   },
   PLANAR_STEP,
   {
+    op: 'gridSample',
+    name: 'warp',
+    schedule: '',
+    counts: COUNTS,
+    x: dense(0, [1, 1, 4, 4, 2]),
+    grid: dense(0, [1, 1, 4, 4, 2]),
+    y: dense(1, [1, 1, 4, 4, 2]),
+    mode: 'cubic',
+    padding: 'reflection',
+    alignCorners: true,
+  },
+  {
     op: 'gather',
     name: 'rows',
     schedule: '',

@@ -90,6 +90,19 @@ test('shapes that do not fit are refused', t => {
   );
 });
 
+test('grids that do not fit their map are refused', t => {
+  const sample = stepOf('gridSample');
+  t.is(refusal([sample]), 'accepted');
+  t.regex(refusal([{...sample, grid: dense(0, [1, 1, 4, 4, 1])}]), /the grid has 1 axes/);
+  t.regex(refusal([{...sample, grid: dense(0, [1, 1, 4, 2, 2])}]), /grid has shape/);
+  t.regex(refusal([{...sample, x: dense(0, [1, 2, 4, 2, 2])}]), /2 axes for a depth of 2/);
+  t.regex(refusal([{...sample, y: dense(1, [1, 1, 4, 4, 4])}]), /y has shape/);
+  const volume = {...sample, x: dense(0, [1, 1, 2, 2, 2]), y: dense(1, [1, 1, 2, 2, 2])};
+  const grid = dense(0, [1, 1, 2, 2, 3]);
+  t.regex(refusal([{...volume, grid}]), /cubic needs a grid of two axes/);
+  t.is(refusal([{...volume, grid, mode: 'linear'}]), 'accepted');
+});
+
 test('regions that leave the maps are refused unless their flags allow it', t => {
   t.is(refusal([gemm({})]), 'accepted');
   t.regex(

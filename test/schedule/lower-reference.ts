@@ -3,6 +3,7 @@
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
 import type {ConvGeometry, Graph, Node, ResizeAxis} from '../../src/graph/graph.js';
 import {convReference, convTransposeReference} from '../reference/conv.js';
+import {gridSampleReference} from '../reference/grid-sample.js';
 import {summarise} from '../reference/summarise.js';
 import {rearrange} from './lower-reference-move.js';
 import {at, atBroadcast, indices, type OperationOf, type Tensor, tensor} from './tensors.js';
@@ -68,6 +69,8 @@ function evaluate(
         (value, axis, dim) => resizeAxis(value, axis, {dim, size: shape[dim]!}),
         x,
       );
+    case 'gridSample':
+      return {shape, data: sampleGrid(operation, operands, shape)};
     default:
       return rearrange(operation, operands, shape);
   }
@@ -234,4 +237,14 @@ function resizeAxis(
     }
     return sum;
   });
+}
+
+function sampleGrid(
+  operation: OperationOf<'gridSample'>,
+  [x, grid]: readonly Tensor[],
+  shape: readonly number[],
+): number[] {
+  const [batch, channels, ...input] = x!.shape as [number, number, ...number[]];
+  const sample = {...operation, batch, channels, input, output: shape.slice(2)};
+  return gridSampleReference(sample, x!.data, grid!.data);
 }

@@ -10,6 +10,7 @@ import {runArgReduce, runCumulative} from './along-axis.js';
 import {runDepthwise} from './depthwise.js';
 import {runCopy, runElementwise, runFill, runGather} from './elementwise.js';
 import {runGemmTaps} from './gemm-taps.js';
+import {runGridSample} from './grid-sample.js';
 import {runGatherIndexed, runScatterIndexed} from './indexed.js';
 import {createMachine, type Machine} from './machine.js';
 import {runMatmul} from './matmul.js';
@@ -88,6 +89,9 @@ function runCommand(command: Command, machine: Machine): void {
       break;
     case 'resize':
       runResize(command, machine);
+      break;
+    case 'gridSample':
+      runGridSample(command, machine);
       break;
     case 'matmul':
       runMatmul(command, machine);

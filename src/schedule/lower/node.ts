@@ -5,6 +5,7 @@ import {isViewNode} from '../views.js';
 import {lowerArgReduce, lowerCumulative, lowerSoftmax} from './along-axis.js';
 import type {ConvOptions} from './conv.js';
 import {lowerChain, lowerReduce} from './elementwise.js';
+import {lowerGridSample} from './grid-sample.js';
 import {lowerGatherIndexed, lowerScatterIndexed} from './indexed.js';
 import type {Lowering} from './lowering.js';
 import {lowerConvolution, lowerGemm, lowerInstanceNorm, lowerPool} from './maps.js';
@@ -62,6 +63,9 @@ function lowerComputed(node: Node, lowering: Lowering, options: ConvOptions): vo
       break;
     case 'resize':
       lowerResize(node, operation, lowering);
+      break;
+    case 'gridSample':
+      lowerGridSample(node, operation, lowering);
       break;
     case 'concat':
       lowerConcat(node, lowering);
