@@ -26,6 +26,7 @@ import {RESIZING} from './ops/resize.js';
 import {SHUFFLES} from './ops/shuffle.js';
 import {SOFTMAX} from './ops/softmax.js';
 import {UNARY_OPERATORS} from './ops/unary.js';
+import {UNPOOLING} from './ops/unpool.js';
 import {OPSET_SIX, opsetSixForm} from './opset-six.js';
 import type {Registration} from './registration.js';
 
@@ -55,6 +56,7 @@ const REGISTRATIONS: readonly Registration[] = [
   ...SHUFFLES,
   ...SOFTMAX,
   ...UNARY_OPERATORS,
+  ...UNPOOLING,
 ];
 
 const BY_OP_TYPE = new Map(REGISTRATIONS.map(registration => [registration.opType, registration]));
