@@ -50,6 +50,7 @@ enum class Opcode : uint32_t {
   kArgReduce = 15,
   kCumulative = 16,
   kWinograd = 14,
+  kGridSample = 20,
 };
 
 enum class Unary : uint32_t {
@@ -491,5 +492,17 @@ struct WinogradCommand {
   uint32_t beta_bits;
 };
 static_assert(sizeof(WinogradCommand) == 64);
+
+struct GridSampleCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t grid_view;
+  uint32_t mode;
+  uint32_t padding;
+  uint32_t align_corners;
+  uint32_t unused[9];
+};
+static_assert(sizeof(GridSampleCommand) == 64);
 
 }  // namespace untangle

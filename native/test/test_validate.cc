@@ -115,6 +115,20 @@ struct File {
   uint32_t constant_bytes = 0;
 };
 
+/// Reads at places that are computed: whatever the memory holds is taken for indices and positions.
+void add_computed_places(File& f) {
+  const uint32_t table = f.view(kSlotArena, {2, 3, 4, 2});
+  const uint32_t tuples = f.view(kSlotArena, {2, 3, 2});
+  const uint32_t found = f.view(kSlotArena, {2, 3});
+  const auto add = static_cast<uint32_t>(Scatter::kAdd);
+  f.add(GatherIndexedCommand{Opcode::kGatherIndexed, table, found, tuples, {}});
+  f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
+  const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
+  const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});
+  const uint32_t sampled = f.view(kSlotArena, {1, 2, 2, 3, 2});
+  f.add(GridSampleCommand{Opcode::kGridSample, volume, sampled, grid, 1, 2, 0, {}});
+}
+
 /// Every command once, on small maps.
 File make_file() {
   File f;
@@ -171,23 +185,13 @@ File make_file() {
   f.add(MatmulCommand{Opcode::kMatmul, a, b, product, {}});
   const uint32_t picked = f.view(kSlotArena, {2, 2, 5});
   f.add(GatherCommand{Opcode::kGather, product, picked, 0, 2, {}});
-  // Whatever the memory holds is taken for indices.
-  const uint32_t table = f.view(kSlotArena, {2, 3, 4, 2});
-  const uint32_t tuples = f.view(kSlotArena, {2, 3, 2});
-  const uint32_t found = f.view(kSlotArena, {2, 3});
-  const auto add = static_cast<uint32_t>(Scatter::kAdd);
-  f.add(GatherIndexedCommand{Opcode::kGatherIndexed, table, found, tuples, {}});
-  f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
   const uint32_t transformed = f.view(kSlotConstants, {4 * 4 * 3 * 16});
   const uint32_t tiles = f.view(kSlotArena, {2 * (4 * 4 * (3 + 16) + 32)});
   for (const uint32_t memory : {tiles, kNone}) {
     f.add(WinogradCommand{Opcode::kWinograd, x, y, transformed, bias, out, bias, memory, 2, 1, 2, 1,
                           2, prelu, 0, 0});
   }
-  const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
-  const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});
-  const uint32_t sampled = f.view(kSlotArena, {1, 2, 2, 3, 2});
-  f.add(GridSampleCommand{Opcode::kGridSample, volume, sampled, grid, 1, 2, 0, {}});
+  add_computed_places(f);
   return f;
 }
 

@@ -30,7 +30,13 @@ import {
   SCATTER,
   UNARY,
 } from '../graph/functions.js';
-import {NORMALIZE_CHUNKS, PANEL, PLANAR} from '../schedule/steps.js';
+import {
+  NORMALIZE_CHUNKS,
+  PANEL,
+  PLANAR,
+  WINOGRAD_CHANNELS,
+  WORKSPACE_BYTES,
+} from '../schedule/steps.js';
 import {
   BINDING,
   COMMAND_WORDS,

@@ -116,7 +116,6 @@ test('the bytes of a tiny program do not change unnoticed', t => {
   t.deepEqual(header, [
     'magic 50544e55',
     `formatHash ${formatHash().toString(16)}`,
-    'formatHash eb79ee11',
     'fileBytesLow 380',
     'fileBytesHigh 0',
     'arenaBytes d80',
@@ -136,7 +135,6 @@ test('the bytes of a tiny program do not change unnoticed', t => {
   words[HEADER.fields.indexOf('formatHash')] = 0;
   const hash = createHash('sha256').update(bytes).digest('hex');
   t.is(hash, '99b401526a8bd12010bc589aca56db08553c271f9340c38182b5a0f3077600cc');
-  t.is(hash, '2791f82e6e314e44e73f7c07322ea63b694fd9bf5855d5e4d38f93399bd6cbab');
 });
 
 test('a value that does not fit its field is refused by name', t => {
