@@ -62,7 +62,7 @@ const MAX_PLANS = 64;
 const DEFAULT_PLANS = 4;
 
 const POSITIVE = 'a positive integer';
-const SHAPES = 'an object of input name to a list of positive integers';
+const SHAPES = 'an object of input name to a list of integers of 0 or more';
 const positive = z.number(POSITIVE).int(POSITIVE).positive(POSITIVE);
 const threads = `an integer from 1 to ${MAX_THREADS}`;
 const schedules = `one of ${SCHEDULES.join(', ')}`;
@@ -75,7 +75,9 @@ const openFields = {
 const compileFields = {
   threads: openFields.threads,
   memoryBudgetBytes: openFields.memoryBudgetBytes,
-  shapes: z.record(z.string(), z.array(positive, SHAPES), SHAPES).optional(),
+  shapes: z
+    .record(z.string(), z.array(z.number(SHAPES).int(SHAPES).nonnegative(SHAPES), SHAPES), SHAPES)
+    .optional(),
   constants: z.record(z.string(), z.unknown(), 'an object of input name to data').optional(),
   exact: z.boolean('true or false').optional(),
   schedule: z.enum(SCHEDULES, schedules).optional(),

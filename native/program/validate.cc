@@ -70,7 +70,6 @@ bool Validator::require(bool ok, const char* message) { return ok || fail(messag
 bool Validator::bindings() {
   for (uint32_t i = 0; i < program_.bindings.size(); i++) {
     const BindingRecord& binding = program_.bindings[i];
-    if (binding.elements == 0) return fail("binding " + std::to_string(i) + " is empty");
     if (i >= program_.input_count) continue;
     const uint64_t end = uint64_t{binding.offset_bytes} + uint64_t{binding.elements} * 4;
     if (binding.offset_bytes % 4 != 0 || end > program_.arena_bytes) {

@@ -2,7 +2,7 @@
 
 import {UntangleError} from '../errors.js';
 import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
-import {foldOperation} from './fold.js';
+import {createTensor, foldOperation} from './fold.js';
 import type {Node, Operation, Value} from './graph.js';
 import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
 import {elementCount, formatShape, MAX_ELEMENTS, type Shape} from './shapes.js';
@@ -97,7 +97,9 @@ export function createNodeBuilder(
     dtype: DataType = runTimeType(inputs[0]!.dtype),
   ): Operand => {
     checkLimit('elements', MAX_ELEMENTS, elementCount(shape));
-    const tensors = inputs.flatMap(operand => operand.constant ?? []);
+    // There is nothing to compute, and nothing to know about an operand of no elements but its shape.
+    if (elementCount(shape) === 0) return constant(createTensor(dtype, shape, []));
+    const tensors = inputs.flatMap(operand => operand.constant ?? emptyTensor(operand));
     if (tensors.length === inputs.length) {
       if (operation.op !== 'reshape') checkFolded(state, shape);
       const folded = foldOperation(operation, tensors, shape, dtype);
@@ -108,8 +110,9 @@ export function createNodeBuilder(
     if (odd !== undefined && !MOVES_DATA.has(operation.op) && !KEEPS_WHOLE.has(operation.op)) {
       unsupported(`${node.opType} of ${odd.dtype} values at run time`);
     }
-    if (elementCount(shape) === 0)
-      unsupported(`${node.opType} with the empty result ${formatShape(shape)}`);
+    const empty = inputs.find(operand => elementCount(operand.shape) === 0);
+    if (empty !== undefined)
+      unsupported(`${node.opType} of the empty shape ${formatShape(empty.shape)}`);
     const output: Operand = {name: freshName(), dtype, shape, constant: undefined};
     pending.push({operation, inputs, output});
     return output;
@@ -131,6 +134,11 @@ export function createNodeBuilder(
   };
 
   return {context, commit: results => commitNode(state, {node, pending, ownNames}, results)};
+}
+
+/** The content of an operand of no elements; none for others. */
+function emptyTensor({dtype, shape}: Operand): Tensor[] {
+  return elementCount(shape) === 0 ? [createTensor(dtype, shape, [])] : [];
 }
 
 /** @throws ERR_MODEL_INVALID */

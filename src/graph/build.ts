@@ -8,7 +8,7 @@ import type {Graph, GraphOutput} from './graph.js';
 import {definedNames, type InlinedBranch, inlineBranch} from './inline-branch.js';
 import {isConstant, type Operand} from './registration.js';
 import {findRegistration} from './registry.js';
-import {bindInputs, elementCount, formatShape} from './shapes.js';
+import {bindInputs} from './shapes.js';
 import {runTimeType} from './types.js';
 import {
   checkOpset,
@@ -52,7 +52,6 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
   buildNodes(build, nodes);
   const {environment, unsupported, built} = build;
   unsupported.push(...findLostOutputs(built, model, environment, unsupported.length));
-  unsupported.push(...findEmptyOutputs(model, environment));
   if (unsupported.length > 0) throw unsupportedError(unsupported);
 
   return {
@@ -142,7 +141,7 @@ function createEnvironment(
   const {constants = new Map<string, Tensor>()} = options;
   const constantShapes = [...constants].map(([name, {dims}]) => [name, dims] as const);
   const requested = {...options.shapes, ...Object.fromEntries(constantShapes)};
-  const shapes = bindInputs(model.inputs, requested, constants);
+  const shapes = bindInputs(model.inputs, requested);
 
   for (const {name, dtype} of model.inputs) {
     if (constants.has(name)) continue;
@@ -198,16 +197,6 @@ function findLostOutputs(
         : [],
     ),
   );
-}
-
-/** Outputs of no elements, such as a Shape that was cut to nothing: a program has no room for them. */
-function findEmptyOutputs(model: OnnxModel, environment: Environment): UnsupportedUse[] {
-  return model.outputs.flatMap(({name}) => {
-    const shape = environment.get(name)?.shape;
-    return shape !== undefined && elementCount(shape) === 0
-      ? [{text: `an output of shape ${formatShape(shape)}`, node: name}]
-      : [];
-  });
 }
 
 function bindOutput(state: BuildState, environment: Environment, name: string): GraphOutput {

@@ -74,17 +74,15 @@ export function forEachOffset(
  *
  * `shapes` holds full shapes by input name. A symbol has one value in the whole model. A leading
  * symbolic dimension that nothing binds is the batch and becomes 1. Sizes of zero or less in the
- * file stand for "unknown" in some exporters and count as symbolic without a name. Inputs that are `constants` may be
- * empty.
+ * file stand for "unknown" in some exporters and count as symbolic without a name; in `shapes` a size of zero is one.
  *
  * @throws ERR_INPUT_NAME, ERR_OPTION, ERR_INPUT_SHAPE, ERR_SHAPE_UNBOUND
  */
 export function bindInputs(
   inputs: readonly ValueInfo[],
   shapes: Readonly<Record<string, Shape>>,
-  constants: ReadonlyMap<string, unknown> = new Map(),
 ): Map<string, number[]> {
-  checkRequests(inputs, shapes, constants);
+  checkRequests(inputs, shapes);
   const symbols = new Map<string, number>();
 
   for (const input of inputs) {
@@ -111,18 +109,20 @@ function requestedShape(shapes: Readonly<Record<string, Shape>>, name: string): 
 function checkRequests(
   inputs: readonly ValueInfo[],
   shapes: Readonly<Record<string, Shape>>,
-  constants: ReadonlyMap<string, unknown>,
 ): void {
   for (const [name, shape] of Object.entries(shapes)) {
     if (!inputs.some(input => input.name === name)) {
       const known = inputs.map(input => `"${input.name}"`).join(', ') || 'no inputs';
       throw new UntangleError('ERR_INPUT_NAME', [name, known], {input: name});
     }
-    const smallest = constants.has(name) ? 0 : 1;
-    const isSize = (size: number) => Number.isSafeInteger(size) && size >= smallest;
+    const isSize = (size: number) => Number.isSafeInteger(size) && size >= 0;
     if (!Array.isArray(shape) || !shape.every(isSize)) {
       const received = Array.isArray(shape) ? formatShape(shape) : String(shape);
-      throw new UntangleError('ERR_OPTION', [`shapes["${name}"]`, 'positive integers', received]);
+      throw new UntangleError('ERR_OPTION', [
+        `shapes["${name}"]`,
+        'integers of 0 or more',
+        received,
+      ]);
     }
   }
 }

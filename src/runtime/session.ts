@@ -201,10 +201,10 @@ function checkFeedNames(inputs: readonly Port[], feeds: Feeds): Feeds {
 /** @throws ERR_OPTION */
 function checkShapes(shapes: Shapes): Shapes {
   const isShape = (shape: unknown) =>
-    Array.isArray(shape) && shape.every(size => Number.isSafeInteger(size) && size > 0);
+    Array.isArray(shape) && shape.every(size => Number.isSafeInteger(size) && size >= 0);
   const isObject = typeof shapes === 'object' && shapes !== null;
   if (isObject && Object.values(shapes).every(isShape)) return shapes;
-  const expected = 'an object of input name to a list of positive integers';
+  const expected = 'an object of input name to a list of integers of 0 or more';
   throw new UntangleError('ERR_OPTION', ['shapes', expected, describeValue(shapes)]);
 }
 

@@ -99,6 +99,7 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
   }));
   const lowering = createLowering({graph, buffers, orders, planar, targets: places, steps});
   const handOver = (value: string, name: string) => {
+    if (elementCount(shapeOf(graph, value)) === 0) return;
     graph.outputs.forEach((output, slot) => {
       if (output.value === value)
         emitCopy(lowering, name, {x: lowering.view(value), y: slots[slot]!});

@@ -9,7 +9,7 @@ export const ACTIVATIONS: readonly Registration[] = [
   parametric('LeakyRelu', 'leakyRelu', {alpha: 0.01}),
   parametric('Elu', 'elu', {alpha: 1}),
   parametric('HardSigmoid', 'hardSigmoid', {alpha: 0.2, beta: 0.5}),
-  parametric('ThresholdedRelu', 'thresholdedRelu', {alpha: 1}, 10),
+  parametric('ThresholdedRelu', 'thresholdedRelu', {alpha: 1}),
   {
     opType: 'Shrink',
     since: 9,
@@ -52,12 +52,10 @@ function parametric(
   opType: string,
   fn: UnaryFunction,
   defaults: {readonly alpha: number; readonly beta?: number},
-  since = 1,
 ): Registration {
   const {alpha, beta} = defaults;
   return {
     opType,
-    since,
     attributes: {alpha: {kind: 'float'}, ...(beta === undefined ? {} : {beta: {kind: 'float'}})},
     build: context => {
       const shift = beta === undefined ? 0 : context.float('beta', beta);
