@@ -192,7 +192,8 @@ function conditional(): ZooEntry {
   const x = g.input('x', [1, 4, 4, 3]);
   const label = g.feed('label', {dims: [1], data: [2], dtype: 'int32'});
   const depth = g.tensor([1], [4], 'int64');
-  const hot = g.op('OneHot', [label, depth, g.tensor([2], [0, 1])], {axis: -1});
+  const indices = g.op('Cast', [label], {to: 7});
+  const hot = g.op('OneHot', [indices, depth, g.tensor([2], [0, 1])], {axis: -1});
   const map = g.op('Tile', [g.reshapeTo(hot, 1, 1, 1, 4), g.tensor([4], [1, 4, 4, 1], 'int64')]);
   const y = convSame(g, g.op('Concat', [x, map], {axis: 3}), 7, 3);
   g.output('y', g.op('Clip', [y, g.tensor([], [-0.5]), g.tensor([], [0.5])]));

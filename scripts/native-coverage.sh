@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Lines of native/ that the C++ tests and the addon under the test suite execute, counted by gcov, printed by gcovr.
+#
+# bash scripts/native-coverage.sh   after npm ci; needs gcovr. Everything is built and written in build-coverage.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=$PWD/build-coverage
+addon=build/Release/untangle_edge.node
+
+rm -rf "$out/tests" "$out/addon"
+cmake -S . -B "$out/tests" -G Ninja -DUNTANGLE_TESTS=ON -DUNTANGLE_COVERAGE=ON >/dev/null
+cmake --build "$out/tests"
+ctest --test-dir "$out/tests" --output-on-failure --timeout 900 | tail -3
+npx cmake-js compile --out "$out/addon" --CDUNTANGLE_COVERAGE=ON >"$out/addon.log" 2>&1 || {
+  cat "$out/addon.log"
+  exit 1
+}
+
+# The package loads its addon from one place: the counting one stands there for the time being.
+cp "$addon" "$out/plain.node"
+trap 'cp "$out/plain.node" "$addon"' EXIT
+cp "$out/addon/Release/untangle_edge.node" "$addon"
+UNTANGLE_PROPERTY_RUNS=${UNTANGLE_PROPERTY_RUNS:-200} npx ava --concurrency 1 \
+  'dist/test/runtime/*.test.js' dist/test/conformance.test.js dist/test/zoo.test.js | tail -3
+
+gcovr --root . --filter 'native/' --exclude 'native/test/' --print-summary --txt "$out/native.txt" "$out/tests" "$out/addon"
+echo 'files with the lowest coverage:'
+grep -E '^native/.*%' "$out/native.txt" | sort -t% -k1,1 | awk '{print $4, $1, $3 "/" $2}' | sort -n | head -12
