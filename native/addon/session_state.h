@@ -51,7 +51,7 @@ struct SessionState {
   std::atomic<uint32_t> commands_done{0};  // by the run in flight or the last one
   // Touched on the JavaScript thread only.
   bool running = false;
-  double last_ms = 1e9;  // of the last run that ended
+  std::optional<double> recent_ms;  // the longest of the last runs, older ones weighing less
   // When the runs done on the JavaScript thread since it last had a break began.
   std::optional<std::chrono::steady_clock::time_point> inline_since;
 
