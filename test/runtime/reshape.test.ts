@@ -171,7 +171,7 @@ test('reshape refuses what cannot be', async t => {
     [{x: [1, 4, 5, 4]}, 'ERR_INPUT_SHAPE'],
     [{x: [1, 3, 5]}, 'ERR_INPUT_SHAPE'],
     [{x: [2, 3, 5, 4], label: [3, 1, 1, 1]}, 'ERR_INPUT_SHAPE'],
-    [{x: [0, 3, 5, 4]}, 'ERR_OPTION'],
+    [{x: [-1, 3, 5, 4]}, 'ERR_OPTION'],
     [{x: 'big'}, 'ERR_OPTION'],
     [null, 'ERR_OPTION'],
   ] as const) {
