@@ -190,7 +190,8 @@ size_t ThreadPool::threads() const { return state_->workers.size() + 1; }
 
 void ThreadPool::parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread),
                               void* context) {
-  if (items <= 1 || state_->workers.empty()) {
+  // The ticket counts items in 32 bits.
+  if (items <= 1 || items > kIndexMask || state_->workers.empty()) {
     for (size_t item = 0; item < items; item++) body(context, item, 0);
     return;
   }

@@ -16,8 +16,9 @@ constexpr uint32_t kMaxRank = 6;
 // keeps the sums below in 64 bits.
 constexpr int64_t kMaxReach = int64_t{1} << 32;
 
-// Broadcast dims cost no memory, so only this keeps loop counts in 64 bits.
-constexpr uint64_t kMaxElements = uint64_t{1} << 40;
+// Broadcast dims cost no memory, so only this bounds the loops of the executor; no value of a model
+// has more elements.
+constexpr uint64_t kMaxElements = INT32_MAX;
 
 template <typename T>
 T as(const std::byte* at) {
@@ -96,14 +97,16 @@ bool Validator::views() {
 }
 
 bool Validator::view(const ViewRecord& view, uint32_t index) {
-  const std::string name = "view " + std::to_string(index);
+  const auto fail = [&](const std::string& problem) {
+    return this->fail("view " + std::to_string(index) + problem);
+  };
   if (view.slot >= uint64_t{kSlotFirstOutput} + program_.output_count + program_.input_count) {
-    return fail(name + " names slot " + std::to_string(view.slot) + ", which does not exist");
+    return fail(" names slot " + std::to_string(view.slot) + ", which does not exist");
   }
   if (view.rank < 1 || view.rank > kMaxRank) {
-    return fail(name + " has rank " + std::to_string(view.rank) + " (1 to 6 are allowed)");
+    return fail(" has rank " + std::to_string(view.rank) + " (1 to 6 are allowed)");
   }
-  if (view.offset_bytes % 4 != 0) return fail(name + " does not start at a float");
+  if (view.offset_bytes % 4 != 0) return fail(" does not start at a float");
 
   int64_t lowest = view.offset_bytes / 4;
   int64_t highest = lowest;
@@ -112,22 +115,22 @@ bool Validator::view(const ViewRecord& view, uint32_t index) {
     const uint32_t dim = (&view.dim0)[d];
     const int32_t stride = (&view.stride0)[d];
     if (d >= view.rank && (dim != 1 || stride != 0)) {
-      return fail(name + " uses dimensions past its rank");
+      return fail(" uses dimensions past its rank");
     }
-    if (dim == 0) return fail(name + " has an empty dimension");
+    if (dim == 0) return fail(" has an empty dimension");
     const int64_t reach = int64_t{dim - 1} * stride;  // 32 x 32 bits
-    if (std::abs(reach) > kMaxReach) return fail(name + " reaches farther than any buffer");
+    if (std::abs(reach) > kMaxReach) return fail(" reaches farther than any buffer");
     (reach < 0 ? lowest : highest) += reach;
-    if (elements > kMaxElements / dim) return fail(name + " has too many elements");
+    if (elements > kMaxElements / dim) return fail(" has too many elements");
     elements *= dim;
   }
   const uint64_t bytes = slot_bytes(view.slot);
-  if (lowest < 0) return fail(name + " starts before its buffer");
+  if (lowest < 0) return fail(" starts before its buffer");
   if (static_cast<uint64_t>(highest + 1) * 4 > bytes) {
     const char* what = view.slot == kSlotArena       ? "an arena of "
                        : view.slot == kSlotConstants ? "constants of "
                                                      : "an input or output of ";
-    return fail(name + " reaches byte " + std::to_string((highest + 1) * 4) + " of " + what +
+    return fail(" reaches byte " + std::to_string((highest + 1) * 4) + " of " + what +
                 std::to_string(bytes));
   }
   return true;

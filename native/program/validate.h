@@ -101,6 +101,8 @@ class Validator {
   std::string problem_;
   uint32_t command_index_ = 0;
   const char* command_name_ = nullptr;
+  uint64_t regions_used_ = 0;  // by the commands so far: no region belongs to two
+  uint64_t tap_checks_ = 0;
 };
 
 }  // namespace untangle

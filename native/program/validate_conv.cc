@@ -10,6 +10,9 @@ namespace {
 // Pixels and steps are small numbers; kernels may compute with them in 32 bits.
 constexpr int64_t kMaxPixel = int64_t{1} << 28;
 
+// Regions may share lists of taps, each of which is checked for each region.
+constexpr uint64_t kMaxTapChecks = uint64_t{1} << 24;
+
 bool small(int64_t value) { return value >= -kMaxPixel && value <= kMaxPixel; }
 
 }  // namespace
@@ -138,6 +141,9 @@ bool Validator::regions(uint32_t first, uint32_t count, const Sweep& sweep) {
                "its regions lie outside their section")) {
     return false;
   }
+  regions_used_ += count;
+  if (!require(regions_used_ <= program_.regions.size(), "its regions are used twice"))
+    return false;
   for (uint32_t i = 0; i < count; i++) {
     if (!region(program_.regions[first + i], sweep)) return false;
   }
@@ -162,6 +168,12 @@ bool Validator::region(const RegionRecord& region, const Sweep& sweep) {
                "a region is out of range")) {
     return false;
   }
+  // What is cropped away is computed all the same.
+  if (!require(region.count_y <= uint64_t{sweep.y[1]} + sweep.fused_y &&
+                   region.count_x <= uint64_t{sweep.y[2]} + sweep.fused_x,
+               "a region has more pixels than its output")) {
+    return false;
+  }
   if ((region.flags & kRegionCropped) == 0 &&
       !require(region.out_y >= 0 && region.out_x >= 0 && last_y < int64_t{sweep.y[1]} &&
                    last_x < int64_t{sweep.y[2]},
@@ -175,6 +187,8 @@ bool Validator::region_taps(const RegionRecord& region, const Sweep& sweep) {
   if (region.tap_count == 0) return true;  // bias only
   if (!require(uint64_t{region.tap_first} + region.tap_count <= program_.taps.size(),
                "its taps lie outside their section") ||
+      !require((tap_checks_ += region.tap_count) <= kMaxTapChecks,
+               "the regions of all commands have too many taps") ||
       !require(region.kc >= 1 && (!sweep.depthwise || region.kc == 1),
                "a region's channels per tap are out of range")) {
     return false;

@@ -33,6 +33,19 @@ void check_transpose(uint32_t channels, uint32_t pixels, bool to_planes) {
           "transpose " + std::to_string(channels) + " x " + std::to_string(pixels));
 }
 
+/// A program file may copy a row over part of itself: any result will do, but every element must be
+/// one of x.
+void check_overlap(int shift) {
+  OpProgram p(static_cast<uint32_t>(shift + 100));
+  const uint32_t x = p.add({64}, Lay::kContiguous);
+  const uint32_t y = p.add({64}, Lay::kContiguous);
+  p.views[x].offset_bytes = 32 * 4;
+  p.views[y].offset_bytes = static_cast<uint32_t>(32 + shift) * 4;
+  std::vector<float> expected = p.arena;
+  std::copy_n(p.arena.begin() + 32, 64, expected.begin() + 32 + shift);
+  p.check(CopyCommand{Opcode::kCopy, x, y, {}}, expected, "overlap " + std::to_string(shift));
+}
+
 void check_fill(uint32_t seed, const Dims& dims) {
   OpProgram p(seed);
   const uint32_t y = p.add(dims, Lay::kAny);
@@ -349,6 +362,7 @@ void check_functions() {
 }  // namespace
 
 int main() {
+  for (const int shift : {-16, -3, 0}) check_overlap(shift);
   Random random(7);
   for (uint32_t seed = 0; seed < 150; seed++) {
     Dims dims;

@@ -162,6 +162,9 @@ function checkOutputs(checker: Checker, region: Region, maps: Maps): void {
   const lastX = outX + (countX - 1) * outStepX + fusedX - 1;
   requireSmall(checker, [outStepY, outStepX, countY, countX, inStepY, inStepX]);
   requireSmall(checker, [outY, outX, inY, inX, lastY, lastX]);
+  // What is cropped away is computed all the same.
+  const isBounded = countY <= maps.output[0] + fusedY && countX <= maps.output[1] + fusedX;
+  ensure(checker, isBounded, () => `has ${countY} x ${countX} pixels for y [${maps.output}]`);
   const isInside = outY >= 0 && outX >= 0 && lastY < maps.output[0] && lastX < maps.output[1];
   ensure(
     checker,

@@ -26,8 +26,8 @@ import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
 import {checkWinograd} from './validate-winograd.js';
 
-/** Broadcast dims cost no memory, so only this bounds the loops of an executor. */
-const MAX_VIEW_ELEMENTS = 2 ** 40;
+/** Broadcast dims cost no memory, so only this bounds the loops of an executor; no value of a model has more. */
+const MAX_VIEW_ELEMENTS = 2 ** 31 - 1;
 
 /**
  * Checks tables read by `decode.ts` against each other.

@@ -21,7 +21,8 @@ void blend(const float* const* rows, const float* weights, size_t taps, bool acc
            size_t count) {
   if (!accumulate) {
     if (taps == 1 && weights[0] == 1.0f) {
-      __builtin_memcpy(y, rows[0], count * sizeof(float));
+      // A program file may let the two overlap.
+      __builtin_memmove(y, rows[0], count * sizeof(float));
       return;
     }
     if (taps == 2) return blend_rows<2, false>(rows, weights, y, count);

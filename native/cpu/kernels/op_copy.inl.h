@@ -155,7 +155,8 @@ void transpose(const float* source, ptrdiff_t source_row, float* target, ptrdiff
 /// One row, any strides.
 inline void copy_row(const float* x, ptrdiff_t x_step, float* y, ptrdiff_t y_step, size_t count) {
   if (x_step == 1 && y_step == 1) {
-    __builtin_memcpy(y, x, count * sizeof(float));
+    // A program file may let the two overlap.
+    __builtin_memmove(y, x, count * sizeof(float));
   } else if (x_step == 0 && y_step == 1) {
     const float value = *x;
     for (size_t i = 0; i < count; i++) y[i] = value;
