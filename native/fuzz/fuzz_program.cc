@@ -1,0 +1,93 @@
+// libFuzzer: whatever a program file holds, the validator refuses it or the executor stays inside
+// its memory.
+//
+// Arena, outputs and constants are blocks of exactly their size, so that AddressSanitizer sees the
+// first byte outside. The header's checksum, hash and size are made right here: a file that fails
+// only there would teach nothing.
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "native/cpu/execution.h"
+#include "native/cpu/kernels/kernels.h"
+#include "native/fuzz/program_parts.h"
+#include "native/fuzz/work.h"
+#include "native/program/program.h"
+
+namespace untangle::fuzz {
+namespace {
+
+/// What one execution may hold and do; larger programs are only validated.
+constexpr uint64_t kMaxMemoryBytes = 1 << 20;
+constexpr uint64_t kMaxWork = 1 << 20;
+
+/// Memory as the session allocates it: 64-byte aligned, and no byte longer than asked for.
+class ExactBlock {
+ public:
+  explicit ExactBlock(size_t bytes) {
+    if (posix_memalign(&data_, kSectionAlignment, bytes > 0 ? bytes : 1) != 0) std::abort();
+    std::memset(data_, 0, bytes);
+  }
+  ~ExactBlock() { std::free(data_); }
+  ExactBlock(const ExactBlock&) = delete;
+  ExactBlock& operator=(const ExactBlock&) = delete;
+  std::byte* data() const { return static_cast<std::byte*>(data_); }
+
+ private:
+  void* data_ = nullptr;
+};
+
+/// Every instruction set of this machine in turn: kernels differ in what they read.
+const Kernels& pick_kernels(std::span<const std::byte> file) {
+  static const Kernels* all[8];
+  static const size_t count = available_kernels(all, std::size(all));
+  return *all[crc32(file) % count];
+}
+
+bool is_small(const Program& program) {
+  uint64_t bytes = program.arena_bytes;
+  for (size_t i = 0; i < program.output_count; i++) bytes += output_bytes(program, i);
+  return bytes <= kMaxMemoryBytes && work_of(program) <= kMaxWork;
+}
+
+void run(Program program, const Kernels& kernels) {
+  static ThreadPool pool(1);
+  const ExactBlock arena(program.arena_bytes);
+  const ExactBlock constants(program.constants.size_bytes());
+  if (!program.constants.empty()) {
+    std::memcpy(constants.data(), program.constants.data(), program.constants.size_bytes());
+  }
+  program.constants = {reinterpret_cast<const float*>(constants.data()), program.constants.size()};
+  static const ExactBlock workspace(kWorkspaceBytes);
+  std::vector<std::unique_ptr<ExactBlock>> blocks;
+  std::vector<float*> outputs;
+  for (size_t i = 0; i < program.output_count; i++) {
+    blocks.push_back(std::make_unique<ExactBlock>(output_bytes(program, i)));
+    outputs.push_back(reinterpret_cast<float*>(blocks.back()->data()));
+  }
+  std::byte* const workspaces[] = {workspace.data()};
+  const std::atomic<bool> aborted = false;
+  execute({program, arena.data(), outputs.data(), workspaces, pool, kernels, aborted}, nullptr);
+}
+
+}  // namespace
+}  // namespace untangle::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace untangle;
+  using namespace untangle::fuzz;
+  if (size < sizeof(HeaderRecord)) return -1;
+  const ExactBlock file(size);
+  std::memcpy(file.data(), data, size);
+  const std::span<std::byte> bytes(file.data(), size);
+  repair_header(bytes);
+  Program program;
+  if (load_program(bytes, program)) return 0;
+  if (is_small(program)) run(program, pick_kernels(bytes));
+  return 0;
+}

@@ -1,0 +1,171 @@
+// Runs fuzzing processes and watches over them: one that hangs, dies or takes too much memory is a finding.
+
+import {type ChildProcess, fork} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {readCase} from './case-file.js';
+import type {Target} from './oracle.js';
+import type {WorkerOptions, WorkerReport} from './worker.js';
+
+export interface WatchOptions {
+  readonly target: Target;
+  readonly seed: number;
+  /** Cases of each worker. */
+  readonly runs: number;
+  readonly seconds: number;
+  readonly workers: number;
+  /** Where inputs of findings are written. */
+  readonly outFolder: string;
+}
+
+export interface WatchResult {
+  readonly runs: number;
+  readonly outcomes: number;
+  /** Distinct findings by what went wrong, with the file of the first. */
+  readonly findings: ReadonlyMap<string, string>;
+}
+
+const HANG_MS = 5000;
+const POLL_MS = 250;
+const MAX_RSS_BYTES = 1.5 * 2 ** 30;
+const PAGE_BYTES = 4096;
+/** Building the seeds takes a worker this long at most. */
+const START_MS = 120_000;
+/** After a hang or a crash a worker goes on elsewhere. */
+const SEED_STEP = 0x1000_0001;
+
+/** Fuzzes until the workers are done; every finding is saved as a file. */
+export async function watch(options: WatchOptions): Promise<WatchResult> {
+  mkdirSync(options.outFolder, {recursive: true});
+  const findings = new Map<string, string>();
+  const end = performance.now() + options.seconds * 1000;
+  const results = await Promise.all(
+    Array.from({length: options.workers}, (_, index) =>
+      watchWorker(index, options, {end, findings}),
+    ),
+  );
+  return {
+    runs: results.reduce((sum, {runs}) => sum + runs, 0),
+    outcomes: Math.max(0, ...results.map(({outcomes}) => outcomes)),
+    findings,
+  };
+}
+
+interface Shared {
+  readonly end: number;
+  readonly findings: Map<string, string>;
+}
+
+async function watchWorker(
+  index: number,
+  options: WatchOptions,
+  shared: Shared,
+): Promise<{runs: number; outcomes: number}> {
+  const caseFile = path.join(options.outFolder, `worker-${index}.case`);
+  let runs = 0;
+  let outcomes = 0;
+  for (let attempt = 0; runs < options.runs; attempt++) {
+    const seconds = (shared.end - performance.now()) / 1000;
+    if (seconds <= 0) break;
+    const seed = options.seed + index * 0x0100_0000 + attempt * SEED_STEP;
+    const worker: WorkerOptions = {
+      target: options.target,
+      seed,
+      runs: options.runs - runs,
+      seconds,
+      caseFile,
+    };
+    const done = await runWorker(worker, problem => save(options, shared, {caseFile, problem}));
+    runs += Math.max(done.runs, 1);
+    outcomes = Math.max(outcomes, done.outcomes);
+    if (done.death === null) break;
+    save(options, shared, {caseFile, problem: done.death});
+  }
+  return {runs, outcomes};
+}
+
+interface Done {
+  readonly runs: number;
+  readonly outcomes: number;
+  /** Why the process ended early; null when it did not. */
+  readonly death: string | null;
+}
+
+function runWorker(options: WorkerOptions, onFinding: (problem: string) => void): Promise<Done> {
+  const script = path.join(import.meta.dirname, 'worker.js');
+  writeFileSync(options.caseFile, '');
+  const child = fork(script, [JSON.stringify(options)], {execArgv: ['--max-old-space-size=1024']});
+  let last = {runs: 0, outcomes: 0};
+  let killed: string | null = null;
+  child.on('message', (report: WorkerReport) => {
+    last = report;
+    if (report.kind === 'finding') onFinding(report.problem ?? '');
+  });
+  const stop = pollWorker(child, options.caseFile, reason => {
+    killed = reason;
+    child.kill('SIGKILL');
+  });
+  return new Promise(resolve => {
+    child.on('exit', (code, signal) => {
+      stop();
+      const death =
+        code === 0 ? null : (killed ?? `the process died (${signal ?? `exit ${code}`})`);
+      resolve({...last, death});
+    });
+  });
+}
+
+/** Calls `onStuck` when the worker stays at one case for too long or holds too much. */
+function pollWorker(
+  child: ChildProcess,
+  caseFile: string,
+  onStuck: (reason: string) => void,
+): () => void {
+  let known = -1;
+  let since = performance.now();
+  const timer = setInterval(() => {
+    const count = readCase(caseFile)?.count ?? 0;
+    const now = performance.now();
+    if (count !== known) [known, since] = [count, now];
+    const patience = count === 0 ? START_MS : HANG_MS;
+    if (now - since > patience) onStuck(`hang: over ${patience} ms`);
+    else if (residentBytes(child.pid) > MAX_RSS_BYTES) onStuck('memory: over 1.5 GiB resident');
+  }, POLL_MS);
+  return () => clearInterval(timer);
+}
+
+function residentBytes(pid: number | undefined): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
+  } catch {
+    return 0;
+  }
+}
+
+/** Writes the case of a finding that is not known yet. */
+function save(
+  {target, outFolder}: WatchOptions,
+  {findings}: Shared,
+  {caseFile, problem}: {readonly caseFile: string; readonly problem: string},
+): void {
+  const key = signature(problem);
+  if (findings.has(key)) return;
+  const found = readCase(caseFile);
+  if (found === null) throw new Error(`a worker could not start: ${problem}`);
+  const {bytes, schedule, memoryBudgetBytes} = found.fuzzCase;
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
+  const file = path.join(outFolder, `${hash}.${target === 'models' ? 'onnx' : 'untp'}`);
+  if (!existsSync(file)) writeFileSync(file, bytes);
+  findings.set(key, file);
+  console.log(
+    `finding: ${file} (schedule ${schedule}, budget ${memoryBudgetBytes ?? 'none'})\n${problem}\n`,
+  );
+}
+
+/** The message without numbers and the innermost places in the code. */
+function signature(problem: string): string {
+  const [message = '', ...stack] = problem.split('\n');
+  const places = stack.filter(line => line.includes('/src/')).slice(0, 2);
+  return [message.slice(0, 80).replace(/\d+/g, '#'), ...places].join('\n');
+}

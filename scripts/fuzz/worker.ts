@@ -1,0 +1,112 @@
+// The loop of a fuzzing process: mutate a seed, run it, keep what was new.
+//
+// Everything that hangs or ends the process is left to the parent, which reads the case from a file.
+
+import {resourceUsage} from 'node:process';
+import {SCHEDULES} from '../../src/schedule/candidates.js';
+import {CaseWriter, MAX_CASE_BYTES} from './case-file.js';
+import {modelCorpus, programCorpus} from './corpus.js';
+import {mutateBytes} from './mutate-bytes.js';
+import {mutateModel} from './mutate-model.js';
+import {hasLayout, mutateProgram} from './mutate-program.js';
+import {type FuzzCase, runCase, type Target} from './oracle.js';
+import {Random} from './random.js';
+
+/** What the parent asks for, as JSON in the first argument. */
+export interface WorkerOptions {
+  readonly target: Target;
+  readonly seed: number;
+  readonly runs: number;
+  readonly seconds: number;
+  readonly caseFile: string;
+}
+
+/** What a worker tells while it runs and when it is done. */
+export interface WorkerReport {
+  readonly kind: 'finding' | 'progress';
+  /** Cases done so far. */
+  readonly runs: number;
+  readonly outcomes: number;
+  /** Of a finding. */
+  readonly problem?: string;
+}
+
+const SLOW_MS = 1000;
+/** Asking for the peak costs more than most cases; filling much memory takes at least this long. */
+const MEMORY_MS = 20;
+const MAX_GROWTH_BYTES = 256 * 2 ** 20;
+const MAX_POOL = 4000;
+let knownPeak = 0;
+const PROGRAM_BYTES = 16 * 1024;
+
+async function main(options: WorkerOptions): Promise<void> {
+  const seeds = options.target === 'models' ? modelCorpus().seeds : programCorpus(PROGRAM_BYTES);
+  const pool = seeds.map(({bytes}) => bytes);
+  const outcomes = new Set<string>();
+  const writer = new CaseWriter(options.caseFile);
+  const end = performance.now() + options.seconds * 1000;
+  knownPeak = resourceUsage().maxRSS * 1024;
+  let runs = 0;
+  const report = (kind: WorkerReport['kind'], problem?: string): void => {
+    const more = problem === undefined ? {} : {problem};
+    process.send?.({kind, runs, outcomes: outcomes.size, ...more} satisfies WorkerReport);
+  };
+
+  for (; runs < options.runs && performance.now() < end; runs++) {
+    const random = new Random(options.seed + runs);
+    const fuzzCase = makeCase(random, options.target, pool);
+    writer.begin(fuzzCase);
+    const {outcome, problem} = await judge(options.target, fuzzCase);
+    if (problem !== null) report('finding', problem);
+    // What was new is mutated further, but the seeds stay the larger part.
+    else if (!outcomes.has(outcome) && pool.length < MAX_POOL) pool.push(fuzzCase.bytes);
+    outcomes.add(outcome);
+    if (runs % 1000 === 0) report('progress');
+  }
+  report('progress');
+  writer.close();
+}
+
+function makeCase(random: Random, target: Target, pool: readonly Uint8Array[]): FuzzCase {
+  const [first, second] = [random.pick(pool), random.pick(pool)];
+  const options = {
+    schedule: random.oneIn(3) ? random.pick(SCHEDULES) : 'auto',
+    memoryBudgetBytes: random.oneIn(10) ? 2 ** 18 + random.below(2 ** 14) : undefined,
+  } as const;
+  const mutated =
+    target === 'models'
+      ? ((random.oneIn(4) ? null : mutateModel(random, first, second)) ??
+        mutateBytes(random, first, second))
+      : hasLayout(first)
+        ? mutateProgram(random, first, second)
+        : mutateBytes(random, first, second);
+  return {bytes: mutated.subarray(0, MAX_CASE_BYTES), ...options};
+}
+
+async function judge(
+  target: Target,
+  fuzzCase: FuzzCase,
+): Promise<{readonly outcome: string; readonly problem: string | null}> {
+  const start = performance.now();
+  let outcome = '';
+  try {
+    outcome = await runCase(target, fuzzCase);
+  } catch (error) {
+    return {outcome, problem: (error instanceof Error && error.stack) || String(error)};
+  }
+  const ms = performance.now() - start;
+  if (ms > SLOW_MS) return {outcome, problem: `slow: ${Math.round(ms)} ms, ${outcome}`};
+  if (ms < MEMORY_MS) return {outcome, problem: null};
+  const peak = resourceUsage().maxRSS * 1024;
+  const growth = peak - knownPeak;
+  knownPeak = peak;
+  if (growth > MAX_GROWTH_BYTES) {
+    return {
+      outcome,
+      problem: `memory: peak grew by ${Math.round(growth / 2 ** 20)} MiB, ${outcome}`,
+    };
+  }
+  return {outcome, problem: null};
+}
+
+await main(JSON.parse(process.argv[2] ?? '{}') as WorkerOptions);
