@@ -17,6 +17,9 @@ const MAP_OPERATIONS: ReadonlySet<string> = new Set([
   'resize',
 ]);
 
+/** Elementwise users looked at behind a map; more than that between a dense layer and a convolution means nothing. */
+const MAX_USERS = 64;
+
 /** Turns gemm and reshape to a map into a transposed convolution where the map is used as one. */
 export function fuseGemmReshape(graph: Graph): Graph {
   return fusePairs(graph, fusePair);
@@ -38,12 +41,17 @@ function fusePair({producer, consumer, links}: Pair): Replacement | null {
 /** Whether elementwise users lead to an operation on maps, and never to another rearrangement. */
 function isUsedAsMap(links: Links, name: string): boolean {
   const pending = [name];
+  const seen = new Set(pending);
   let isMap = false;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     for (const {operation, output} of links.consumers.get(next) ?? []) {
       if (operation.op === 'transpose' || operation.op === 'reshape') return false;
       if (MAP_OPERATIONS.has(operation.op)) isMap = true;
-      else if (operation.op === 'chain') pending.push(output);
+      else if (operation.op === 'chain' && !seen.has(output)) {
+        if (seen.size === MAX_USERS) return false;
+        seen.add(output);
+        pending.push(output);
+      }
     }
   }
   return isMap;
@@ -56,7 +64,7 @@ function replacement(graph: Graph, gemm: Node, reshape: Node): Replacement {
   const perChannel = kernel.reduce((product, size) => product * size, 1);
   const depth = shapeOf(graph, gemm.inputs[0]!)[1]!;
   const ones = kernel.map(() => 1);
-  const column = freshName(graph, `${reshape.output}/column`);
+  const column = freshName(graph, reshape.output, 'column');
   const channelBias = biasPerChannel(bias, perChannel);
   const isFolded = channelBias !== 'varies';
 
@@ -83,7 +91,7 @@ function replacement(graph: Graph, gemm: Node, reshape: Node): Replacement {
       epilogue: isFolded ? epilogue : {activation: IDENTITY},
     },
     inputs: [column],
-    output: isFolded ? reshape.output : freshName(graph, `${reshape.output}/sum`),
+    output: isFolded ? reshape.output : freshName(graph, reshape.output, 'sum'),
   };
   const values = [{name: column, dtype: 'float32', shape: [shape[0]!, depth, ...ones]}] as const;
   if (isFolded) return {nodes: [toColumn, conv], values};
@@ -106,9 +114,9 @@ function biasPerChannel(
 function addedBias(graph: Graph, conv: Node, gemm: Node, reshape: Node) {
   const {bias, epilogue} = gemm.operation as OperationOf<'gemm'>;
   const shape = shapeOf(graph, reshape.output);
-  const biasName = freshName(graph, `${reshape.output}/bias`);
+  const biasName = freshName(graph, reshape.output, 'bias');
   const isLast = isBare(epilogue);
-  const added = isLast ? reshape.output : freshName(graph, `${reshape.output}/biased`);
+  const added = isLast ? reshape.output : freshName(graph, reshape.output, 'biased');
   const add: Node = {
     name: gemm.name,
     operation: {op: 'chain', ops: [{fn: {kind: 'binary', fn: 'add'}, a: 0, b: 1}]},

@@ -22,7 +22,7 @@ function hoistPair({producer, consumer, input, links}: Pair): Replacement | null
   const {graph} = links;
   const step = singleStep(graph, consumer, input);
   if (step === null || !commutes(producer.operation, step)) return null;
-  const isFree = producer.inputs.every(name => isTakenIn(links, name, step));
+  const isFree = areTakenIn(links, producer.inputs, step);
   if (!isFree && !isCheaper(links, producer, consumer)) return null;
   const others = otherOperands(graph, producer, step);
   if (others === null) return null;
@@ -30,7 +30,7 @@ function hoistPair({producer, consumer, input, links}: Pair): Replacement | null
   const values: Value[] = [];
   const constants = new Map<string, Tensor>();
   const steps = producer.inputs.map((name, index): Node => {
-    const output = freshName(graph, `${consumer.output}/part${index}`);
+    const output = freshName(graph, consumer.output, `part${index}`);
     values.push({
       name: output,
       dtype: graph.values.get(consumer.output)!.dtype,
@@ -38,7 +38,7 @@ function hoistPair({producer, consumer, input, links}: Pair): Replacement | null
     });
     const other = others[index];
     if (other === undefined) return {...consumer, inputs: [name], output};
-    const constant = freshName(graph, `${consumer.output}/operand${index}`);
+    const constant = freshName(graph, consumer.output, `operand${index}`);
     constants.set(constant, other);
     return {
       ...consumer,
@@ -62,7 +62,7 @@ function isCheaper(
 ): boolean {
   if (operation.op !== 'resize') return false;
   const isLarger = elementCount(shapeOf(graph, output)) > elementCount(shapeOf(graph, inputs[0]!));
-  const users = consumers.get(consumer.output) ?? [];
+  const users = [...(consumers.get(consumer.output) ?? [])];
   return (
     isLarger && users.every(user => user.operation.op !== 'conv' && user.operation.op !== 'gemm')
   );
@@ -101,10 +101,29 @@ function hasUnitSums({taps, weights}: ResizeAxis): boolean {
   return true;
 }
 
-/** Whether `name` is made for this use only, by a node whose weights or epilogue will take `step` in. */
-function isTakenIn(links: Links, name: string, step: SingleStep): boolean {
+/** Nodes looked at on the way up to those that take a function in: beyond, it hardly ever pays. */
+const MAX_CLIMB = 64;
+
+/** Whether all of `names` can take `step` in; each climbs its own way up. */
+function areTakenIn(links: Links, names: readonly string[], step: SingleStep): boolean {
+  return names.every(name => {
+    const pending = [name];
+    for (let climbed = 0; pending.length > 0; climbed++) {
+      const above = climbed < MAX_CLIMB ? takers(links, pending.pop()!, step) : null;
+      if (above === null || above.length > MAX_CLIMB) return false;
+      pending.push(...above);
+    }
+    return true;
+  });
+}
+
+/**
+ * What has to take `step` in so that `name` does, which is made for this use only: nothing when a node's weights or
+ * epilogue will, null when that cannot be.
+ */
+function takers(links: Links, name: string, step: SingleStep): readonly string[] | null {
   const node = links.producers.get(name);
-  if (node === undefined || links.uses.get(name) !== 1) return false;
+  if (node === undefined || links.uses.get(name) !== 1) return null;
   const {graph} = links;
   const operation = withEpilogue(node);
   if (operation !== null) {
@@ -112,15 +131,14 @@ function isTakenIn(links: Links, name: string, step: SingleStep): boolean {
     // nothing in.
     const isFitting =
       step.kind === 'unary' || (operation.op !== 'gemm' && operation.op !== 'dynamicConv');
-    return isFitting && operation.epilogue.activation.fn === 'identity';
+    return isFitting && operation.epilogue.activation.fn === 'identity' ? [] : null;
   }
   const data = node.inputs.findIndex(input => !graph.constants.has(input));
-  if (data < 0) return false;
+  if (data < 0) return null;
   // A scale or shift that was hoisted before will be in the weights by then.
   const isFolded = affineOf(graph, node, data, 1) !== null;
-  if (!isFolded && !commutes(node.operation, step)) return false;
-  const inputs = isFolded ? [node.inputs[data]!] : node.inputs;
-  return inputs.every(input => isTakenIn(links, input, step));
+  if (!isFolded && !commutes(node.operation, step)) return null;
+  return isFolded ? [node.inputs[data]!] : node.inputs;
 }
 
 /** The constant operand for each input of `producer`; empty for unary steps, null when there is none. */

@@ -1,7 +1,7 @@
 // Takes out what nobody asks for and what does nothing.
 
 import type {Graph, Node} from './graph.js';
-import {linksOf, renameUses, shapeOf} from './rewrite.js';
+import {renameUses, shapeOf} from './rewrite.js';
 import {sameShape} from './shapes.js';
 
 /** Drops nodes, values and constants that no output depends on; inputs stay. */
@@ -64,7 +64,7 @@ function isNoop(graph: Graph, {operation, inputs, output}: Node): boolean {
 /** Reads a transpose of a transpose, or a reshape of a reshape, from the first one's input. */
 export function composeRearranging(graph: Graph): Graph {
   const nodes: Node[] = [];
-  const producers = new Map(linksOf(graph).producers);
+  const producers = new Map(graph.nodes.map(node => [node.output, node]));
   for (const node of graph.nodes) {
     const inner = producers.get(node.inputs[0] ?? '');
     const composed = inner === undefined ? node : compose(node, inner);

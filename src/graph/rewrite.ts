@@ -1,18 +1,19 @@
 // How passes rewrite a graph: who makes and who uses a value, and replacing nodes by others.
 //
-// Graphs are never changed in place. A pass that finds nothing returns the graph it was given.
+// Graphs given to a pass are never changed. A pass that finds nothing returns the graph it was given.
 
 import type {Tensor} from '../onnx/model.js';
+import {GraphEditor} from './editor.js';
 import type {Graph, Node, Value} from './graph.js';
 
-/** Who makes and who uses each value of a graph. */
+/** Who makes and who uses each value of a graph; kept up to date while pairs are replaced. */
 export interface Links {
+  /** Values and constants as they are; `nodes` are those from before the first replacement. */
   readonly graph: Graph;
   /** Uses by nodes and as outputs of the graph; the same operand twice counts twice. */
   readonly uses: ReadonlyMap<string, number>;
   readonly producers: ReadonlyMap<string, Node>;
-  readonly consumers: ReadonlyMap<string, readonly Node[]>;
-  readonly positions: ReadonlyMap<Node, number>;
+  readonly consumers: ReadonlyMap<string, ReadonlySet<Node>>;
 }
 
 /** What takes the place of some nodes; the last of `nodes` makes the value they were there for. */
@@ -34,116 +35,97 @@ export interface Pair {
 /** What a pair becomes, or null to leave it; `nodes` ends with the maker of the consumer's output. */
 export type PairRule = (pair: Pair) => Replacement | null;
 
-export function linksOf(graph: Graph): Links {
-  const uses = new Map<string, number>();
-  const producers = new Map<string, Node>();
-  const consumers = new Map<string, Node[]>();
-  const positions = new Map<Node, number>();
-  for (const [position, node] of graph.nodes.entries()) {
-    positions.set(node, position);
-    producers.set(node.output, node);
-    for (const name of node.inputs) uses.set(name, (uses.get(name) ?? 0) + 1);
-    for (const name of new Set(node.inputs))
-      consumers.set(name, [...(consumers.get(name) ?? []), node]);
-  }
-  for (const {value} of graph.outputs) uses.set(value, (uses.get(value) ?? 0) + 1);
-  return {graph, uses, producers, consumers, positions};
-}
-
 export function shapeOf(graph: Graph, name: string): readonly number[] {
   return graph.values.get(name)?.shape ?? graph.constants.get(name)?.dims ?? [];
 }
 
-/** `base` with the first free suffix. */
-export function freshName(graph: Graph, base: string): string {
-  let suffix = 1;
-  while (graph.values.has(`${base}/fused${suffix}`)) suffix++;
-  return `${base}/fused${suffix}`;
+/** The names made for a graph, found by its values. */
+interface MadeNames {
+  /** The last suffix given to each base. */
+  readonly suffixes: Map<string, number>;
+  /** What each name was made from. */
+  readonly origins: Map<string, string>;
 }
+
+const madeNames = new WeakMap<Graph['values'], MadeNames>();
+
+/** A name `origin/part` with a free suffix; `origin` is where it came from itself, so names do not grow. */
+export function freshName(graph: Graph, origin: string, part: string): string {
+  const made = madeNames.get(graph.values) ?? {suffixes: new Map(), origins: new Map()};
+  madeNames.set(graph.values, made);
+  const first = made.origins.get(origin) ?? origin;
+  const base = `${first}/${part}`;
+  let suffix = (made.suffixes.get(base) ?? 0) + 1;
+  while (graph.values.has(`${base}/fused${suffix}`)) suffix++;
+  made.suffixes.set(base, suffix);
+  const name = `${base}/fused${suffix}`;
+  made.origins.set(name, first);
+  return name;
+}
+
+/** Replacements may make this many times the nodes there were: some rules copy a node for every operand. */
+const MAX_GROWTH = 4;
 
 /** Applies `rule` to every node and the only user of its result, until nothing changes. */
 export function fusePairs(graph: Graph, rule: PairRule): Graph {
-  let links = linksOf(graph);
-  let index = 0;
-  while (index < links.graph.nodes.length) {
-    const found = findPair(links, index, rule);
-    if (found === null) {
-      index++;
-      continue;
+  const editor = new GraphEditor(graph);
+  const maxNodes = MAX_GROWTH * (graph.nodes.length + 64);
+  for (let node = editor.first; node !== undefined; ) {
+    // Replacing changes what is possible for nodes already passed; those come first.
+    const again: Node[] = [node];
+    let next = editor.after(node);
+    for (let current = again.pop(); current !== undefined; current = again.pop()) {
+      if (editor.position(current) < 0) continue;
+      const found = findPair(editor, current, rule);
+      if (found === null || editor.size + found.replacement.nodes.length > maxNodes) continue;
+      if (current === node) next = editor.after(node);
+      editor.replacePair(found.pair, found.replacement);
+      again.push(...changedBy(editor, found, next).reverse());
     }
-    const {pair, replacement} = found;
-    links = linksOf(replacePair(pair, replacement));
-    index = pair.links.positions.get(pair.producer)!;
+    node = next;
   }
-  return links.graph;
+  return editor.result();
+}
+
+/** The new nodes, and those before `next` that are now the only users of what the old ones read. */
+function changedBy(
+  editor: GraphEditor,
+  {pair, replacement}: {pair: Pair; replacement: Replacement},
+  next: Node | undefined,
+): Node[] {
+  const end = next === undefined ? Number.POSITIVE_INFINITY : editor.position(next);
+  const changed = new Set(replacement.nodes);
+  for (const name of [...pair.producer.inputs, ...pair.consumer.inputs]) {
+    const users = editor.links.consumers.get(name);
+    if (users?.size !== 1) continue;
+    for (const user of users) if (editor.position(user) < end) changed.add(user);
+  }
+  return [...changed].sort((a, b) => editor.position(a) - editor.position(b));
 }
 
 function findPair(
-  links: Links,
-  index: number,
+  editor: GraphEditor,
+  consumer: Node,
   rule: PairRule,
 ): {pair: Pair; replacement: Replacement} | null {
-  const consumer = links.graph.nodes[index]!;
-  const candidates = consumer.inputs
-    .map((name, input) => ({producer: links.producers.get(name), input}))
-    .filter(({input}) => isOnlyUser(links, consumer, consumer.inputs[input]!));
+  const {links} = editor;
+  const operands = new Map<string, number>();
+  for (const name of consumer.inputs) operands.set(name, (operands.get(name) ?? 0) + 1);
+  const candidates: {readonly producer: Node; readonly input: number}[] = [];
+  for (const [input, name] of consumer.inputs.entries()) {
+    const producer = links.producers.get(name);
+    // All uses of the value are operands of this node; one value may be several.
+    if (producer !== undefined && links.uses.get(name) === operands.get(name))
+      candidates.push({producer, input});
+  }
   // The later producer first: then the others are already there when the fused node runs.
-  candidates.sort((a, b) => positionOf(links, b.producer) - positionOf(links, a.producer));
+  candidates.sort((a, b) => editor.position(b.producer) - editor.position(a.producer));
   for (const {producer, input} of candidates) {
-    if (producer === undefined) continue;
     const pair = {producer, consumer, input, links};
     const replacement = rule(pair);
     if (replacement !== null) return {pair, replacement};
   }
   return null;
-}
-
-/** Whether all uses of `name` are operands of `consumer`; one value may be several. */
-function isOnlyUser(links: Links, consumer: Node, name: string): boolean {
-  const operands = consumer.inputs.filter(input => input === name);
-  return links.uses.get(name) === operands.length;
-}
-
-/** -1 for inputs of the graph and constants: they are there from the start. */
-function positionOf(links: Links, node: Node | undefined): number {
-  return node === undefined ? -1 : links.positions.get(node)!;
-}
-
-/** The new nodes stand where the producer stood, or the consumer when they need something in between. */
-function replacePair({producer, consumer, links}: Pair, replacement: Replacement): Graph {
-  const start = links.positions.get(producer)!;
-  const isEarly = replacement.nodes.every(node =>
-    node.inputs.every(name => positionOf(links, links.producers.get(name)) < start),
-  );
-  return replaceNodes(links.graph, [producer, consumer], {
-    ...replacement,
-    at: isEarly ? producer : consumer,
-  });
-}
-
-/** Puts `nodes` where `at` stands and takes `removed` out. */
-export function replaceNodes(
-  graph: Graph,
-  removed: readonly Node[],
-  replacement: Replacement & {readonly at: Node},
-): Graph {
-  const {at, nodes, values = [], constants = new Map<string, Tensor>()} = replacement;
-  const constantValues = [...constants].map(([name, {dtype, dims}]): [string, Value] => [
-    name,
-    {name, dtype, shape: dims},
-  ]);
-  return {
-    ...graph,
-    nodes: graph.nodes.flatMap(node =>
-      node === at ? nodes : removed.includes(node) ? [] : [node],
-    ),
-    values: new Map([
-      ...graph.values,
-      ...values.map((value): [string, Value] => [value.name, value]),
-      ...constantValues,
-    ]),
-    constants: new Map([...graph.constants, ...constants]),
-  };
 }
 
 /** The graph with every use of a key of `names` replaced by its value. */
