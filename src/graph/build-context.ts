@@ -49,6 +49,8 @@ export interface BuildState {
   readonly names: Set<string>;
   /** Sentences for the explanation. */
   readonly notes: string[];
+  /** The last suffix given to each name by `uniqueName`. */
+  readonly suffixes: Map<string, number>;
   foldedElements: number;
 }
 
@@ -80,7 +82,7 @@ export function createNodeBuilder(
     throw new UnsupportedNode(text);
   };
   const freshName = (): string => {
-    const name = uniqueName(state.names, node.outputs.find(output => output !== '') ?? label);
+    const name = uniqueName(state, node.outputs.find(output => output !== '') ?? label);
     ownNames.add(name);
     return name;
   };
@@ -256,11 +258,11 @@ function checkLimit(name: string, limit: number, received: number): void {
   throw new UntangleError('ERR_ONNX_LIMIT', [name, limit, received], {limit: name, received});
 }
 
-function uniqueName(names: Set<string>, base: string): string {
-  for (let suffix = 1; ; suffix++) {
-    const name = `${base}/${suffix}`;
-    if (names.has(name)) continue;
-    names.add(name);
-    return name;
-  }
+function uniqueName({names, suffixes}: BuildState, base: string): string {
+  let suffix = (suffixes.get(base) ?? 0) + 1;
+  while (names.has(`${base}/${suffix}`)) suffix++;
+  suffixes.set(base, suffix);
+  const name = `${base}/${suffix}`;
+  names.add(name);
+  return name;
 }

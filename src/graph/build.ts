@@ -128,6 +128,7 @@ function createState(model: OnnxModel): BuildState {
     constants: new Map(),
     names,
     notes: [],
+    suffixes: new Map(),
     foldedElements: 0,
   };
 }

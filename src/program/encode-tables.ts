@@ -19,6 +19,8 @@ export interface Tables {
   readonly indices: number[];
   /** Byte offset of every constant in use, in order of first use. */
   readonly constants: Map<Float32Array, number>;
+  /** Bytes of the constants section so far: each constant starts at a cache line, the end included. */
+  constantBytes: number;
   /** Index of the entries already stored, by their contents. */
   readonly seen: Map<string, number>;
   /** Slots of inputs come after those of outputs. */
@@ -40,16 +42,10 @@ export function createTables(
     op: [],
     indices: [],
     constants: new Map(),
+    constantBytes: 0,
     seen: new Map(),
     outputCount,
   };
-}
-
-/** Bytes of the constants section: each constant starts at a cache line, the end included. */
-export function constantBytes(tables: Tables): number {
-  let bytes = 0;
-  for (const data of tables.constants.keys()) bytes += alignBytes(data.byteLength);
-  return bytes;
 }
 
 /** Index of the record of `view`; NONE for null. */
@@ -148,8 +144,9 @@ function placeConstant(tables: Tables, buffer: Buffer): number {
   }
   const known = tables.constants.get(data);
   if (known !== undefined) return known;
-  const start = constantBytes(tables);
+  const start = tables.constantBytes;
   tables.constants.set(data, start);
+  tables.constantBytes += alignBytes(data.byteLength);
   return start;
 }
 

@@ -8,7 +8,7 @@ import type {Buffer, Step} from '../schedule/steps.js';
 import {checksum} from './checksum.js';
 import {BINDING, HEADER, MAGIC, RECORDS} from './commands.js';
 import {encodeStep} from './encode-steps.js';
-import {constantBytes, createTables, type Tables} from './encode-tables.js';
+import {createTables, type Tables} from './encode-tables.js';
 import {encodeExplanation} from './explain.js';
 import {type FileLayout, HEADER_BYTES, layOutFile} from './file-layout.js';
 import {formatHash} from './format-hash.js';
@@ -42,7 +42,7 @@ export function encodeProgram(parts: ProgramParts): Uint8Array {
   refuseAbove('arenaBytes', parts.arenaBytes);
   const tables = createTables(parts.buffers, parts.offsets, parts.outputs.length);
   const commands = parts.steps.flatMap((step, index) => encodeStep(tables, step, index));
-  refuseAbove('constantBytes', constantBytes(tables));
+  refuseAbove('constantBytes', tables.constantBytes);
 
   const metadata = encodeExplanation(parts.explanation);
   const header = headerFields(parts, tables, metadata.length);
@@ -69,7 +69,7 @@ function headerFields(parts: ProgramParts, tables: Tables, metadataBytes: number
     magic: MAGIC,
     formatHash: formatHash(),
     arenaBytes: parts.arenaBytes,
-    constantBytes: constantBytes(tables),
+    constantBytes: tables.constantBytes,
     inputCount: parts.inputs.length,
     outputCount: parts.outputs.length,
     viewCount: tables.view.length / RECORDS.view.fields.length,

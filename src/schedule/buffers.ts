@@ -1,5 +1,6 @@
 // Buffers while a schedule is being made: every block of memory that steps will name.
 
+import {crc32} from 'node:zlib';
 import type {Buffer, View} from './steps.js';
 import {denseView, elementCount, identityOrder, type Order} from './view-math.js';
 
@@ -24,7 +25,7 @@ export interface BufferList extends StepBuilder {
 
 export function createBuffers(): BufferList {
   const all: Buffer[] = [];
-  const constantsByLength = new Map<number, Buffer[]>();
+  const constantsByHash = new Map<string, Buffer[]>();
 
   const add = (buffer: Omit<Buffer, 'id'>): Buffer => {
     const added = {id: all.length, ...buffer};
@@ -44,17 +45,21 @@ export function createBuffers(): BufferList {
     output: (index, shape) =>
       denseView(add({storage: {kind: 'output', index}, elements: elementCount(shape)}).id, shape),
     constant(data) {
-      const sameLength = constantsByLength.get(data.length) ?? [];
-      constantsByLength.set(data.length, sameLength);
-      let buffer = sameLength.find(known => sameBits(known.data!, data));
+      const hash = `${data.length}:${crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`;
+      const sameHash = constantsByHash.get(hash) ?? [];
+      constantsByHash.set(hash, sameHash);
+      let buffer = sameHash.find(known => sameBits(known.data!, data));
       if (buffer === undefined) {
         buffer = add({storage: {kind: 'constant'}, elements: data.length, data});
-        sameLength.push(buffer);
+        if (sameHash.length < MAX_SAME_HASH) sameHash.push(buffer);
       }
       return denseView(buffer.id, [data.length]);
     },
   };
 }
+
+/** Constants compared before one is stored again: a file may be made of collisions. */
+const MAX_SAME_HASH = 8;
 
 /** Bit equality, so that -0 and NaN keep their meaning. */
 function sameBits(a: Float32Array, b: Float32Array): boolean {

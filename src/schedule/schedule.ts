@@ -98,12 +98,16 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
     view: buffers.input(index, shapeOf(graph, name)),
   }));
   const lowering = createLowering({graph, buffers, orders, planar, targets: places, steps});
+  const slotsOf = new Map<string, number[]>();
+  graph.outputs.forEach(({value}, slot) => {
+    const known = slotsOf.get(value);
+    if (known === undefined) slotsOf.set(value, [slot]);
+    else known.push(slot);
+  });
   const handOver = (value: string, name: string) => {
     if (elementCount(shapeOf(graph, value)) === 0) return;
-    graph.outputs.forEach((output, slot) => {
-      if (output.value === value)
-        emitCopy(lowering, name, {x: lowering.view(value), y: slots[slot]!});
-    });
+    for (const slot of slotsOf.get(value) ?? [])
+      emitCopy(lowering, name, {x: lowering.view(value), y: slots[slot]!});
   };
 
   for (const {name, view} of inputs) lowering.setView(name, view);

@@ -119,7 +119,11 @@ export function planTargets(
     const order = orders.get(node.output)!;
     const accepts =
       proposed !== undefined &&
-      canWrite({graph, producers, planar}, node, proposed) &&
+      canWrite(
+        {graph, producers, planar, partsLeft: MAX_PARTS + node.inputs.length, depth: 0},
+        node,
+        proposed,
+      ) &&
       (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
     const target = accepts ? proposed : buffers.arena(shapeOf(graph, node.output), order);
     targets.set(node.output, target);
@@ -156,12 +160,21 @@ function proposeParts(
   }
 }
 
+/** Parts of concats in concats that are looked at, and how deep, before the whole is copied instead. */
+const MAX_PARTS = 4096;
+const MAX_CONCAT_DEPTH = 16;
+
+/** What `canWrite` knows and how far it has come. */
+interface WriteSearch {
+  readonly graph: Graph;
+  readonly producers: ReadonlyMap<string, Node>;
+  readonly planar: ReadonlySet<string>;
+  partsLeft: number;
+  depth: number;
+}
+
 /** Whether the step of `node` can write its output to `place`. */
-function canWrite(
-  known: {graph: Graph; producers: ReadonlyMap<string, Node>; planar: ReadonlySet<string>},
-  node: Node,
-  place: View,
-): boolean {
+function canWrite(known: WriteSearch, node: Node, place: View): boolean {
   const {shape, strides} = place;
   const hasUnitStride = (dim: number) => shape[dim] === 1 || strides[dim] === 1;
 
@@ -191,13 +204,7 @@ function canWrite(
     case 'scatterIndexed':
       return false;
     case 'concat':
-      // One copy of the whole is better than one of every part.
-      return concatParts(known.graph, node, place).every(part => {
-        const producer = known.producers.get(part.name);
-        return (
-          producer === undefined || isViewNode(producer) || canWrite(known, producer, part.view)
-        );
-      });
+      return canWriteParts(known, node, place);
     default:
       return true;
   }
@@ -212,6 +219,19 @@ function canFold(
   const folded = foldDepth(toVolume(place));
   if (folded === null) return false;
   return epilogue.residual === undefined || folded.fold.pitch === folded.fold.height;
+}
+
+/** One copy of the whole is better than one of every part. */
+function canWriteParts(known: WriteSearch, node: Node, place: View): boolean {
+  known.partsLeft -= node.inputs.length;
+  if (known.partsLeft < 0 || known.depth === MAX_CONCAT_DEPTH) return false;
+  known.depth++;
+  const canAll = concatParts(known.graph, node, place).every(part => {
+    const producer = known.producers.get(part.name);
+    return producer === undefined || isViewNode(producer) || canWrite(known, producer, part.view);
+  });
+  known.depth--;
+  return canAll;
 }
 
 /** Whether the batch of a matrix product can be seen as one dimension; the product of vectors must be contiguous. */
