@@ -4,6 +4,7 @@ import {constantTensors} from './feeds/constant.js';
 import {buildGraph} from './graph/build.js';
 import {fuseGraph} from './graph/fuse.js';
 import {decodeModel} from './onnx/decode.js';
+import {resolveLimits, startClock} from './onnx/limits.js';
 import type {OnnxModel, Tensor} from './onnx/model.js';
 import {type CompileOptions, checkCompileOptions} from './options.js';
 import {encodeProgram} from './program/encode.js';
@@ -45,14 +46,16 @@ export function compileModel(
   {model, constants}: BoundModel,
   options: CompileOptions & {readonly threads: number},
 ): Program {
-  const {shapes = {}, schedule: scheduleName = 'auto', exact = false} = options;
+  const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
   const {memoryBudgetBytes, name = 'model'} = options;
   const {workspaceBytes = options.threads * WORKSPACE_BYTES} = options;
-  const graph = fuseGraph(buildGraph(model, {shapes, constants}));
+  const checkTime = startClock(resolveLimits(limits));
+  const graph = fuseGraph(buildGraph(model, {shapes, constants, limits, checkTime}), checkTime);
+  const scheduling = {schedule: scheduleName, exact, checkTime};
   const placed =
     memoryBudgetBytes === undefined
-      ? schedule(graph, {schedule: scheduleName, exact})
-      : scheduleWithin(graph, {schedule: scheduleName, exact}, {memoryBudgetBytes, workspaceBytes});
+      ? schedule(graph, scheduling)
+      : scheduleWithin(graph, scheduling, {memoryBudgetBytes, workspaceBytes});
   const explanation = explainSchedule({model: name, graph, schedule: placed, workspaceBytes});
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;

@@ -72,7 +72,9 @@ void run(Program program, const Kernels& kernels) {
   }
   std::byte* const workspaces[] = {workspace.data()};
   const std::atomic<bool> aborted = false;
-  execute({program, arena.data(), outputs.data(), workspaces, pool, kernels, aborted}, nullptr);
+  IndexFault fault;
+  execute({program, arena.data(), outputs.data(), workspaces, pool, kernels, aborted, fault},
+          nullptr);
 }
 
 }  // namespace

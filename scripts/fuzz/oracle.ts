@@ -4,7 +4,7 @@ import {compile} from '../../src/compile.js';
 import {UntangleError} from '../../src/errors.js';
 import {decodeProgram} from '../../src/program/decode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
-import type {DecodedProgram} from '../../src/program/program.js';
+import type {DecodedProgram, Program} from '../../src/program/program.js';
 import type {Addon} from '../../src/runtime/addon.js';
 import {callNative, loadAddon} from '../../src/runtime/native.js';
 import type {ScheduleName} from '../../src/schedule/candidates.js';
@@ -44,8 +44,18 @@ export async function runCase(target: Target, fuzzCase: FuzzCase): Promise<strin
   }
 }
 
-async function runModel({bytes, schedule, memoryBudgetBytes}: FuzzCase): Promise<string> {
-  const program = compile(bytes, {threads: 1, schedule, memoryBudgetBytes});
+/** Compiles or decodes and nothing else. */
+export function judgeBytes(target: Target, fuzzCase: FuzzCase): void {
+  if (target === 'models') compileCase(fuzzCase);
+  else decodeProgram(fuzzCase.bytes);
+}
+
+function compileCase({bytes, schedule, memoryBudgetBytes}: FuzzCase): Program {
+  return compile(bytes, {threads: 1, schedule, memoryBudgetBytes});
+}
+
+async function runModel(fuzzCase: FuzzCase): Promise<string> {
+  const program = compileCase(fuzzCase);
   const decoded = decodeProgram(program.bytes);
   const {macs} = program.explanation.totals;
   const kinds = new Set(program.explanation.commands.map(({op, schedule: way}) => op + way));

@@ -3,12 +3,9 @@
 // Everything that hangs or ends the process is left to the parent, which reads the case from a file.
 
 import {resourceUsage} from 'node:process';
-import {SCHEDULES} from '../../src/schedule/candidates.js';
-import {CaseWriter, MAX_CASE_BYTES} from './case-file.js';
+import {CaseWriter} from './case-file.js';
 import {modelCorpus, programCorpus} from './corpus.js';
-import {mutateBytes} from './mutate-bytes.js';
-import {mutateModel} from './mutate-model.js';
-import {hasLayout, mutateProgram} from './mutate-program.js';
+import {makeCase} from './make-case.js';
 import {type FuzzCase, runCase, type Target} from './oracle.js';
 import {Random} from './random.js';
 
@@ -65,22 +62,6 @@ async function main(options: WorkerOptions): Promise<void> {
   }
   report('progress');
   writer.close();
-}
-
-function makeCase(random: Random, target: Target, pool: readonly Uint8Array[]): FuzzCase {
-  const [first, second] = [random.pick(pool), random.pick(pool)];
-  const options = {
-    schedule: random.oneIn(3) ? random.pick(SCHEDULES) : 'auto',
-    memoryBudgetBytes: random.oneIn(10) ? 2 ** 18 + random.below(2 ** 14) : undefined,
-  } as const;
-  const mutated =
-    target === 'models'
-      ? ((random.oneIn(4) ? null : mutateModel(random, first, second)) ??
-        mutateBytes(random, first, second))
-      : hasLayout(first)
-        ? mutateProgram(random, first, second)
-        : mutateBytes(random, first, second);
-  return {bytes: mutated.subarray(0, MAX_CASE_BYTES), ...options};
 }
 
 async function judge(

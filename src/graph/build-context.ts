@@ -1,17 +1,14 @@
 // One ONNX node on its way into the graph: typed access to what it says, and emission of operations.
 
 import {UntangleError} from '../errors.js';
+import {checkLimit, type Limits} from '../onnx/limits.js';
 import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
 import {createTensor, foldOperation} from './fold.js';
-import type {Node, Operation, Value} from './graph.js';
+import type {ConvGeometry, Node, Operation, Value} from './graph.js';
 import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
 import {elementCount, formatShape, MAX_ELEMENTS, type Shape} from './shapes.js';
 import {isFloating, runTimeType} from './types.js';
 import {nodeLabel, UnsupportedNode} from './unsupported.js';
-
-/** Largest folded constant, and the sum over a model, in elements: 256 MiB and 1 GiB as f32. */
-const MAX_FOLDED_ELEMENTS = 2 ** 26;
-const MAX_FOLDED_TOTAL = 2 ** 28;
 
 /** Operations that only move elements: right for every type. */
 const MOVES_DATA: ReadonlySet<Operation['op']> = new Set([
@@ -41,6 +38,7 @@ const KEEPS_WHOLE: ReadonlySet<Operation['op']> = new Set([
 
 /** The graph under construction. */
 export interface BuildState {
+  readonly limits: Limits;
   readonly opset: number;
   readonly nodes: Node[];
   readonly values: Map<string, Value>;
@@ -51,7 +49,9 @@ export interface BuildState {
   readonly notes: string[];
   /** The last suffix given to each name by `uniqueName`. */
   readonly suffixes: Map<string, number>;
+  /** Counted so far towards the limits of these names; below zero while the file's own elements allow more. */
   foldedElements: number;
+  regions: number;
 }
 
 interface PendingNode {
@@ -98,7 +98,8 @@ export function createNodeBuilder(
     shape: Shape,
     dtype: DataType = runTimeType(inputs[0]!.dtype),
   ): Operand => {
-    checkLimit('elements', MAX_ELEMENTS, elementCount(shape));
+    checkElements(state.limits, shape);
+    if ('geometry' in operation) countRegions(state, operation.geometry, shape);
     // There is nothing to compute, and nothing to know about an operand of no elements but its shape.
     if (elementCount(shape) === 0) return constant(createTensor(dtype, shape, []));
     const tensors = inputs.flatMap(operand => operand.constant ?? emptyTensor(operand));
@@ -247,15 +248,25 @@ function commitNode(
 }
 
 function checkFolded(state: BuildState, shape: Shape): void {
-  const count = elementCount(shape);
-  checkLimit('foldedElements', MAX_FOLDED_ELEMENTS, count);
-  state.foldedElements += count;
-  checkLimit('foldedElementsTotal', MAX_FOLDED_TOTAL, state.foldedElements);
+  state.foldedElements += elementCount(shape);
+  checkLimit(state.limits, 'foldedElements', state.foldedElements);
 }
 
-function checkLimit(name: string, limit: number, received: number): void {
-  if (received <= limit) return;
-  throw new UntangleError('ERR_ONNX_LIMIT', [name, limit, received], {limit: name, received});
+/** @throws ERR_ONNX_LIMIT when a value of this shape is beyond what the format or the limits allow. */
+export function checkElements(limits: Limits, shape: Shape): void {
+  const elements = Math.min(limits.elements, MAX_ELEMENTS);
+  checkLimit({...limits, elements}, 'elements', elementCount(shape));
+}
+
+/** A transposed convolution has a phase for every output up to its stride; in space each plane has its own taps. */
+function countRegions(state: BuildState, geometry: ConvGeometry, shape: Shape): void {
+  const {transposed, kernel, strides} = geometry;
+  const phases = strides.map((stride, axis) =>
+    transposed ? Math.min(stride, shape[axis + 2] ?? 1) : 1,
+  );
+  const planes = kernel.length === 3 ? shape[2]! : 1;
+  state.regions += planes * (elementCount(phases) + elementCount(kernel));
+  checkLimit(state.limits, 'regions', state.regions);
 }
 
 function uniqueName({names, suffixes}: BuildState, base: string): string {

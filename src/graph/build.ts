@@ -1,8 +1,14 @@
 // Builds the graph: one forward pass over the ONNX nodes that infers shapes and folds constants.
 
 import {UntangleError} from '../errors.js';
+import {type Limits, resolveLimits} from '../onnx/limits.js';
 import type {OnnxModel, OnnxNode, Tensor} from '../onnx/model.js';
-import {type BuildState, createNodeBuilder, registerConstant} from './build-context.js';
+import {
+  type BuildState,
+  checkElements,
+  createNodeBuilder,
+  registerConstant,
+} from './build-context.js';
 import {sortNodes} from './build-order.js';
 import type {Graph, GraphOutput} from './graph.js';
 import {definedNames, type InlinedBranch, inlineBranch} from './inline-branch.js';
@@ -20,6 +26,9 @@ import {
 } from './unsupported.js';
 
 export interface BuildOptions {
+  readonly limits?: Partial<Limits>;
+  /** Called again and again; throws when it takes too long. */
+  readonly checkTime?: () => void;
   /** Full shapes of inputs with symbolic dimensions, by input name; a leading batch may be left out. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   /** Values of inputs, by name: such inputs become constants, and their shapes bind symbolic dimensions. */
@@ -42,9 +51,10 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
   const given = new Set([...model.inputs.map(input => input.name), ...model.initializers.keys()]);
   const nodes = sortNodes(model.nodes, name => given.has(name));
   checkOutputs(model, given);
-  const state = createState(model);
+  const state = createState(model, resolveLimits(options.limits));
   const build: Build = {
     state,
+    checkTime: options.checkTime ?? (() => {}),
     environment: createEnvironment(model, state, options),
     unsupported: [],
     built: [],
@@ -78,6 +88,7 @@ function checkOutputs(model: OnnxModel, given: ReadonlySet<string>): void {
 
 /** What building has made so far. */
 interface Build {
+  readonly checkTime: () => void;
   readonly state: BuildState;
   readonly environment: Environment;
   readonly unsupported: UnsupportedUse[];
@@ -89,6 +100,7 @@ interface Build {
 function buildNodes(build: Build, nodes: readonly OnnxNode[]): void {
   const {state, environment, unsupported, built} = build;
   for (const node of nodes) {
+    build.checkTime();
     built.push(node);
     const opset = node.opset ?? state.opset;
     checkOpset(opset);
@@ -118,10 +130,15 @@ function buildBranch(build: Build, {nodes, initializers}: InlinedBranch): void {
   );
 }
 
-function createState(model: OnnxModel): BuildState {
+/** Constants of the file may be folded a few times before that counts. */
+const FOLDS_OF_OWN = 4;
+
+function createState(model: OnnxModel, limits: Limits): BuildState {
+  const own = [...model.initializers.values()].reduce((sum, {data}) => sum + data.length, 0);
   const inputs = model.inputs.map(input => input.name);
   const names = new Set(definedNames({...model, inputs}));
   return {
+    limits,
     opset: model.opset,
     nodes: [],
     values: new Map(),
@@ -129,7 +146,8 @@ function createState(model: OnnxModel): BuildState {
     names,
     notes: [],
     suffixes: new Map(),
-    foldedElements: 0,
+    foldedElements: -FOLDS_OF_OWN * own,
+    regions: 0,
   };
 }
 
@@ -147,6 +165,7 @@ function createEnvironment(
   for (const {name, dtype} of model.inputs) {
     if (constants.has(name)) continue;
     const shape = shapes.get(name)!;
+    checkElements(state.limits, shape);
     state.values.set(name, {name, dtype: runTimeType(dtype), shape});
     environment.set(name, {name, dtype, shape, constant: undefined});
   }

@@ -74,30 +74,28 @@ export class GraphEditor {
 
   /** The new nodes stand where the producer stood, or the consumer when they need something in between. */
   replacePair({producer, consumer}: Pair, replacement: Replacement): void {
-    const {nodes, values = [], constants = new Map<string, Tensor>()} = replacement;
     const start = this.position(producer);
-    const isEarly = nodes.every(node =>
+    const isEarly = replacement.nodes.every(node =>
       node.inputs.every(name => this.position(this.#producers.get(name)) < start),
     );
+    this.replace([producer, consumer], isEarly ? producer : consumer, replacement);
+  }
+
+  /** Takes `removed` out and puts the new nodes where `at`, one of them, stood. */
+  replace(removed: readonly Node[], at: Node, replacement: Replacement): void {
+    const {nodes, values = [], constants = new Map<string, Tensor>()} = replacement;
     this.#isChanged = true;
     for (const value of values) this.#values.set(value.name, value);
     for (const [name, tensor] of constants) {
       this.#constants.set(name, tensor);
       this.#values.set(name, {name, dtype: tensor.dtype, shape: tensor.dims});
     }
-    let before = this.#remove(isEarly ? consumer : producer, isEarly ? producer : consumer);
-    const limit = before === null ? this.#first : before.after;
-    const step = this.#step(before, limit, nodes.length);
+    for (const node of removed) if (node !== at) this.#unlink(node);
+    let {before} = this.#places.get(at)!;
+    this.#unlink(at);
+    const step = this.#step(before, nodes.length);
     for (const node of nodes) before = this.#insert(node, before, step);
     if (step < 1) this.#relabel();
-  }
-
-  /** Takes both out; returns the place before `at`. */
-  #remove(other: Node, at: Node): Place | null {
-    this.#unlink(other);
-    const {before} = this.#places.get(at)!;
-    this.#unlink(at);
-    return before;
   }
 
   #unlink(node: Node): void {
@@ -131,8 +129,9 @@ export class GraphEditor {
     return place;
   }
 
-  /** Distance of `count` labels between two places. */
-  #step(before: Place | null, after: Place | null, count: number): number {
+  /** Distance of `count` labels that fit behind `before`. */
+  #step(before: Place | null, count: number): number {
+    const after = before === null ? this.#first : before.after;
     const low = before?.label ?? 0;
     const high = after?.label ?? low + GAP * (count + 1);
     return (high - low) / (count + 1);

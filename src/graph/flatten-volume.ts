@@ -6,14 +6,11 @@
 
 import type {OperationOf} from './fuse-match.js';
 import type {ConvGeometry, Graph, Node, Value} from './graph.js';
-import {freshName, type Replacement, replaceNodes, shapeOf} from './rewrite.js';
+import {freshName, mapNodes, type Replacement, shapeOf} from './rewrite.js';
 
 /** Replaces every convolution over three axes that has a form over two. */
 export function flattenVolumes(graph: Graph): Graph {
-  return graph.nodes.reduce((current, node) => {
-    const replacement = flatten(current, node);
-    return replacement === null ? current : replaceNodes(current, [], {...replacement, at: node});
-  }, graph);
+  return mapNodes(graph, flatten);
 }
 
 /** How the axes [N, C, D, H, W] of a value become four. */
@@ -116,14 +113,9 @@ function entrance(
 ): {nodes: Node[]; values: Value[]; output: string} {
   const {order, merge} = flattening;
   const shape = shapeOf(graph, value);
-  const base = `${node.output}/${label}`;
-  const ordered = typed(
-    graph,
-    value,
-    `${base}/ordered`,
-    order.map(axis => shape[axis]!),
-  );
-  const merged = typed(graph, value, `${base}/merged`, merge(ordered.shape));
+  const sizes = order.map(axis => shape[axis]!);
+  const ordered = typed(graph, value, [node.output, `${label}/ordered`], sizes);
+  const merged = typed(graph, value, [node.output, `${label}/merged`], merge(sizes));
   const {name} = node;
   return {
     nodes: [
@@ -143,8 +135,8 @@ function exit(
 ): {nodes: Node[]; values: Value[]; input: string} {
   const shape = shapeOf(graph, node.output);
   const sizes = order.map(axis => shape[axis]!);
-  const merged = typed(graph, node.output, `${node.output}/y/merged`, merge(sizes));
-  const ordered = typed(graph, node.output, `${node.output}/y/ordered`, sizes);
+  const merged = typed(graph, node.output, [node.output, 'y/merged'], merge(sizes));
+  const ordered = typed(graph, node.output, [node.output, 'y/ordered'], sizes);
   const {name} = node;
   return {
     nodes: [
@@ -162,7 +154,12 @@ function exit(
   };
 }
 
-function typed(graph: Graph, like: string, base: string, shape: readonly number[]): Value {
+function typed(
+  graph: Graph,
+  like: string,
+  [origin, part]: readonly [string, string],
+  shape: readonly number[],
+): Value {
   const dtype = graph.values.get(like)?.dtype ?? 'float32';
-  return {name: freshName(graph, base), dtype, shape};
+  return {name: freshName(graph, origin, part), dtype, shape};
 }

@@ -47,6 +47,9 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
 ];
 
 /** Rewrites `graph` into one that computes the same with fewer operations. */
-export function fuseGraph(graph: Graph): Graph {
-  return PASSES.reduce((current, pass) => pass(current), graph);
+export function fuseGraph(graph: Graph, checkTime: () => void = () => {}): Graph {
+  return PASSES.reduce((current, pass) => {
+    checkTime();
+    return pass(current);
+  }, graph);
 }

@@ -87,6 +87,19 @@ export function fusePairs(graph: Graph, rule: PairRule): Graph {
   return editor.result();
 }
 
+/** Applies `rule` once to every node. */
+export function mapNodes(
+  graph: Graph,
+  rule: (graph: Graph, node: Node) => Replacement | null,
+): Graph {
+  const editor = new GraphEditor(graph);
+  for (const node of graph.nodes) {
+    const replacement = rule(editor.links.graph, node);
+    if (replacement !== null) editor.replace([node], node, replacement);
+  }
+  return editor.result();
+}
+
 /** The new nodes, and those before `next` that are now the only users of what the old ones read. */
 function changedBy(
   editor: GraphEditor,

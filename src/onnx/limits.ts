@@ -23,6 +23,12 @@ export interface Limits {
   readonly nameBytes: number;
   /** Attributes, names in node inputs and outputs, strings and all other listed things, over the whole file. */
   readonly entries: number;
+  /** Elements that folding constants may make, besides four for each element of the file's own. */
+  readonly foldedElements: number;
+  /** Phases and kernel elements of all convolutions, in space those of each output plane: what untangling writes out one by one. */
+  readonly regions: number;
+  /** Milliseconds from the decoded model to the program. */
+  readonly compileMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -35,6 +41,9 @@ export const DEFAULT_LIMITS: Limits = {
   callDepth: 64,
   nameBytes: 4096,
   entries: 2_000_000,
+  foldedElements: 2 ** 22,
+  regions: 2 ** 17,
+  compileMs: 120_000,
 };
 
 /** The default limits with `overrides` in place. */
@@ -56,6 +65,12 @@ export function resolveLimits(overrides: Partial<Limits> = {}): Limits {
     }
   }
   return {...DEFAULT_LIMITS, ...overrides};
+}
+
+/** Starts to measure `compileMs`: the result throws ERR_ONNX_LIMIT when called after that time. */
+export function startClock(limits: Limits): () => void {
+  const start = performance.now();
+  return () => checkLimit(limits, 'compileMs', Math.floor(performance.now() - start));
 }
 
 /** @throws ERR_ONNX_LIMIT when `value` is above the limit called `name`. */

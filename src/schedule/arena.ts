@@ -54,9 +54,7 @@ export function placeBuffers(
       .map((_, index) => index)
       .sort((a, b) => compare(lifetimes[a]!, lifetimes[b]!) || a - b);
     const placed =
-      compare === byFirstUse
-        ? sweep(lifetimes, order, checkTime)
-        : placeInOrder(lifetimes, order);
+      compare === byFirstUse ? sweep(lifetimes, order, checkTime) : placeInOrder(lifetimes, order);
     if (best === null || placed.peakBytes < best.peakBytes) best = placed;
     if (best.peakBytes === bound.bytes) break;
   }
@@ -87,7 +85,12 @@ function sweep(lifetimes: readonly Lifetime[], order: readonly number[], checkTi
     const start = hasGaps ? smallestGap(alive, aligned(bytes)) : (alive.at(-1)?.end ?? 0);
     const block = {start, end: start + aligned(bytes), lastUse};
     if (start >= (alive.at(-1)?.end ?? 0)) alive.push(block);
-    else alive.splice(alive.findIndex(other => other.start > start), 0, block);
+    else
+      alive.splice(
+        alive.findIndex(other => other.start > start),
+        0,
+        block,
+      );
     firstDeath = Math.min(firstDeath, lastUse);
     offsetsBytes[index] = start;
     peakBytes = Math.max(peakBytes, block.end);

@@ -21,6 +21,8 @@ export interface ScheduleOptions extends ConvOptions {
    * its first part on.
    */
   readonly copiedConcats?: ReadonlySet<string>;
+  /** Called again and again; throws when it takes too long. */
+  readonly checkTime?: () => void;
 }
 
 export interface Schedule {
@@ -64,6 +66,7 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
       firstUse: uses.first.get(id)!,
       lastUse: uses.last.get(id)!,
     })),
+    options.checkTime,
   );
 
   return {
@@ -114,6 +117,7 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
   for (const name of new Set([...graph.inputs, ...graph.constants.keys()])) handOver(name, name);
   const concats: Concat[] = [];
   for (const node of graph.nodes) {
+    options.checkTime?.();
     lowerNode(node, lowering, options);
     if (node.operation.op === 'concat') {
       const {buffer} = lowering.view(node.output);

@@ -17,8 +17,11 @@ const SPEC = {
 };
 const BYTES = model(SPEC);
 
+/** Limits of what comes after decoding; test/compile-limits.test.ts has their edges. */
+type CompileLimit = 'foldedElements' | 'regions' | 'compileMs';
+
 /** The smallest value of each limit with which the model above still decodes; both sides are tried. */
-const EDGES: Readonly<Record<Exclude<keyof Limits, 'callDepth'>, number>> = {
+const EDGES: Readonly<Record<Exclude<keyof Limits, 'callDepth' | CompileLimit>, number>> = {
   fileBytes: BYTES.length,
   nodes: 2,
   tensors: 2,
@@ -31,7 +34,7 @@ const EDGES: Readonly<Record<Exclude<keyof Limits, 'callDepth'>, number>> = {
   entries: 13,
 };
 
-for (const [name, edge] of Object.entries(EDGES) as [keyof Limits, number][]) {
+for (const [name, edge] of Object.entries(EDGES) as [keyof typeof EDGES, number][]) {
   test(`limit ${name}: ${edge} is enough and ${edge - 1} is not`, t => {
     t.notThrows(() => decodeModel(BYTES, {limits: {[name]: edge}}));
     const error = t.throws(() => decodeModel(BYTES, {limits: {[name]: edge - 1}}), {

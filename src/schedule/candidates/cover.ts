@@ -52,10 +52,14 @@ export function coverPhase(
 ): Region[] {
   const {plane} = problem;
   const hasTaps = phase.taps.length > 0;
-  const cutY = isDeep(plane) ? 'exact' : options.cut.y;
+  const cut = affordable(
+    problem,
+    phase,
+    isDeep(plane) ? {...options.cut, y: 'exact'} : options.cut,
+  );
   const piecesZ = borderClasses(phase.z, plane.z.inputSize);
-  const piecesY = cutAxis(phase.y, plane.y.inputSize, hasTaps ? cutY : 'padded');
-  const piecesX = cutAxis(phase.x, plane.x.inputSize, hasTaps ? options.cut.x : 'padded');
+  const piecesY = cutAxis(phase.y, plane.y.inputSize, hasTaps ? cut.y : 'padded');
+  const piecesX = cutAxis(phase.x, plane.x.inputSize, hasTaps ? cut.x : 'padded');
   return piecesZ.flatMap(z =>
     planesOf(z).flatMap(first =>
       piecesY.flatMap(y =>
@@ -63,6 +67,20 @@ export function coverPhase(
       ),
     ),
   );
+}
+
+/** Taps that the border classes of all phases of a convolution may list: large kernels have many of both. */
+const MAX_CLASS_TAPS = 2 ** 20;
+
+/** `cut`, or as little of it as can be where a kernel of so many elements would be listed too often. */
+function affordable({phases, plane}: ConvProblem, {z, y, x}: PlanePhase, cut: Cut): Cut {
+  // An axis of n taps has at most 2n + 1 classes, which together list at most n * (n + 1) taps.
+  const listed = (axis: AxisCut, {taps}: Phase): number =>
+    axis === 'exact' ? taps.length * (taps.length + 1) : taps.length;
+  const planes = isDeep(plane) ? z.outCount * z.taps.length : 1;
+  const count = planes * listed(cut.y, y) * listed(cut.x, x);
+  if (count * phases.length <= MAX_CLASS_TAPS) return cut;
+  return isDeep(plane) ? {y: 'exact', x: 'padded'} : PADDED;
 }
 
 /** The planes of a piece along z. */
