@@ -99,9 +99,9 @@ export function createNodeBuilder(
     dtype: DataType = runTimeType(inputs[0]!.dtype),
   ): Operand => {
     checkElements(state.limits, shape);
-    if ('geometry' in operation) countRegions(state, operation.geometry, shape);
     // There is nothing to compute, and nothing to know about an operand of no elements but its shape.
     if (elementCount(shape) === 0) return constant(createTensor(dtype, shape, []));
+    if ('geometry' in operation) countRegions(state, operation.geometry, shape);
     const tensors = inputs.flatMap(operand => operand.constant ?? emptyTensor(operand));
     if (tensors.length === inputs.length) {
       if (operation.op !== 'reshape') checkFolded(state, shape);

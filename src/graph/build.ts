@@ -54,10 +54,10 @@ export function buildGraph(model: OnnxModel, options: BuildOptions): Graph {
   const state = createState(model, resolveLimits(options.limits));
   const build: Build = {
     state,
-    checkTime: options.checkTime ?? (() => {}),
     environment: createEnvironment(model, state, options),
     unsupported: [],
     built: [],
+    checkTime: options.checkTime,
   };
   buildNodes(build, nodes);
   const {environment, unsupported, built} = build;
@@ -88,19 +88,19 @@ function checkOutputs(model: OnnxModel, given: ReadonlySet<string>): void {
 
 /** What building has made so far. */
 interface Build {
-  readonly checkTime: () => void;
   readonly state: BuildState;
   readonly environment: Environment;
   readonly unsupported: UnsupportedUse[];
   /** Every node that was looked at, those of branches included. */
   readonly built: OnnxNode[];
+  readonly checkTime: BuildOptions['checkTime'];
 }
 
 /** Adds sorted nodes; branches take the place of their nodes. */
 function buildNodes(build: Build, nodes: readonly OnnxNode[]): void {
   const {state, environment, unsupported, built} = build;
   for (const node of nodes) {
-    build.checkTime();
+    build.checkTime?.();
     built.push(node);
     const opset = node.opset ?? state.opset;
     checkOpset(opset);

@@ -48,7 +48,7 @@ function isOverSpace({graph, consumers}: Links, {output}: Node, axes: readonly n
   const rank = shape.length;
   const isMap = (rank === 3 || rank === 4) && axes[0] === 2 && axes.length === rank - 2;
   if (!isMap || rank === 4) return isMap;
-  return (consumers.get(output) ?? []).some(user => {
+  return [...(consumers.get(output) ?? [])].some(user => {
     const step = singleStep(graph, user, user.inputs.indexOf(output));
     if (step?.kind !== 'binary' || scalarConstant(graph, step.other) !== null) return false;
     return channelConstant(graph, step.other, shape, 1) !== null;

@@ -65,7 +65,7 @@ function exchange(sinking: Sinking, node: Node): Node[] {
 
   const {dtype, shape} = values.get(output)!;
   const inverse = moved.perm.map((_, axis) => moved.perm.indexOf(axis));
-  const source = freshName({...sinking.graph, values}, output);
+  const source = freshName({...sinking.graph, values}, output, 'sunk');
   values.set(source, {name: source, dtype, shape: inverse.map(axis => shape[axis]!)});
   transposed.set(output, {source, perm: moved.perm});
   return [
@@ -109,7 +109,7 @@ function transposeConstant(
     shape,
     constant.dtype,
   )!;
-  const source = freshName({...graph, values}, name);
+  const source = freshName({...graph, values}, name, 'sunk');
   values.set(source, {name: source, dtype: constant.dtype, shape});
   constants.set(source, moved);
   return source;

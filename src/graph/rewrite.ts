@@ -35,6 +35,11 @@ export interface Pair {
 /** What a pair becomes, or null to leave it; `nodes` ends with the maker of the consumer's output. */
 export type PairRule = (pair: Pair) => Replacement | null;
 
+/** The links of a graph that stays as it is. */
+export function linksOf(graph: Graph): Links {
+  return new GraphEditor(graph).links;
+}
+
 export function shapeOf(graph: Graph, name: string): readonly number[] {
   return graph.values.get(name)?.shape ?? graph.constants.get(name)?.dims ?? [];
 }

@@ -21,7 +21,7 @@ const BYTES = model(SPEC);
 type CompileLimit = 'foldedElements' | 'regions' | 'compileMs';
 
 /** The smallest value of each limit with which the model above still decodes; both sides are tried. */
-const EDGES: Readonly<Record<Exclude<keyof Limits, 'callDepth' | CompileLimit>, number>> = {
+const EDGES: Readonly<Record<Exclude<keyof Limits, CompileLimit | 'callDepth'>, number>> = {
   fileBytes: BYTES.length,
   nodes: 2,
   tensors: 2,
