@@ -7,6 +7,7 @@ import {fuseGraph} from '../../src/graph/fuse.js';
 import {checkProperty} from '../helpers/properties.js';
 import {assertRuns} from '../schedule/lower-run.js';
 import {buildOne, errorOf, floats, ints, type OneNode, runGraph, runOne} from './build-one.js';
+import {evaluateGraph} from './evaluate.js';
 
 const AXIS = fc
   .record({
@@ -148,4 +149,65 @@ test('CenterCropPad cuts and pads, the larger half at the end', t => {
     errorOf({op: 'CenterCropPad', opset: 18, x: [3], constants: [floats([1], [1])]})?.code,
     'ERR_MODEL_INVALID',
   );
+});
+
+test('MaxPool tells where its maxima lie: the first of equal ones, in either order of storage', t => {
+  const cases = fc.record({
+    axes: fc.array(AXIS, {minLength: 1, maxLength: 3}),
+    isColumnMajor: fc.boolean(),
+  });
+  checkProperty(t, cases, ({axes, isColumnMajor}) => {
+    const {all} = windows(axes, false);
+    fc.pre(all.every(window => window.inside.length > 0));
+    const sizes = axes.map(axis => axis.size);
+    const graph = buildOne({
+      op: 'MaxPool',
+      x: [2, 2, ...sizes],
+      attrs: {
+        kernel_shape: axes.map(axis => axis.kernel),
+        strides: axes.map(axis => axis.stride),
+        dilations: axes.map(axis => axis.dilation),
+        pads: [...axes.map(axis => axis.begin), ...axes.map(axis => axis.end)],
+        storage_order: Number(isColumnMajor),
+      },
+      outputCount: 2,
+    });
+    const pixels = sizes.reduce((product, size) => product * size, 1);
+    const x = Array.from({length: 4 * pixels}, (_, i) => ((i * 7) % 5) - 2);
+    const place = (at: number) => {
+      if (!isColumnMajor) return at;
+      const position = positions(sizes)[at]!;
+      return position.reduceRight((sum, i, d) => sum * sizes[d]! + i, 0);
+    };
+    const expected = [0, 1, 2, 3].flatMap(map =>
+      all.map(({inside}) => {
+        const values = inside.map(at => x[map * pixels + at]!);
+        return map * pixels + place(inside[values.indexOf(Math.max(...values))]!);
+      }),
+    );
+    for (const form of [graph, fuseGraph(graph)]) {
+      const received = evaluateGraph(form, new Map([['x', x]])).get('y1')!;
+      assert.deepEqual(Array.from(received.data), expected);
+    }
+  });
+});
+
+test('MaxUnpool puts maxima back, and output_shape appends zeros', t => {
+  const run = (extra: OneNode['constants'] & object, attrs: OneNode['attrs'] & object = {}) =>
+    runOne(
+      {
+        op: 'MaxUnpool',
+        x: [1, 2, 1, 2],
+        constants: [{dims: [1, 2, 1, 2], data: [1, 2, 8, 11], dtype: 'int64'}, ...extra],
+        attrs: {kernel_shape: [2, 2], strides: [2, 2], ...attrs},
+      },
+      [5, 6, 7, 8],
+    );
+  const maps = [0, 5, 6, 0, 0, 0, 0, 0, 7, 0, 0, 8, 0, 0, 0, 0];
+  t.deepEqual(run([]), {shape: [1, 2, 2, 4], data: maps});
+  const wide = run([ints(1, 2, 2, 5)]);
+  t.deepEqual(wide.shape, [1, 2, 2, 5]);
+  t.deepEqual(wide.data.slice(0, 10), [0, 5, 6, 0, 0, 0, 0, 0, 0, 0]);
+  t.throws(() => run([ints(1, 2, 2, 3)]), {code: 'ERR_MODEL_INVALID'});
+  t.throws(() => run([], {pads: [1, 1, 1, 1]}), {code: 'ERR_MODEL_INVALID'});
 });

@@ -4,6 +4,7 @@ import type {PoolFunction, ReduceFunction} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
 import {emitTranspose} from './arrange.js';
+import {emitPoolIndices} from './pool-indices.js';
 import {emitReshape} from './reshape.js';
 import {readWindow, resolveSame, WINDOW_ATTRIBUTES, type Window, windowExtent} from './window.js';
 
@@ -14,10 +15,9 @@ export const POOLING: readonly Registration[] = [
       ...WINDOW_ATTRIBUTES,
       ceil_mode: {kind: 'int', since: 10},
       dilations: {kind: 'ints', since: 10},
-      // Concerns only the indices output, which is not supported.
-      storage_order: {kind: 'int', since: 8, values: [0]},
+      storage_order: {kind: 'int', since: 8, values: [0, 1]},
     },
-    build: context => buildPool(context, 'max'),
+    build: buildMaxPool,
   },
   {
     opType: 'AveragePool',
@@ -27,16 +27,23 @@ export const POOLING: readonly Registration[] = [
       dilations: {kind: 'ints', since: 19},
       count_include_pad: {kind: 'int'},
     },
-    build: context => buildPool(context, 'average'),
+    build: buildAveragePool,
   },
   {opType: 'GlobalAveragePool', attributes: {}, build: context => buildGlobal(context, 'mean')},
   {opType: 'GlobalMaxPool', attributes: {}, build: context => buildGlobal(context, 'max')},
 ];
 
-function buildPool(context: BuildContext, fn: PoolFunction): Operand {
+function buildMaxPool(context: BuildContext): Operand[] {
+  const x = context.input(0);
+  const {window, sizes} = readPool(context);
+  const y = emitPool(context, x, {fn: 'max', window, sizes, countIncludePad: false});
+  return context.outputCount > 1 ? [y, emitPoolIndices(context, {x, y, window})] : [y];
+}
+
+function buildAveragePool(context: BuildContext): Operand {
   const {window, sizes} = readPool(context);
   const countIncludePad = context.int('count_include_pad', 0) === 1;
-  return emitPool(context, context.input(0), {fn, window, sizes, countIncludePad});
+  return emitPool(context, context.input(0), {fn: 'average', window, sizes, countIncludePad});
 }
 
 /** The window of a pooling operator over one to three axes, pads resolved, and the sizes of its output. */
