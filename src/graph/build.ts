@@ -18,6 +18,7 @@ import {bindInputs} from './shapes.js';
 import {runTimeType} from './types.js';
 import {
   checkOpset,
+  checkType,
   findUnsupported,
   nodeLabel,
   UnsupportedNode,
@@ -184,7 +185,9 @@ function buildNode(state: BuildState, environment: Environment, node: OnnxNode):
   const builder = createNodeBuilder(state, node, inputs);
 
   try {
-    const built = findRegistration(node, builder.context.opset)!.build(builder.context);
+    const registration = findRegistration(node, builder.context.opset)!;
+    checkType(registration, inputs[0]);
+    const built = registration.build(builder.context);
     const results = builder.commit(Array.isArray(built) ? built : [built]);
     for (const [index, result] of results.entries()) {
       const name = node.outputs[index];

@@ -3,6 +3,7 @@
 import type {Attribute, DataType, Tensor} from '../onnx/model.js';
 import type {Operation} from './graph.js';
 import type {Shape} from './shapes.js';
+import type {TypeKind} from './types.js';
 
 /** A value while the graph is built: known by shape, and by content when it is constant. */
 export interface Operand {
@@ -37,6 +38,10 @@ export interface Registration {
   /** Opset that introduced the operator, when later than the oldest supported one. */
   readonly since?: number;
   readonly attributes: Readonly<Record<string, AttributeSpec>>;
+  /** Kinds of types that the first input may have; floating ones unless given. */
+  readonly types?: readonly TypeKind[];
+  /** For docs/operators.md: what of the operator is refused besides types and attributes. */
+  readonly limits?: string;
   /** Returns the node's outputs in order; trailing optional outputs may be left out. */
   readonly build: (context: BuildContext) => Operand | readonly Operand[];
 }

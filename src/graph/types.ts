@@ -22,6 +22,23 @@ export function runTimeType(dtype: DataType): RunTimeType {
   return isFloating(dtype) ? 'float32' : dtype;
 }
 
+/** What an operator can be told apart by: floating types, whole numbers, bool. */
+export type TypeKind = 'float' | 'integer' | 'bool';
+
+/** Type constraints of ONNX, as far as they tell kinds apart. */
+export const TYPES = {
+  float: ['float'],
+  integer: ['integer'],
+  bool: ['bool'],
+  number: ['float', 'integer'],
+  any: ['float', 'integer', 'bool'],
+} as const satisfies Readonly<Record<string, readonly TypeKind[]>>;
+
+export function typeKind(dtype: DataType): TypeKind {
+  if (isFloating(dtype)) return 'float';
+  return dtype === 'bool' ? 'bool' : 'integer';
+}
+
 /** A range of whole numbers: [low, low + count). */
 export interface IntegerRange {
   readonly low: number;

@@ -1,14 +1,10 @@
 // What the runtime does not do: found over the whole model, reported as one error.
 
 import {UntangleError} from '../errors.js';
+import {NEWEST_OPSET, OLDEST_OPSET} from '../onnx/decode.js';
 import type {Attribute, OnnxNode} from '../onnx/model.js';
-import type {AttributeSpec, Registration} from './registration.js';
-
-/** Oldest supported opset: before, operators carried traces of how they were executed. */
-export const FIRST_OPSET = 6;
-
-/** The operator tables were compared with the ONNX schemas up to this opset. */
-export const LAST_CHECKED_OPSET = 28;
+import type {AttributeSpec, Operand, Registration} from './registration.js';
+import {TYPES, typeKind} from './types.js';
 
 /** Thrown while a node is built; caught by the builder, which goes on with the next node. */
 export class UnsupportedNode extends Error {}
@@ -25,8 +21,8 @@ export function nodeLabel(node: OnnxNode): string {
 
 /** @throws ERR_OPSET_UNSUPPORTED */
 export function checkOpset(opset: number): void {
-  if (opset >= FIRST_OPSET && opset <= LAST_CHECKED_OPSET) return;
-  throw new UntangleError('ERR_OPSET_UNSUPPORTED', [opset, LAST_CHECKED_OPSET], {opset});
+  if (opset >= OLDEST_OPSET && opset <= NEWEST_OPSET) return;
+  throw new UntangleError('ERR_OPSET_UNSUPPORTED', [opset, NEWEST_OPSET], {opset});
 }
 
 /** What can be said about a node without its inputs: operator, opset and attributes. */
@@ -42,7 +38,7 @@ export function findUnsupported(
         : `${node.domain}.${node.opType}`,
     ];
   }
-  if (opset < (registration.since ?? FIRST_OPSET)) return [`${node.opType} in opset ${opset}`];
+  if (opset < (registration.since ?? OLDEST_OPSET)) return [`${node.opType} in opset ${opset}`];
 
   const texts: string[] = [];
   for (const [name, attribute] of node.attributes) {
@@ -53,6 +49,15 @@ export function findUnsupported(
     if (problem !== undefined) texts.push(`${node.opType} ${problem}`);
   }
   return texts;
+}
+
+/** @throws UnsupportedNode when the first input's type is none that the operator takes */
+export function checkType(
+  {opType, types = TYPES.float}: Registration,
+  x: Operand | undefined,
+): void {
+  if (x !== undefined && !types.includes(typeKind(x.dtype)))
+    throw new UnsupportedNode(`${opType} of ${x.dtype} values`);
 }
 
 function attributeProblem(

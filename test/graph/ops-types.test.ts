@@ -3,7 +3,7 @@
 import test from 'ava';
 import type {DataType} from '../../src/onnx/model.js';
 import {elementTypeNumber} from '../../src/onnx/tensor.js';
-import {buildOne, floats, type OneNode, runOne} from './build-one.js';
+import {buildOne, errorOf, floats, type OneNode, runOne} from './build-one.js';
 
 /** The result of `spec` with x at run time; folding must give the same. */
 function both(spec: Omit<OneNode, 'x'>, x: readonly number[]): number[] {
@@ -161,4 +161,18 @@ test('IsNaN and IsInf', t => {
     both({op: 'IsInf', attrs: {detect_positive: 0, detect_negative: 0}}, x),
     [0, 0, 0, 0],
   );
+});
+
+test('a type that an operator does not take is refused by name', t => {
+  const refused: readonly (readonly [string, DataType])[] = [
+    ['Sin', 'int32'],
+    ['Relu', 'bool'],
+    ['Not', 'float32'],
+    ['Softmax', 'int64'],
+  ];
+  for (const [op, xType] of refused) {
+    const error = errorOf({op, x: [2], xType});
+    t.is(error?.code, 'ERR_OP_UNSUPPORTED');
+    t.regex(error?.message ?? '', new RegExp(`${op} of ${xType} values`));
+  }
 });

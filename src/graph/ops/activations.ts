@@ -3,6 +3,7 @@
 import type {UnaryFunction} from '../functions.js';
 import type {ChainOp} from '../graph.js';
 import type {AttributeSpec, BuildContext, Registration} from '../registration.js';
+import {TYPES} from '../types.js';
 import {binaryStep, emitChain, emitUnary, unaryStep} from './chain.js';
 
 export const ACTIVATIONS: readonly Registration[] = [
@@ -12,6 +13,7 @@ export const ACTIVATIONS: readonly Registration[] = [
   parametric('ThresholdedRelu', 'thresholdedRelu', {alpha: 1}),
   {
     opType: 'Shrink',
+    types: TYPES.number,
     since: 9,
     attributes: {lambd: {kind: 'float'}, bias: {kind: 'float'}},
     build: context => {

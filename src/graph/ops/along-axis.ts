@@ -5,6 +5,7 @@ import type {CumulateFunction, ExtremeFunction} from '../functions.js';
 import type {Operation} from '../graph.js';
 import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
 import {elementCount, formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {reducedShape} from './reduce.js';
 import {emitReshape} from './reshape.js';
 
@@ -19,6 +20,7 @@ export const ALONG_AXIS: readonly Registration[] = [
 function registerArg(opType: string, fn: ExtremeFunction): Registration {
   return {
     opType,
+    types: TYPES.number,
     attributes: {
       axis: {kind: 'int'},
       keepdims: {kind: 'int'},
@@ -75,6 +77,7 @@ const IS_SAME: Operation = {
 function registerCumulative(opType: string, fn: CumulateFunction, since: number): Registration {
   return {
     opType,
+    types: TYPES.number,
     since,
     attributes: {exclusive: {kind: 'int'}, reverse: {kind: 'int'}},
     build: context => {

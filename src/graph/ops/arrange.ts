@@ -8,13 +8,20 @@ import {
   resolveAxis,
 } from '../registration.js';
 import {broadcastShapes, elementCount, formatShape, type Shape, sameShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitReshape} from './reshape.js';
 
 export const ARRANGE: readonly Registration[] = [
-  {opType: 'Transpose', attributes: {perm: {kind: 'ints'}}, build: buildTranspose},
-  {opType: 'Concat', attributes: {axis: {kind: 'int'}}, build: buildConcat},
+  {
+    opType: 'Transpose',
+    types: TYPES.any,
+    attributes: {perm: {kind: 'ints'}},
+    build: buildTranspose,
+  },
+  {opType: 'Concat', types: TYPES.any, attributes: {axis: {kind: 'int'}}, build: buildConcat},
   {
     opType: 'Split',
+    types: TYPES.any,
     attributes: {
       axis: {kind: 'int'},
       split: {kind: 'ints', until: 12},
@@ -24,6 +31,7 @@ export const ARRANGE: readonly Registration[] = [
   },
   {
     opType: 'Slice',
+    types: TYPES.any,
     attributes: {
       axes: {kind: 'ints', until: 9},
       starts: {kind: 'ints', until: 9},
@@ -31,8 +39,8 @@ export const ARRANGE: readonly Registration[] = [
     },
     build: buildSlice,
   },
-  {opType: 'Expand', since: 8, attributes: {}, build: buildExpand},
-  {opType: 'Tile', attributes: {}, build: buildTile},
+  {opType: 'Expand', types: TYPES.any, since: 8, attributes: {}, build: buildExpand},
+  {opType: 'Tile', types: TYPES.any, attributes: {}, build: buildTile},
 ];
 
 export function emitTranspose(context: BuildContext, x: Operand, perm: readonly number[]): Operand {

@@ -3,6 +3,7 @@
 import type {BinaryFunction} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {broadcastShapes, formatShape, sameShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitBinary, emitUnary} from './chain.js';
 
 export const BINARY_OPERATORS: readonly Registration[] = [
@@ -13,6 +14,7 @@ export const BINARY_OPERATORS: readonly Registration[] = [
   binary('Pow', 'pow'),
   {
     opType: 'Mod',
+    types: TYPES.number,
     since: 10,
     attributes: {fmod: {kind: 'int'}},
     build: context => {
@@ -20,20 +22,21 @@ export const BINARY_OPERATORS: readonly Registration[] = [
       return emitBinary(context, fn, context.input(0), context.input(1));
     },
   },
-  {opType: 'Min', attributes: {}, build: context => emitAll(context, 'min')},
-  {opType: 'Max', attributes: {}, build: context => emitAll(context, 'max')},
+  {opType: 'Min', types: TYPES.number, attributes: {}, build: context => emitAll(context, 'min')},
+  {opType: 'Max', types: TYPES.number, attributes: {}, build: context => emitAll(context, 'max')},
   {opType: 'Sum', attributes: {}, build: context => emitAll(context, 'add')},
   {
     opType: 'Mean',
     attributes: {},
     build: context => emitUnary(context, emitAll(context, 'add'), 'affine', 1 / context.inputCount),
   },
-  {opType: 'PRelu', attributes: {}, build: buildPRelu},
+  {opType: 'PRelu', types: TYPES.number, attributes: {}, build: buildPRelu},
 ];
 
 function binary(opType: string, fn: BinaryFunction): Registration {
   return {
     opType,
+    types: TYPES.number,
     attributes: {},
     build: context => emitBinary(context, fn, context.input(0), context.input(1)),
   };

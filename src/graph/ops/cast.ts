@@ -11,7 +11,7 @@ import {
   type Operand,
   type Registration,
 } from '../registration.js';
-import {contains, isFloating, runTimeType} from '../types.js';
+import {contains, isFloating, runTimeType, TYPES} from '../types.js';
 import {emitChain, integerStep, unaryStep} from './chain.js';
 
 /** `saturate` is about 8-bit floating types, which are not supported. */
@@ -21,9 +21,17 @@ const CAST_ATTRIBUTES: Readonly<Record<string, AttributeSpec>> = {
 };
 
 export const CASTS: readonly Registration[] = [
-  {opType: 'Cast', attributes: {to: {kind: 'int'}, ...CAST_ATTRIBUTES}, build: buildCast},
+  {
+    opType: 'Cast',
+    types: TYPES.any,
+    limits: 'no 8-bit or narrower floats, no 4-bit integers',
+    attributes: {to: {kind: 'int'}, ...CAST_ATTRIBUTES},
+    build: buildCast,
+  },
   {
     opType: 'CastLike',
+    types: TYPES.any,
+    limits: 'no 8-bit or narrower floats, no 4-bit integers',
     since: 15,
     attributes: CAST_ATTRIBUTES,
     build: context => emitCast(context, context.input(0), context.input(1).dtype),

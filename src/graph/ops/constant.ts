@@ -5,10 +5,12 @@ import {elementType} from '../../onnx/tensor.js';
 import {createData, createTensor} from '../fold.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape, rowMajorStrides} from '../shapes.js';
+import {TYPES} from '../types.js';
 
 export const CONSTANTS: readonly Registration[] = [
   {
     opType: 'Constant',
+    types: TYPES.any,
     attributes: {
       value: {kind: 'tensor'},
       value_float: {kind: 'float', since: 12},
@@ -20,28 +22,46 @@ export const CONSTANTS: readonly Registration[] = [
   },
   {
     opType: 'ConstantOfShape',
+    types: TYPES.integer,
     since: 9,
     attributes: {value: {kind: 'tensor'}},
     build: buildConstantOfShape,
   },
   {
     opType: 'Shape',
+    types: TYPES.any,
     attributes: {start: {kind: 'int', since: 15}, end: {kind: 'int', since: 15}},
     build: buildShape,
   },
   {
     opType: 'Size',
+    types: TYPES.any,
     attributes: {},
     build: context => integers(context, [elementCount(context.input(0).shape)], []),
   },
-  {opType: 'NonZero', since: 9, attributes: {}, build: buildNonZero},
+  {
+    opType: 'NonZero',
+    types: TYPES.any,
+    limits: 'constant values only',
+    since: 9,
+    attributes: {},
+    build: buildNonZero,
+  },
   {
     opType: 'EyeLike',
+    types: TYPES.any,
     since: 9,
     attributes: {dtype: {kind: 'int'}, k: {kind: 'int'}},
     build: buildEyeLike,
   },
-  {opType: 'Range', since: 11, attributes: {}, build: buildRange},
+  {
+    opType: 'Range',
+    types: TYPES.number,
+    limits: 'constant bounds only',
+    since: 11,
+    attributes: {},
+    build: buildRange,
+  },
 ];
 
 function integers(

@@ -20,11 +20,13 @@ import {
 export const CONVOLUTIONS: readonly Registration[] = [
   {
     opType: 'Conv',
+    limits: 'one to three spatial axes',
     attributes: {...WINDOW_ATTRIBUTES, group: {kind: 'int'}},
     build: buildConv,
   },
   {
     opType: 'ConvTranspose',
+    limits: 'one to three spatial axes',
     attributes: {
       ...WINDOW_ATTRIBUTES,
       group: {kind: 'int'},

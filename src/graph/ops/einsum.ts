@@ -2,12 +2,20 @@
 
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitTranspose} from './arrange.js';
 import {emitMatMul} from './matrix.js';
 import {emitReshape} from './reshape.js';
 
 export const EINSUM: readonly Registration[] = [
-  {opType: 'Einsum', since: 12, attributes: {equation: {kind: 'string'}}, build: buildEinsum},
+  {
+    opType: 'Einsum',
+    types: TYPES.number,
+    limits: 'no letter twice in one operand',
+    since: 12,
+    attributes: {equation: {kind: 'string'}},
+    build: buildEinsum,
+  },
 ];
 
 /** A value whose dimensions have names: letters of the equation, digits for those of the ellipsis. */

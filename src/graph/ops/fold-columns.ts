@@ -3,12 +3,15 @@
 import {IDENTITY} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitReshape} from './reshape.js';
 import {readInts} from './window.js';
 
 export const FOLDING: readonly Registration[] = [
   {
     opType: 'Col2Im',
+    types: TYPES.any,
+    limits: 'one to three spatial axes',
     since: 18,
     attributes: {dilations: {kind: 'ints'}, pads: {kind: 'ints'}, strides: {kind: 'ints'}},
     build: buildCol2Im,

@@ -8,12 +8,13 @@ import {
   resolveAxis,
 } from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitRange} from './arrange.js';
 import {emitGather} from './indexed.js';
 import {emitReshape} from './reshape.js';
 
 export const GATHER: readonly Registration[] = [
-  {opType: 'Gather', attributes: {axis: {kind: 'int'}}, build: buildGather},
+  {opType: 'Gather', types: TYPES.any, attributes: {axis: {kind: 'int'}}, build: buildGather},
 ];
 
 /** Evenly spaced indices become a slice, which costs nothing. */

@@ -3,10 +3,13 @@
 import type {GridMode, GridPadding} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 
 export const SAMPLING: readonly Registration[] = [
   {
     opType: 'GridSample',
+    types: TYPES.any,
+    limits: 'two or three spatial axes; cubic: two',
     since: 16,
     attributes: {
       align_corners: {kind: 'int'},

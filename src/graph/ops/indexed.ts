@@ -10,7 +10,7 @@ import {
   resolveAxis,
 } from '../registration.js';
 import {elementCount, formatShape, rowMajorStrides, type Shape, sameShape} from '../shapes.js';
-import {isFloating} from '../types.js';
+import {isFloating, TYPES} from '../types.js';
 import {emitSlice} from './arrange.js';
 import {emitReshape} from './reshape.js';
 
@@ -28,21 +28,41 @@ const REDUCTIONS: Readonly<Record<string, ScatterFunction>> = {
 const REDUCTION = {kind: 'string', since: 16, values: Object.keys(REDUCTIONS)} as const;
 
 export const INDEXED: readonly Registration[] = [
-  {opType: 'GatherElements', since: 11, attributes: {axis: {kind: 'int'}}, build: gatherElements},
+  {
+    opType: 'GatherElements',
+    types: TYPES.any,
+    since: 11,
+    attributes: {axis: {kind: 'int'}},
+    build: gatherElements,
+  },
   {
     opType: 'GatherND',
+    types: TYPES.any,
     since: 11,
     attributes: {batch_dims: {kind: 'int', since: 12}},
     build: gatherND,
   },
   {
     opType: 'ScatterElements',
+    types: TYPES.any,
     since: 11,
     attributes: {axis: {kind: 'int'}, reduction: REDUCTION},
     build: scatterElements,
   },
-  {opType: 'Scatter', since: 9, attributes: {axis: {kind: 'int'}}, build: scatterElements},
-  {opType: 'ScatterND', since: 11, attributes: {reduction: REDUCTION}, build: scatterND},
+  {
+    opType: 'Scatter',
+    types: TYPES.any,
+    since: 9,
+    attributes: {axis: {kind: 'int'}},
+    build: scatterElements,
+  },
+  {
+    opType: 'ScatterND',
+    types: TYPES.any,
+    since: 11,
+    attributes: {reduction: REDUCTION},
+    build: scatterND,
+  },
 ];
 
 /** Gather along `axis` by indices of any shape. */

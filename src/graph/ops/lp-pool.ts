@@ -12,6 +12,7 @@ import {WINDOW_ATTRIBUTES} from './window.js';
 export const LP_POOLING: readonly Registration[] = [
   {
     opType: 'LpPool',
+    limits: 'one to three spatial axes',
     attributes: {
       ...WINDOW_ATTRIBUTES,
       ceil_mode: {kind: 'int', since: 18},

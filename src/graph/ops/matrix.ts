@@ -9,6 +9,7 @@ import {
   type Registration,
 } from '../registration.js';
 import {broadcastShapes, elementCount, formatShape, type Shape, sameShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitTranspose} from './arrange.js';
 import {emitBinary, unaryChain} from './chain.js';
 import {floatData} from './float-data.js';
@@ -17,6 +18,7 @@ import {emitReshape} from './reshape.js';
 export const MATRIX: readonly Registration[] = [
   {
     opType: 'Gemm',
+    types: TYPES.number,
     attributes: {
       alpha: {kind: 'float'},
       beta: {kind: 'float'},
@@ -25,7 +27,7 @@ export const MATRIX: readonly Registration[] = [
     },
     build: buildGemm,
   },
-  {opType: 'MatMul', attributes: {}, build: buildMatMul},
+  {opType: 'MatMul', types: TYPES.number, attributes: {}, build: buildMatMul},
 ];
 
 /** alpha * A' B' + beta * C; all factors and transpositions of constants are folded into them. */

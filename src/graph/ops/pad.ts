@@ -2,6 +2,7 @@
 
 import {type BuildContext, type Operand, type Registration, resolveAxes} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitSlice} from './arrange.js';
 
 type PadMode = 'constant' | 'reflect' | 'edge' | 'wrap';
@@ -9,6 +10,7 @@ type PadMode = 'constant' | 'reflect' | 'edge' | 'wrap';
 export const PAD: readonly Registration[] = [
   {
     opType: 'Pad',
+    types: TYPES.any,
     attributes: {
       mode: {kind: 'string', values: ['constant', 'reflect', 'edge', 'wrap']},
       pads: {kind: 'ints', until: 10},
@@ -18,6 +20,7 @@ export const PAD: readonly Registration[] = [
   },
   {
     opType: 'CenterCropPad',
+    types: TYPES.any,
     since: 18,
     attributes: {axes: {kind: 'ints'}},
     build: buildCenterCropPad,

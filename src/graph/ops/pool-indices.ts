@@ -8,7 +8,7 @@ import {binaryStep, emitChain, selectStep} from './chain.js';
 import type {Window} from './window.js';
 
 /** Indices are held in f32, which tells no more elements apart. */
-const MAX_INDEXED = 2 ** 24;
+export const MAX_INDEXED = 2 ** 24;
 
 /** Every kernel element is one pass over the output. */
 const MAX_ELEMENTS = 256;

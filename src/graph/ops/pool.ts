@@ -3,6 +3,7 @@
 import type {PoolFunction, ReduceFunction} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitTranspose} from './arrange.js';
 import {emitPoolIndices} from './pool-indices.js';
 import {emitReshape} from './reshape.js';
@@ -11,6 +12,8 @@ import {readWindow, resolveSame, WINDOW_ATTRIBUTES, type Window, windowExtent} f
 export const POOLING: readonly Registration[] = [
   {
     opType: 'MaxPool',
+    types: TYPES.number,
+    limits: 'one to three spatial axes',
     attributes: {
       ...WINDOW_ATTRIBUTES,
       ceil_mode: {kind: 'int', since: 10},
@@ -21,6 +24,7 @@ export const POOLING: readonly Registration[] = [
   },
   {
     opType: 'AveragePool',
+    limits: 'one to three spatial axes',
     attributes: {
       ...WINDOW_ATTRIBUTES,
       ceil_mode: {kind: 'int', since: 10},

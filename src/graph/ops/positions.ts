@@ -4,16 +4,31 @@ import {createData, createTensor} from '../fold.js';
 import type {IndexMap} from '../graph.js';
 import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitRange} from './arrange.js';
 import {binaryStep, emitChain, selectStep, unaryStep} from './chain.js';
 import {emitIndexed} from './indexed.js';
 import {emitReshape} from './reshape.js';
 
 export const POSITIONS: readonly Registration[] = [
-  {opType: 'OneHot', since: 9, attributes: {axis: {kind: 'int'}}, build: buildOneHot},
-  {opType: 'Trilu', since: 14, attributes: {upper: {kind: 'int'}}, build: buildTrilu},
+  {
+    opType: 'OneHot',
+    types: TYPES.any,
+    limits: 'constant depth only',
+    since: 9,
+    attributes: {axis: {kind: 'int'}},
+    build: buildOneHot,
+  },
+  {
+    opType: 'Trilu',
+    types: TYPES.any,
+    since: 14,
+    attributes: {upper: {kind: 'int'}},
+    build: buildTrilu,
+  },
   {
     opType: 'ReverseSequence',
+    types: TYPES.any,
     since: 10,
     attributes: {batch_axis: {kind: 'int'}, time_axis: {kind: 'int'}},
     build: buildReverseSequence,

@@ -6,7 +6,7 @@ import {createTensor} from '../fold.js';
 import type {ReduceFunction} from '../functions.js';
 import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
 import {formatShape} from '../shapes.js';
-import {integerRange, isFloating} from '../types.js';
+import {integerRange, isFloating, TYPES} from '../types.js';
 import {emitExpand, emitRange} from './arrange.js';
 import {emitCast} from './cast.js';
 import {binaryStep, emitChain, selectStep, unaryStep} from './chain.js';
@@ -21,6 +21,8 @@ const ATTRIBUTES = {
 export const QUANTIZATION: readonly Registration[] = [
   {
     opType: 'QuantizeLinear',
+    types: TYPES.number,
+    limits: 'to integers of 8, 16 or 32 bits',
     since: 10,
     attributes: {
       ...ATTRIBUTES,
@@ -29,7 +31,13 @@ export const QUANTIZATION: readonly Registration[] = [
     },
     build: buildQuantize,
   },
-  {opType: 'DequantizeLinear', since: 10, attributes: ATTRIBUTES, build: buildDequantize},
+  {
+    opType: 'DequantizeLinear',
+    types: TYPES.integer,
+    since: 10,
+    attributes: ATTRIBUTES,
+    build: buildDequantize,
+  },
   {opType: 'DynamicQuantizeLinear', since: 11, attributes: {}, build: buildDynamicQuantize},
 ];
 

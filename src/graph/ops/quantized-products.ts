@@ -5,7 +5,7 @@
 import type {Tensor} from '../../onnx/model.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
-import {integerRange, isFloating} from '../types.js';
+import {integerRange, isFloating, TYPES} from '../types.js';
 import {binaryStep, emitChain, unaryStep} from './chain.js';
 import {emitConvolution} from './conv.js';
 import {emitMatMul} from './matrix.js';
@@ -19,10 +19,36 @@ const EXACT = 2 ** 24;
 const CONV_ATTRIBUTES = {...WINDOW_ATTRIBUTES, group: {kind: 'int'}} as const;
 
 export const QUANTIZED_PRODUCTS: readonly Registration[] = [
-  {opType: 'MatMulInteger', since: 10, attributes: {}, build: buildMatMulInteger},
-  {opType: 'ConvInteger', since: 10, attributes: CONV_ATTRIBUTES, build: buildConvInteger},
-  {opType: 'QLinearMatMul', since: 10, attributes: {}, build: buildQLinearMatMul},
-  {opType: 'QLinearConv', since: 10, attributes: CONV_ATTRIBUTES, build: buildQLinearConv},
+  {
+    opType: 'MatMulInteger',
+    types: TYPES.integer,
+    since: 10,
+    attributes: {},
+    build: buildMatMulInteger,
+  },
+  {
+    opType: 'ConvInteger',
+    types: TYPES.integer,
+    limits: 'one to three spatial axes',
+    since: 10,
+    attributes: CONV_ATTRIBUTES,
+    build: buildConvInteger,
+  },
+  {
+    opType: 'QLinearMatMul',
+    types: TYPES.integer,
+    since: 10,
+    attributes: {},
+    build: buildQLinearMatMul,
+  },
+  {
+    opType: 'QLinearConv',
+    types: TYPES.integer,
+    limits: 'one to three spatial axes',
+    since: 10,
+    attributes: CONV_ATTRIBUTES,
+    build: buildQLinearConv,
+  },
 ];
 
 function buildMatMulInteger(context: BuildContext): Operand {

@@ -10,7 +10,7 @@ import {
   resolveAxes,
 } from '../registration.js';
 import {elementCount, type Shape} from '../shapes.js';
-import {isFloating} from '../types.js';
+import {isFloating, TYPES} from '../types.js';
 import {
   binaryStep,
   emitBinary,
@@ -28,8 +28,8 @@ const MAX_FLOAT = 3.4028234663852886e38;
 export const REDUCTIONS: readonly Registration[] = [
   register('ReduceMean', 18, emitMean),
   register('ReduceSum', 13, (context, window) => emitReduce(context, 'sum', window)),
-  register('ReduceMax', 18, (context, window) => emitReduce(context, 'max', window)),
-  register('ReduceMin', 18, (context, window) => emitReduce(context, 'min', window)),
+  register('ReduceMax', 18, (context, window) => emitReduce(context, 'max', window), TYPES.any),
+  register('ReduceMin', 18, (context, window) => emitReduce(context, 'min', window), TYPES.any),
   register('ReduceProd', 18, (context, window) => emitReduce(context, 'prod', window)),
   register('ReduceL1', 18, (context, window) => emitReduce(context, 'sumAbs', window)),
   register('ReduceL2', 18, emitNorm),
@@ -54,9 +54,11 @@ function register(
   opType: string,
   inputSince: number,
   build: (context: BuildContext, window: ReduceWindow) => Operand,
+  types: Registration['types'] = TYPES.number,
 ): Registration {
   return {
     opType,
+    types,
     attributes: {
       axes: {kind: 'ints', until: inputSince - 1},
       keepdims: {kind: 'int'},

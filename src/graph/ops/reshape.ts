@@ -8,12 +8,28 @@ import {
   resolveAxes,
 } from '../registration.js';
 import {elementCount, formatShape, type Shape, sameShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 
 export const RESHAPES: readonly Registration[] = [
-  {opType: 'Reshape', attributes: {allowzero: {kind: 'int', since: 14}}, build: buildReshape},
-  {opType: 'Flatten', attributes: {axis: {kind: 'int'}}, build: buildFlatten},
-  {opType: 'Squeeze', attributes: {axes: {kind: 'ints', until: 12}}, build: buildSqueeze},
-  {opType: 'Unsqueeze', attributes: {axes: {kind: 'ints', until: 12}}, build: buildUnsqueeze},
+  {
+    opType: 'Reshape',
+    types: TYPES.any,
+    attributes: {allowzero: {kind: 'int', since: 14}},
+    build: buildReshape,
+  },
+  {opType: 'Flatten', types: TYPES.any, attributes: {axis: {kind: 'int'}}, build: buildFlatten},
+  {
+    opType: 'Squeeze',
+    types: TYPES.any,
+    attributes: {axes: {kind: 'ints', until: 12}},
+    build: buildSqueeze,
+  },
+  {
+    opType: 'Unsqueeze',
+    types: TYPES.any,
+    attributes: {axes: {kind: 'ints', until: 12}},
+    build: buildUnsqueeze,
+  },
 ];
 
 /** `x` in another shape of the same size. */

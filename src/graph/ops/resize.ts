@@ -3,6 +3,7 @@
 import type {ResizeAxis} from '../graph.js';
 import {type BuildContext, type Operand, type Registration, resolveAxes} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitBinary} from './chain.js';
 import {type AxisRequest, COPY_AXIS, emptyRows, resampleAxis, tapsOf} from './resize-axis.js';
 
@@ -19,6 +20,7 @@ const COORDINATES = [
 export const RESIZING: readonly Registration[] = [
   {
     opType: 'Resize',
+    types: TYPES.any,
     since: 10,
     attributes: {
       antialias: {kind: 'int', since: 18},
@@ -43,6 +45,7 @@ export const RESIZING: readonly Registration[] = [
   },
   {
     opType: 'Upsample',
+    types: TYPES.any,
     attributes: {
       mode: {kind: 'string', values: ['nearest', 'linear']},
       scales: {kind: 'floats', until: 8},

@@ -2,12 +2,14 @@
 
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
+import {TYPES} from '../types.js';
 import {emitTranspose} from './arrange.js';
 import {emitReshape} from './reshape.js';
 
 export const SHUFFLES: readonly Registration[] = [
   {
     opType: 'DepthToSpace',
+    types: TYPES.any,
     attributes: {
       blocksize: {kind: 'int'},
       mode: {kind: 'string', since: 11, values: ['DCR', 'CRD']},
@@ -16,6 +18,7 @@ export const SHUFFLES: readonly Registration[] = [
   },
   {
     opType: 'SpaceToDepth',
+    types: TYPES.any,
     attributes: {
       blocksize: {kind: 'int'},
       mode: {kind: 'string', since: 28, values: ['DCR', 'CRD']},

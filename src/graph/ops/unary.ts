@@ -4,15 +4,15 @@ import {createData} from '../fold.js';
 import type {UnaryFunction} from '../functions.js';
 import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
 import {elementCount} from '../shapes.js';
-import {isFloating} from '../types.js';
+import {isFloating, TYPES} from '../types.js';
 import {emitBinary, emitChain, emitUnary, integerStep, unaryStep} from './chain.js';
 
 export const UNARY_OPERATORS: readonly Registration[] = [
-  plain('Relu', 'relu'),
+  plain('Relu', 'relu', 1, TYPES.number),
   plain('Sigmoid', 'sigmoid'),
   plain('Tanh', 'tanh'),
   plain('Softplus', 'softplus'),
-  plain('Erf', 'erf', 9),
+  plain('Erf', 'erf', 9, TYPES.number),
   signed('Neg', 'neg'),
   signed('Abs', 'abs'),
   plain('Exp', 'exp'),
@@ -21,7 +21,7 @@ export const UNARY_OPERATORS: readonly Registration[] = [
   plain('Reciprocal', 'reciprocal'),
   plain('Floor', 'floor'),
   plain('Ceil', 'ceil'),
-  plain('Sign', 'sign', 9),
+  plain('Sign', 'sign', 9, TYPES.number),
   plain('Round', 'round', 11),
   plain('Sin', 'sin', 7),
   plain('Cos', 'cos', 7),
@@ -36,25 +36,34 @@ export const UNARY_OPERATORS: readonly Registration[] = [
   plain('Atanh', 'atanh', 9),
   {
     opType: 'Clip',
+    types: TYPES.number,
     attributes: {min: {kind: 'float', until: 10}, max: {kind: 'float', until: 10}},
     build: buildClip,
   },
   {
     opType: 'Identity',
+    types: TYPES.any,
     attributes: {},
     build: context => context.input(0),
   },
   {
     opType: 'Dropout',
+    limits: 'inference only',
     attributes: {ratio: {kind: 'float', until: 11}, seed: {kind: 'int', since: 12}},
     build: buildDropout,
   },
 ];
 
-function plain(opType: string, fn: UnaryFunction, since = 1): Registration {
+function plain(
+  opType: string,
+  fn: UnaryFunction,
+  since = 1,
+  types: Registration['types'] = TYPES.float,
+): Registration {
   return {
     opType,
     since,
+    types,
     attributes: {},
     build: context => emitUnary(context, context.input(0), fn),
   };
@@ -64,6 +73,7 @@ function plain(opType: string, fn: UnaryFunction, since = 1): Registration {
 function signed(opType: string, fn: UnaryFunction): Registration {
   return {
     opType,
+    types: TYPES.number,
     attributes: {},
     build: context => {
       const x = context.input(0);

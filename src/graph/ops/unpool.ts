@@ -3,20 +3,19 @@
 import {createTensor} from '../fold.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape, sameShape} from '../shapes.js';
+import {MAX_INDEXED} from './pool-indices.js';
 import {emitReshape} from './reshape.js';
 import {readInts} from './window.js';
 
 export const UNPOOLING: readonly Registration[] = [
   {
     opType: 'MaxUnpool',
+    limits: 'up to 2^24 elements of output',
     since: 9,
     attributes: {kernel_shape: {kind: 'ints'}, pads: {kind: 'ints'}, strides: {kind: 'ints'}},
     build: buildMaxUnpool,
   },
 ];
-
-/** Indices are held in f32, which tells no more elements apart. */
-const MAX_INDEXED = 2 ** 24;
 
 /** Indices count the elements of the whole pooled input, whose shape the window gives; output_shape appends zeros to it. */
 function buildMaxUnpool(context: BuildContext): Operand {
