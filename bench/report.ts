@@ -98,7 +98,7 @@ function main(): void {
 Our time divided by onnxruntime-node's in the same interleaved run (below 1 is faster), one process per contender, median over all
 rounds of a pass, outputs compared. Both take and give NCHW and include the JavaScript call. Machine: ${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, Node ${process.versions.node}.
 Times are in milliseconds and belong to this machine; only ratios travel. A cell is the lowest median of the passes given: here two
-full passes over the layers (four rounds each) and one over the nets (three rounds), all of one build, no row measured again on its own.
+full passes over the layers (four rounds each) and two over the nets (three rounds each), all of one build, no row measured again on its own.
 The machine is shared: single rows move by 20 % and more from pass to pass.
 
 | | rows | geometric mean | best | worst |

@@ -5,9 +5,12 @@
 // Measured is, for every case: the growth of the process's peak resident memory (getrusage maxRSS, after against before)
 // and the CPU time (user and system) of compile or decodeProgram. The process starts anew for every 500 cases and,
 // before the first, refuses 50 others, so that compiled code and pools are there; memory that V8 keeps from the
-// cases before counts as theirs. Exits with 1 when one case costs more than 64 MiB or 1 s.
+// cases before counts as theirs. Where util-linux's prlimit is there, each case also runs under an RLIMIT_AS of 64 MiB
+// beyond what the process had mapped before it: one that asks for more ends the measurement. Exits with 1 when one case
+// costs more than 64 MiB or 1 s.
 
-import {fork} from 'node:child_process';
+import {execFileSync, fork, spawnSync} from 'node:child_process';
+import {readFileSync} from 'node:fs';
 import {cpuUsage, resourceUsage} from 'node:process';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
@@ -21,6 +24,8 @@ const MAX_BYTES = 64 * 2 ** 20;
 const MAX_MS = 1000;
 const BATCH = 500;
 const WARM_UP = 50;
+const PAGE_BYTES = 4096;
+const HAS_PRLIMIT = spawnSync('prlimit', ['--version']).status === 0;
 
 interface Cost {
   readonly target: Target;
@@ -87,8 +92,16 @@ function measureBatch({target, seed, count}: Batch): void {
   process.send?.(costs);
 }
 
+/** Lets the process map MAX_BYTES more than it has. */
+function limitAddressSpace(): void {
+  const pages = Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[0]);
+  const soft = pages * PAGE_BYTES + MAX_BYTES;
+  execFileSync('prlimit', ['--pid', String(process.pid), `--as=${soft}:`]);
+}
+
 /** The cost of one case; null when it is not refused. */
 function measure(target: Target, number: number, fuzzCase: FuzzCase): Cost | null {
+  if (HAS_PRLIMIT) limitAddressSpace();
   const peak = resourceUsage().maxRSS;
   const start = cpuUsage();
   let error: string | null = null;
@@ -109,7 +122,10 @@ function report(costs: readonly Cost[]): void {
     `  ${mib(bytes)}, ${ms.toFixed(1)} ms: ${target}, ${error}`;
   const byBytes = costs.toSorted((a, b) => b.bytes - a.bytes);
   const byTime = costs.toSorted((a, b) => b.ms - a.ms);
-  console.log(`${costs.length} refused files`);
+  const limited = HAS_PRLIMIT
+    ? `RLIMIT_AS ${mib(MAX_BYTES)} above each`
+    : 'no prlimit, no RLIMIT_AS';
+  console.log(`${costs.length} refused files (${limited})`);
   console.log(`most memory:\n${byBytes.slice(0, 3).map(show).join('\n')}`);
   console.log(`longest:\n${byTime.slice(0, 3).map(show).join('\n')}`);
   const middle = byTime[Math.floor(byTime.length / 2)];
