@@ -1,165 +1,32 @@
-// planarTaps: convolutions with few output channels, pixels in the vector lanes.
+// planarTaps: convolutions with pixels in the vector lanes.
 //
 // An item is a rectangle of every region: the rows of x it needs are packed as
-// [row][channel][pixel], with zeros for padding, and all regions read them. Channels go in slices
-// whose window of rows stays in L1; sums wait in the workspace between slices. Slices depend on the
-// shapes alone, so that an output is one chain of FMAs whatever the number of threads.
+// [row][channel][pixel], with zeros for padding, and all regions read them. Channels are multiplied
+// in slices whose window of rows stays in L1; sums wait in the workspace between slices. An output
+// row is written when its last slice is done: phases whose outputs lie side by side are interleaved
+// on their way, so that rows of planes are written whole.
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 
-#include "native/cpu/kernels/kernels.h"
+#include "native/cpu/planar_plan.h"
 #include "native/cpu/region_pixels.h"
 
 namespace untangle {
 
 namespace {
 
-// Packed x of an item: half of a small core's L2, and at least one channel of the largest window.
-constexpr size_t kPackFloats = kMaxPlanarWindow;
-// Packed x that the taps of one output row read, over a slice of channels: it stays in L1.
-constexpr size_t kWindowFloats = 6144;
-// Channels are transposed in squares of this side.
-constexpr size_t kSliceStep = 8;
-constexpr size_t kSumFloats = 16384;
 constexpr size_t kMaxTaps = 1024;
-constexpr size_t kItemsPerThread = 4;
-// Multiply-accumulates worth an item of their own: some 2 us.
-constexpr size_t kMinItemMacs = 131072;
 
 struct PlanarWorkspace {
-  alignas(64) float packed[kPackFloats];  // [row][channel][pixel]
-  alignas(64) float sums[kSumFloats];     // [row][region][channel][pixel]
+  alignas(64) float packed[kPlanarPackFloats];  // [row][channel][pixel]
+  alignas(64) float sums[kPlanarSumFloats];     // [row][region][channel][pixel]
   alignas(64) float residual[kMaxPlanarRows * kPlanarTile];
   alignas(64) float slope[kPlanarTile];
   const float* x[kMaxTaps];
   const float* weights[kMaxTaps];
 };
 static_assert(sizeof(PlanarWorkspace) <= kWorkspaceBytes);
-
-/// A map [N, H, W, C] with any strides, in elements.
-struct PlanarMap {
-  float* data = nullptr;  // null: there is none
-  size_t n = 0;
-  int64_t height = 0;
-  int64_t width = 0;
-  size_t channels = 0;
-  int64_t stride_n = 0;
-  int64_t stride_y = 0;
-  int64_t stride_x = 0;
-  int64_t stride_c = 0;
-
-  float* at(size_t image, int64_t y, int64_t x) const {
-    return data + static_cast<int64_t>(image) * stride_n + y * stride_y + x * stride_x;
-  }
-};
-
-PlanarMap resolve_planar(const Execution& run, uint32_t index) {
-  if (index == kNone) return {};
-  const ResolvedView view = resolve(run, index);
-  return {view.data,       view.dims[0],    view.dims[1],    view.dims[2],   view.dims[3],
-          view.strides[0], view.strides[1], view.strides[2], view.strides[3]};
-}
-
-size_t round_up(size_t value, size_t to) { return divide_up(value, to) * to; }
-
-struct PlanarJob {
-  const Execution& run;
-  std::span<const RegionRecord> regions;
-  PlanarMap x;
-  PlanarMap y;
-  PlanarMap residual;
-  const float* weights;  // [k][y.channels]
-  const float* bias;     // [y.channels], or null
-  const float* slope;    // [y.channels], or null
-  Unary activation;
-  float alpha;
-  float beta;
-
-  const Kernels& kernels() const { return run.kernels; }
-  const TapRecord* taps(const RegionRecord& region) const {
-    return run.program.taps.data() + region.tap_first;
-  }
-};
-
-/// What all regions read and write together, and how it is cut.
-struct PlanarPlan {
-  int64_t min_y = 0;  // of x, for output row 0
-  int64_t min_x = 0;
-  size_t window = 1;  // rows of x that one output row reads
-  size_t span = 0;    // columns beyond one per pixel
-  size_t count_y = 0;
-  size_t count_x = 0;
-  size_t in_step = 1;
-  size_t tile = 0;     // pixels, whole vectors
-  size_t width = 0;    // of a packed row
-  size_t slice = 0;    // channels packed at a time
-  size_t regions = 0;  // whose sums fit at a time
-  size_t block = 0;    // output rows of an item
-  size_t blocks = 0;
-  size_t tiles = 0;
-};
-
-PlanarPlan measure(const PlanarJob& job) {
-  PlanarPlan plan;
-  int64_t max_y = 0;
-  int64_t max_x = 0;
-  bool any = false;
-  for (const RegionRecord& region : job.regions) {
-    plan.count_y = std::max<size_t>(plan.count_y, region.count_y);
-    plan.count_x = std::max<size_t>(plan.count_x, region.count_x);
-    plan.in_step = std::max<size_t>(1, region.in_step_y);
-    for (size_t t = 0; t < region.tap_count; t++) {
-      const TapRecord& tap = job.taps(region)[t];
-      const int64_t y = int64_t{region.in_y} + tap.dy;
-      const int64_t x = int64_t{region.in_x} + tap.dx;
-      plan.min_y = any ? std::min(plan.min_y, y) : y;
-      plan.min_x = any ? std::min(plan.min_x, x) : x;
-      max_y = any ? std::max(max_y, y) : y;
-      max_x = any ? std::max(max_x, x) : x;
-      any = true;
-    }
-  }
-  plan.window = static_cast<size_t>(max_y - plan.min_y) + 1;
-  plan.span = static_cast<size_t>(max_x - plan.min_x);
-  return plan;
-}
-
-size_t count_macs(const PlanarJob& job) {
-  size_t macs = 0;
-  for (const RegionRecord& region : job.regions)
-    macs += size_t{region.count_y} * region.count_x * region.tap_count;
-  return macs * job.y.n * job.x.channels * job.y.channels;
-}
-
-PlanarPlan make_plan(const PlanarJob& job) {
-  PlanarPlan plan = measure(job);
-  const size_t rows = job.y.channels;
-  plan.tiles = divide_up(plan.count_x, kPlanarTile);
-  plan.tile = round_up(divide_up(plan.count_x, plan.tiles), job.kernels().lanes);
-  plan.width = round_up(plan.tile + plan.span, kPanel);
-
-  const size_t channel = plan.window * plan.width;
-  const size_t slice = std::max(kSliceStep, kWindowFloats / channel / kSliceStep * kSliceStep);
-  const size_t most = std::max<size_t>(1, std::min({slice, kPackFloats / channel, job.x.channels}));
-  plan.slice = std::min(
-      most, round_up(divide_up(job.x.channels, divide_up(job.x.channels, most)), kSliceStep));
-  plan.regions = std::min(job.regions.size(), kSumFloats / (rows * plan.tile));
-
-  const size_t packed_rows = kPackFloats / (plan.slice * plan.width);
-  plan.block = std::min({plan.count_y, (packed_rows - plan.window) / plan.in_step + 1,
-                         kSumFloats / (rows * plan.tile * plan.regions)});
-  const size_t threads = job.run.pool.threads();
-  const size_t columns = job.y.n * plan.tiles;
-  const size_t wanted =
-      std::min(threads > 1 ? kItemsPerThread * threads : 1, count_macs(job) / kMinItemMacs + 1);
-  plan.blocks = std::min(plan.count_y,
-                         std::max(divide_up(plan.count_y, plan.block), divide_up(wanted, columns)));
-  plan.block = divide_up(plan.count_y, plan.blocks);
-  plan.blocks = divide_up(plan.count_y, plan.block);
-  return plan;
-}
 
 /// Output rows [y_first, y_last) and pixels [x_first, x_last) of every region, of one image.
 class PlanarItem {
@@ -176,30 +43,54 @@ class PlanarItem {
         row_first_(plan.min_y + static_cast<int64_t>(y_first_ * plan.in_step)) {}
 
   void run() {
+    if (packs_once()) pack(0, job_.x.channels);
     for (size_t first = 0; first < job_.regions.size(); first += plan_.regions) {
       const size_t last = std::min(job_.regions.size(), first + plan_.regions);
-      for (size_t channel = 0; channel < job_.x.channels; channel += plan_.slice) {
-        if (job_.run.aborted.load(std::memory_order_relaxed)) return;
-        run_slice(first, last, channel);
+      for (size_t channel = 0; channel < job_.x.channels; channel += plan_.packed) {
+        const size_t kc = std::min(plan_.packed, job_.x.channels - channel);
+        if (!packs_once()) pack(channel, kc);
+        for (size_t y = y_first_; y < y_last_; y++) {
+          if (job_.run.aborted.load(std::memory_order_relaxed)) return;
+          run_row({first, last, y}, channel, kc);
+        }
       }
     }
   }
 
  private:
-  void run_slice(size_t first, size_t last, size_t channel) {
-    const size_t kc = std::min(plan_.slice, job_.x.channels - channel);
-    pack(channel, kc);
-    for (size_t y = y_first_; y < y_last_; y++) {
-      for (size_t index = first; index < last; index++) {
-        const RegionRecord& region = job_.regions[index];
-        if (y >= region.count_y || x_first_ >= region.count_x) continue;
-        const size_t slot = (y - y_first_) * (last - first) + index - first;
-        float* sums = work_.sums + slot * job_.y.channels * plan_.tile;
-        const size_t pixels = std::min<size_t>(x_last_, region.count_x) - x_first_;
-        multiply(region, y, pixels, channel, kc, sums);
-        if (channel + kc == job_.x.channels) finish(region, y, pixels, sums);
+  /// Output row `y` of regions [first, last).
+  struct Row {
+    size_t first;
+    size_t last;
+    size_t y;
+  };
+
+  bool packs_once() const { return plan_.packed == job_.x.channels; }
+
+  /// Adds the packed channels [channel, channel + kc), slice by slice; the last ones end the row.
+  void run_row(const Row& row, size_t channel, size_t kc) {
+    for (size_t slice = 0; slice < kc; slice += plan_.slice) {
+      for (size_t index = row.first; index < row.last; index++) {
+        const size_t pixels = pixels_of(index, row.y);
+        if (pixels == 0) continue;
+        const size_t count = std::min(plan_.slice, kc - slice);
+        multiply(job_.regions[index], row.y, pixels, {channel, slice, count}, sums(row, index));
       }
     }
+    if (channel + kc == job_.x.channels) finish_row(row);
+  }
+
+  /// Outputs of a region in row `y` of the item.
+  size_t pixels_of(size_t index, size_t y) const {
+    const RegionRecord& region = job_.regions[index];
+    if (y >= region.count_y || x_first_ >= region.count_x) return 0;
+    return std::min<size_t>(x_last_, region.count_x) - x_first_;
+  }
+
+  /// [channel][pixel] of a region; rows take turns when x is packed once.
+  float* sums(const Row& row, size_t index) const {
+    const size_t slot = packs_once() ? 0 : (row.y - y_first_) * (row.last - row.first);
+    return work_.sums + (slot + index - row.first) * job_.y.channels * plan_.tile;
   }
 
   /// Packs channels [channel, channel + kc) of the rows and columns that the item reads.
@@ -214,9 +105,9 @@ class PlanarItem {
     const int64_t row = std::max<int64_t>(0, -row_first_);
     const int64_t count = std::min(rows, x.height - row_first_) - row;
     if (count <= 0) return;
-    float* target = work_.packed + static_cast<size_t>(row) * plan_.slice * plan_.width;
+    float* target = work_.packed + static_cast<size_t>(row) * plan_.packed * plan_.width;
     for (int64_t at = 0; at < count; at++) {
-      float* packed = target + static_cast<size_t>(at) * plan_.slice * plan_.width;
+      float* packed = target + static_cast<size_t>(at) * plan_.packed * plan_.width;
       clear(packed, kc, 0, static_cast<size_t>(left));
       clear(packed, kc, static_cast<size_t>(left + inside), static_cast<size_t>(columns));
     }
@@ -232,7 +123,7 @@ class PlanarItem {
     const PlanarMap& x = job_.x;
     const Kernels& kernels = job_.kernels();
     const auto width = static_cast<ptrdiff_t>(plan_.width);
-    const auto row_step = static_cast<ptrdiff_t>(plan_.slice * plan_.width);
+    const auto row_step = static_cast<ptrdiff_t>(plan_.packed * plan_.width);
     if (x.stride_c > x.stride_y) {
       for (size_t c = 0; c < kc; c++, source += x.stride_c, target += width) {
         kernels.ops.copy_block({source, x.stride_y, x.stride_x}, {target, row_step, 1}, rows,
@@ -250,21 +141,30 @@ class PlanarItem {
     for (size_t j = first; j < last; j++) job_.kernels().ops.fill(0.0f, row + j, stride, kc);
   }
 
+  /// Channels [packed + first, + count) of x, at `first` of the packed ones.
+  struct Slice {
+    size_t packed;
+    size_t first;
+    size_t count;
+  };
+
   /// Adds a slice of channels to the sums of one output row; the first slice starts from the bias.
-  void multiply(const RegionRecord& region, size_t y, size_t pixels, size_t channel, size_t kc,
+  void multiply(const RegionRecord& region, size_t y, size_t pixels, const Slice& slice,
                 float* sums) {
     size_t tap = 0;
-    bool accumulate = channel > 0;
+    bool accumulate = slice.packed + slice.first > 0;
     do {  // once, unless there are more taps than pointers
       const size_t end = std::min<size_t>(region.tap_count, tap + kMaxTaps);
-      const size_t taps = list_taps(region, y, channel, tap, end);
+      const size_t taps = list_taps(region, y, slice, tap, end);
       if (taps > 0 || !accumulate) {
         call({.x = work_.x,
               .first = 0,
               .x_stride = plan_.width,
               .weights = work_.weights,
+              .weight_first = 0,
+              .weight_stride = job_.rows,
               .taps = taps,
-              .kc = kc,
+              .kc = slice.count,
               .bias = accumulate ? nullptr : job_.bias,
               .c = sums,
               .c_stride = plan_.tile,
@@ -277,7 +177,7 @@ class PlanarItem {
   }
 
   /// Lists what taps [first, last) read for output row y, without those above and below x.
-  size_t list_taps(const RegionRecord& region, size_t y, size_t channel, size_t first,
+  size_t list_taps(const RegionRecord& region, size_t y, const Slice& slice, size_t first,
                    size_t last) {
     size_t count = 0;
     const int64_t in_y = region.in_y + static_cast<int64_t>(y * region.in_step_y);
@@ -286,17 +186,40 @@ class PlanarItem {
       const int64_t row = in_y + tap.dy;
       if (row < 0 || row >= job_.x.height) continue;
       const size_t column = static_cast<size_t>(int64_t{region.in_x} + tap.dx - plan_.min_x);
-      work_.x[count] =
-          work_.packed + static_cast<size_t>(row - row_first_) * plan_.slice * plan_.width + column;
-      work_.weights[count] = job_.weights + (tap.k + channel) * job_.y.channels;
+      const size_t packed = static_cast<size_t>(row - row_first_) * plan_.packed + slice.first;
+      work_.x[count] = work_.packed + packed * plan_.width + column;
+      work_.weights[count] = job_.weights + (tap.k + slice.packed + slice.first) * job_.rows;
       count++;
     }
     return count;
   }
 
+  /// All output channels, a panel of weights at a time.
   void call(PlanarTile tile, size_t pixels) const {
+    for (size_t channel = 0; channel < job_.y.channels; channel += job_.rows) {
+      const size_t rows = std::min(job_.rows, job_.y.channels - channel);
+      call_rows(tile, rows, pixels);
+      tile.weight_first += job_.k_total * job_.rows;
+      if (tile.bias != nullptr) tile.bias += rows;
+      tile.c += rows * tile.c_stride;
+    }
+  }
+
+  /// The rows of a panel; in halves where registers hold one vector of pixels only.
+  void call_rows(PlanarTile tile, size_t rows, size_t pixels) const {
+    const bool fits = rows == 1 || job_.kernels().planar_vectors[rows - 1] > 1;
+    const size_t parts = fits ? 1 : 2;
+    for (size_t part = 0; part < parts; part++) {
+      const size_t count = split_at(rows, parts, part + 1) - split_at(rows, parts, part);
+      call_kernel(tile, count, pixels);
+      tile.weight_first += count;
+      if (tile.bias != nullptr) tile.bias += count;
+      tile.c += count * tile.c_stride;
+    }
+  }
+
+  void call_kernel(PlanarTile tile, size_t rows, size_t pixels) const {
     const Kernels& kernels = job_.kernels();
-    const size_t rows = job_.y.channels;
     const size_t vectors = divide_up(pixels, kernels.lanes);
     const size_t parts = divide_up(vectors, kernels.planar_vectors[rows - 1]);
     for (size_t part = 0; part < parts; part++) {
@@ -306,27 +229,103 @@ class PlanarItem {
     }
   }
 
-  /// Residual and activation of one output row, and its way to y.
-  void finish(const RegionRecord& region, size_t y, size_t pixels, float* sums) {
-    const int64_t out_y = region.out_y + static_cast<int64_t>(y * region.out_step_y);
-    const int64_t out_x = region.out_x + static_cast<int64_t>(x_first_ * region.out_step_x);
-    const Kernels& kernels = job_.kernels();
-    const auto tile = static_cast<ptrdiff_t>(plan_.tile);
-    const auto block = [&](const PlanarMap& map) -> Block {
-      return {map.at(image_, out_y, out_x), map.stride_c, map.stride_x * region.out_step_x};
-    };
-    if (job_.residual.data != nullptr) {
-      kernels.ops.copy_block(block(job_.residual), {work_.residual, tile, 1}, job_.y.channels,
-                             pixels);
+  // --- from sums to y
+
+  void finish_row(const Row& row) {
+    for (size_t index = row.first; index < row.last;) {
+      const size_t count = side_by_side(row, index);
+      for (size_t channel = 0; channel < job_.y.channels; channel += kMaxPlanarRows)
+        finish(row, index, count, channel);
+      index += count;
     }
-    if (job_.residual.data != nullptr || job_.activation != Unary::kIdentity) {
-      for (size_t c = 0; c < job_.y.channels; c++) activate(c, pixels, sums + c * plan_.tile);
-    }
-    kernels.ops.copy_block({sums, tile, 1}, block(job_.y), job_.y.channels, pixels);
   }
 
-  void activate(size_t channel, size_t pixels, float* row) {
-    const float* residual = work_.residual + channel * plan_.tile;
+  /// How many regions from `index` on write every pixel of one row of planes together; else 1.
+  size_t side_by_side(const Row& row, size_t index) const {
+    const RegionRecord& first = job_.regions[index];
+    const size_t count = first.out_step_x;
+    if (count < 2 || job_.y.stride_x != 1 || count > row.last - index) return 1;
+    for (size_t i = 0; i < count; i++) {
+      const RegionRecord& region = job_.regions[index + i];
+      if (region.out_x != static_cast<int32_t>(i) || region.out_step_x != count ||
+          region.out_y != first.out_y || region.out_step_y != first.out_step_y ||
+          pixels_of(index + i, row.y) == 0) {
+        return 1;
+      }
+    }
+    return count;
+  }
+
+  /// Ends `count` regions from `index` on, for a panel of channels from `channel` on.
+  void finish(const Row& row, size_t index, size_t count, size_t channel) {
+    const size_t channels = std::min<size_t>(kMaxPlanarRows, job_.y.channels - channel);
+    size_t common = plan_.tile;
+    for (size_t i = index; i < index + count; i++) {
+      common = std::min(common, pixels_of(i, row.y));
+      add_epilogue(row, i, channel, channels);
+    }
+    if (count > 1) interleave(row, index, count, {channel, channels, common});
+    for (size_t i = index; i < index + count; i++) {
+      const size_t start = count > 1 ? common : 0;
+      if (pixels_of(i, row.y) > start) store(row, i, {channel, channels, start});
+    }
+  }
+
+  /// Channels [first, first + count) and a number of pixels.
+  struct Part {
+    size_t first;
+    size_t count;
+    size_t pixels;
+  };
+
+  /// The first pixels of regions that lie side by side: pixel i of each, then pixel i + 1.
+  void interleave(const Row& row, size_t index, size_t count, const Part& part) const {
+    const auto region = static_cast<ptrdiff_t>(job_.y.channels * plan_.tile);
+    const Block target = target_of(job_.y, row, index, part.first);
+    for (size_t c = 0; c < part.count; c++) {
+      float* source = sums(row, index) + (part.first + c) * plan_.tile;
+      float* y = target.data + static_cast<ptrdiff_t>(c) * target.row_stride;
+      job_.kernels().ops.copy_block({source, region, 1}, {y, 1, static_cast<ptrdiff_t>(count)},
+                                    count, part.pixels);
+    }
+  }
+
+  /// The pixels of a region from `part.pixels` on.
+  void store(const Row& row, size_t index, const Part& part) const {
+    const auto start = static_cast<ptrdiff_t>(part.pixels);
+    Block target = target_of(job_.y, row, index, part.first);
+    target.data += start * target.column_stride;
+    float* source = sums(row, index) + part.first * plan_.tile + start;
+    job_.kernels().ops.copy_block({source, static_cast<ptrdiff_t>(plan_.tile), 1}, target,
+                                  part.count, pixels_of(index, row.y) - part.pixels);
+  }
+
+  /// The first output of a region's row in `map`: channels are rows, pixels are columns.
+  Block target_of(const PlanarMap& map, const Row& row, size_t index, size_t channel) const {
+    const RegionRecord& region = job_.regions[index];
+    const int64_t out_y = region.out_y + static_cast<int64_t>(row.y * region.out_step_y);
+    const int64_t out_x = region.out_x + static_cast<int64_t>(x_first_ * region.out_step_x);
+    return {map.at(image_, out_y, out_x) + static_cast<int64_t>(channel) * map.stride_c,
+            map.stride_c, map.stride_x * region.out_step_x};
+  }
+
+  /// Residual and activation, on the sums.
+  void add_epilogue(const Row& row, size_t index, size_t channel, size_t channels) {
+    const bool adds = job_.residual.data != nullptr;
+    if (!adds && job_.activation == Unary::kIdentity) return;
+    const size_t pixels = pixels_of(index, row.y);
+    const auto tile = static_cast<ptrdiff_t>(plan_.tile);
+    if (adds) {
+      job_.kernels().ops.copy_block(target_of(job_.residual, row, index, channel),
+                                    {work_.residual, tile, 1}, channels, pixels);
+    }
+    for (size_t c = 0; c < channels; c++) {
+      float* source = sums(row, index) + (channel + c) * plan_.tile;
+      activate(channel + c, pixels, source, work_.residual + c * plan_.tile);
+    }
+  }
+
+  void activate(size_t channel, size_t pixels, float* row, const float* residual) {
     if (job_.slope != nullptr) std::fill_n(work_.slope, pixels, job_.slope[channel]);
     job_.kernels().epilogue({.rows = 1,
                              .columns = pixels,
@@ -353,19 +352,8 @@ class PlanarItem {
 }  // namespace
 
 void run_planar_taps(const PlanarTapsCommand& command, const Execution& run) {
-  const PlanarJob job{
-      .run = run,
-      .regions = run.program.regions.subspan(command.region_first, command.region_count),
-      .x = resolve_planar(run, command.x),
-      .y = resolve_planar(run, command.y),
-      .residual = resolve_planar(run, command.residual_view),
-      .weights = resolve_constants(run, command.weights_view),
-      .bias = resolve_constants(run, command.bias_view),
-      .slope = resolve_constants(run, command.slope_view),
-      .activation = static_cast<Unary>(command.activation),
-      .alpha = std::bit_cast<float>(command.alpha_bits),
-      .beta = std::bit_cast<float>(command.beta_bits)};
-  const PlanarPlan plan = make_plan(job);
+  const PlanarJob job = make_planar_job(command, run);
+  const PlanarPlan plan = plan_planar(job);
   run.pool.parallel_for(job.y.n * plan.blocks * plan.tiles, [&](size_t item, size_t thread) {
     if (run.aborted.load(std::memory_order_relaxed)) return;
     PlanarItem(job, plan, item, run.workspace[thread]).run();

@@ -9,14 +9,15 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x66130505u;
-inline constexpr char kFormatHashHex[] = "66130505";
+inline constexpr uint32_t kFormatHash = 0xc1b4a4a3u;
+inline constexpr char kFormatHashHex[] = "c1b4a4a3";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
 inline constexpr uint32_t kPanel = 16;
 inline constexpr uint32_t kNormalizeChunks = 16;
 inline constexpr uint32_t kMaxPlanarRows = 8;
+inline constexpr uint32_t kMaxPlanarChannels = 256;
 inline constexpr uint32_t kPlanarTile = 64;
 inline constexpr uint32_t kMaxPlanarWindow = 32768;
 inline constexpr uint32_t kMaxWinogradChannels = 2048;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "native/program/packing.h"
 #include "native/program/validate.h"
 
 namespace untangle {
@@ -96,9 +97,9 @@ bool Validator::planar_taps(const PlanarTapsCommand& command) {
   const uint32_t* x = dims(command.x);
   const uint32_t* y = dims(command.y);
   if (!require(x[0] == y[0], "input and output differ in batch") ||
-      !require(y[3] <= kMaxPlanarRows, "it has too many output channels") ||
+      !require(y[3] >= 1 && y[3] <= kMaxPlanarChannels, "it has too many output channels") ||
       !require(command.k_total >= 1, "it has no weights") ||
-      !flat(command.weights_view, uint64_t{command.k_total} * y[3]) ||
+      !flat(command.weights_view, uint64_t{command.k_total} * planar_columns(y[3])) ||
       !optional_flat(command.bias_view, y[3]) ||
       !epilogue(command.activation, command.residual_view, command.slope_view, command.y, y[3])) {
     return false;

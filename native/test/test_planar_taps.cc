@@ -86,10 +86,10 @@ class PlanarProgram {
     views_ = {map(0, c.x, c.x_layout),
               map(floats(c.x), y_, c.y_layout),
               map(c.in_place ? floats(c.x) : floats(c.x) + floats(y_), y_, c.y_layout),
-              flat(0, k_total * c.outputs),
-              flat(k_total * c.outputs, c.outputs),
-              flat((k_total + 1) * c.outputs, c.outputs)};
-    constants_ = integers((k_total + 2) * c.outputs, 2, 3);
+              flat(0, k_total * columns()),
+              flat(k_total * columns(), c.outputs),
+              flat(k_total * columns() + c.outputs, c.outputs)};
+    constants_ = integers(k_total * columns() + 2 * c.outputs, 2, 3);
   }
 
   std::vector<float> run(const Kernels& kernels, size_t threads, bool abort = false) {
@@ -115,7 +115,7 @@ class PlanarProgram {
                      case_.bias ? 4 : kNone,
                      case_.residual ? 2 : kNone,
                      prelu ? 5 : kNone,
-                     views_[3].dim0 / y_.channels,
+                     static_cast<uint32_t>(views_[3].dim0 / columns()),
                      0,
                      static_cast<uint32_t>(regions_.size()),
                      static_cast<uint32_t>(case_.activation),
@@ -144,6 +144,15 @@ class PlanarProgram {
   }
 
  private:
+  /// Panels of at most eight output channels, equally wide.
+  size_t panels() const { return (case_.outputs + 7) / 8; }
+  size_t rows() const { return (case_.outputs + panels() - 1) / panels(); }
+  size_t columns() const { return panels() * rows(); }
+  size_t weight(size_t k, size_t channel) const {
+    const size_t k_total = views_[3].dim0 / columns();
+    return (channel / rows() * k_total + k) * rows() + channel % rows();
+  }
+
   static ViewRecord flat(size_t at, size_t count) {
     return {kSlotConstants,
             static_cast<uint32_t>(at * 4),
@@ -196,7 +205,7 @@ class PlanarProgram {
       if (in_y < 0 || in_x < 0 || in_y >= case_.x.height || in_x >= case_.x.width) continue;
       for (uint32_t k = 0; k < region.kc; k++) {
         sum += arena_[static_cast<size_t>(offset(views_[0], n, in_y, in_x, k))] *
-               constants_[(tap.k + k) * y_.channels + c];
+               constants_[weight(tap.k + k, c)];
       }
     }
     const int64_t out_y = int64_t{region.out_y} + qy * region.out_step_y;
@@ -215,6 +224,31 @@ class PlanarProgram {
   std::vector<RegionRecord> regions_;
   std::vector<TapRecord> taps_;
 };
+
+/// Several panels; phases that lie side by side are interleaved into planes.
+void add_wide_cases(std::vector<PlanarCase>& list) {
+  using enum Layout;
+  const Layout layouts[] = {kPlanes, kPixels, kGaps};
+  for (Layout layout : layouts) {
+    list.push_back({"k4 s2, 21 channels", {1, 9, 37, 21}, 21, 4, 2, 1, 1, layout, layout});
+    list.push_back({"k3 s2, odd width, 20 channels, residual in place",
+                    {2, 5, 33, 12},
+                    20,
+                    3,
+                    2,
+                    1,
+                    1,
+                    layout,
+                    layout,
+                    Unary::kPrelu,
+                    true,
+                    true});
+    list.push_back({"k5 s3, 64 channels", {1, 7, 70, 9}, 64, 5, 3, 2, 1, layout, kPlanes});
+  }
+  list.push_back({"k16 s8, more regions than sums", {1, 5, 20, 3}, 21, 16, 8, 4});
+  list.push_back({"packed slice by slice", {1, 6, 66, 700}, 33, 4, 2, 1});
+  list.push_back({"most channels", {1, 4, 40, 3}, kMaxPlanarChannels, 2, 2, 0});
+}
 
 std::vector<PlanarCase> cases() {
   using enum Layout;
@@ -249,7 +283,7 @@ std::vector<PlanarCase> cases() {
        true},
       {"1x1", {1, 5, 5, 300}, 1, 1, 1, 0, 1, kPixels, kPlanes},
       {"dilated", {1, 40, 41, 7}, 3, 3, 1, 18, 18, kGaps, kPlanes},
-      {"wide window, channel by channel", {1, 20, 70, 5}, 2, 3, 1, 100, 100},
+      {"wide window, channel by channel", {1, 20, 70, 5}, 2, 3, 1, 55, 55},
       {"more taps than pointers", {1, 30, 36, 2}, 3, 34, 1, 17},
       {"more regions than sums", {1, 3, 6, 3}, 8, 3, 16, 1},
       {"no bias",
@@ -269,6 +303,7 @@ std::vector<PlanarCase> cases() {
   static const char* const kCounts[] = {"", "1", "2", "3", "4", "5", "6", "7", "8"};
   for (uint32_t outputs = 1; outputs <= kMaxPlanarRows; outputs++)
     list.push_back({kCounts[outputs], {1, 5, 71, 10}, outputs, 3, 1, 1});
+  add_wide_cases(list);
   return list;
 }
 

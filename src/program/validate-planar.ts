@@ -1,6 +1,6 @@
 // Checks of planarTaps: maps of any strides, regions that read one small window of rows alike.
 
-import {PANEL, PLANAR, type Region} from '../schedule/steps.js';
+import {PANEL, PLANAR, planarRows, type Region} from '../schedule/steps.js';
 import {
   type Checker,
   ensure,
@@ -24,7 +24,8 @@ export function checkPlanarTaps(checker: Checker, command: CommandOf<'planarTaps
   ensure(checker, isFew, () => `y has ${yC} channels; at most ${PLANAR.channels} are accepted`);
   ensure(checker, kTotal >= 1, () => 'kTotal is 0');
   const weights = readable(checker, 'weights', command.weightsView);
-  requireDense(checker, 'weights', weights, kTotal * yC);
+  const rows = planarRows(yC);
+  requireDense(checker, 'weights', weights, kTotal * Math.ceil(yC / rows) * rows);
   checkEpilogue(checker, command, y, yC);
   checkRegions(checker, command, {
     input: [xH, xW],

@@ -4,7 +4,8 @@
 // arithmetic and of streaming its weights; ties and near ties are decided by the overheads.
 
 import {type Range, tapRange} from '../untangle/borders.js';
-import {PANEL, PLANAR, type Region} from './steps.js';
+import {PANEL, PLANAR, type Region, type View} from './steps.js';
+import {elementCount} from './view-math.js';
 
 /** The constants of the model; an x86 core with AVX-512 is meant, others have the same order of preferences. */
 export const COST = {
@@ -24,8 +25,13 @@ export const COST = {
   minPlanarRows: 2,
   /** Listing the taps of a planar tile and storing its pixels. */
   planarTileOverhead: 150,
-  /** Packing one element of x for a planar step, rows shared by two items included. */
+  /** Packing one element of x for a planar step, rows shared by two items included, and storing one of y. */
   planarPacking: 1 / 6,
+  planarStoring: 1 / 8,
+  /** Either, when more than PLANAR.rows channels lie together and have to be transposed. */
+  planarTransposing: 1,
+  /** Copying one element of a map from planes to pixels or back, as a step of its own. */
+  layoutCopy: 2,
   /** Transforming 16 channels of a tile to one of its n * n products, and back. */
   transform: 6,
   /** Floats of transformed tiles that reach or leave a farther cache while one vector is multiplied. */
@@ -69,21 +75,27 @@ export function regionCost(region: Region, shape: CostShape): number {
   return region.perTap ? sweptCost(region, shape) : tiledCost(region, shape);
 }
 
-/** Pixels in the lanes: vectors of pixels times output channels, and packing x [N, H, W, C]. */
+/** Pixels in the lanes: vectors of pixels times output channels, packing x and storing y, both [N, H, W, C]. */
 export function planarCost(
   regions: readonly Region[],
-  {input, outChannels}: {readonly input: readonly number[]; readonly outChannels: number},
+  {x, y}: {readonly x: View; readonly y: View},
 ): number {
-  const [batch, height, width, channels] = input as [number, number, number, number];
-  const rows = Math.max(COST.minPlanarRows, outChannels);
+  const channels = y.shape[3]!;
+  const rows = Math.max(COST.minPlanarRows, channels);
   const perImage = regions.reduce((sum, {countY, countX, taps, kc}) => {
     const vectors = countY * Math.ceil(countX / PANEL);
-    const tiles = countY * Math.ceil(countX / PLANAR.tile);
+    const tiles = countY * Math.ceil(countX / PLANAR.tile) * Math.ceil(channels / PLANAR.rows);
     return (
       sum + vectors * taps.length * (kc + COST.tapOverhead) * rows + tiles * COST.planarTileOverhead
     );
   }, 0);
-  return batch * (perImage + height * width * channels * COST.planarPacking);
+  return y.shape[0]! * perImage + moveCost(x, COST.planarPacking) + moveCost(y, COST.planarStoring);
+}
+
+/** Moving a map between memory and planes in the workspace. */
+function moveCost({shape, strides}: View, perElement: number): number {
+  const isTransposed = shape[3]! > PLANAR.rows && strides[3] === 1;
+  return elementCount(shape) * (isTransposed ? COST.planarTransposing : perElement);
 }
 
 /** Registers accumulate over all taps; a tile skips a tap that lies outside the input for all of its rows. */

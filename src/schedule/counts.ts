@@ -12,7 +12,7 @@ import {
   touchedPixels,
   writtenPixels,
 } from './region-pixels.js';
-import {type ConvStep, type Counts, PANEL, type Region, type View} from './steps.js';
+import {type ConvStep, type Counts, PANEL, planarRows, type Region, type View} from './steps.js';
 
 /** The operands of a convolution step, as far as counting needs them. Maps are [N, H, W, C]. */
 export interface ConvOperands {
@@ -59,7 +59,7 @@ export function addCounts(counts: readonly Counts[]): Counts {
 /** One pass over `regions`: every operand once. */
 function countPass(work: ConvWork, operands: ConvOperands, regions: readonly Region[]): Counts {
   const {y, residual, hasBias, hasSlope} = operands;
-  const columns = columnElements(work, y);
+  const columns = biasElements(work, y);
   const written = regions.map(region => writtenPixels(region, y, work));
   const read = {view: operands.x, pixels: touchedByAll(work, operands.x, regions)};
   const added = residual
@@ -77,7 +77,7 @@ function countPass(work: ConvWork, operands: ConvOperands, regions: readonly Reg
 /** HUGE2's sweep of one region: bias into all outputs, then tap by tap, then residual and activation. */
 function countSweep(work: ConvWork, operands: ConvOperands, region: Region): Counts {
   const {y, residual, hasBias, hasSlope, hasActivation} = operands;
-  const columns = columnElements(work, y);
+  const columns = biasElements(work, y);
   const written = [writtenPixels(region, y, work)];
   const outputBytes = mapElements(y, written) * F32_BYTES;
   const start: Counts = {
@@ -140,9 +140,19 @@ function touchedByAll(work: ConvWork, x: View, regions: readonly Region[]): Pixe
   return regions.flatMap(region => touchedPixels(region, x, region.kc / channels));
 }
 
-/** Elements of one row of the packed weights, and of the packed bias and slopes. */
+/** Elements of the packed bias, and of the packed slopes. */
+function biasElements(work: ConvWork, y: View): number {
+  return work.op === 'gemmTaps' ? columnElements(work, y) : y.shape[3]!;
+}
+
+/** Elements of one row of the packed weights. */
 function columnElements(work: ConvWork, y: View): number {
-  if (work.op !== 'gemmTaps') return y.shape[3]!;
+  const channels = y.shape[3]!;
+  if (work.op === 'depthwise') return channels;
+  if (work.op === 'planarTaps') {
+    const width = planarRows(channels);
+    return Math.ceil(channels / width) * width;
+  }
   const columns = (work.fusedY * work.fusedX * y.shape[3]!) / work.groups;
   return work.groups * Math.ceil(columns / PANEL) * PANEL;
 }

@@ -1,11 +1,12 @@
 // Which convolutions will run as planarTaps, before anything is placed: their maps may lie in any order.
 
-import type {Graph, Node} from '../graph/graph.js';
-import {chooseCandidate, convProblem} from './candidates.js';
+import type {Graph, Node, Operation} from '../graph/graph.js';
+import {type ConvProblem, chooseCandidate, convProblem} from './candidates.js';
+import {COST} from './cost.js';
 import type {ConvOptions} from './lower/conv.js';
 import {toMap} from './map-view.js';
-import {PLANAR} from './steps.js';
-import {channelsLast, denseView} from './view-math.js';
+import {PLANAR, type View} from './steps.js';
+import {channelsLast, denseView, elementCount, identityOrder} from './view-math.js';
 
 /** The outputs of all convolutions for which `schedule` takes 'planar'; the cost is that of dense maps. */
 export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
@@ -15,27 +16,61 @@ export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
   return new Set(nodes.map(node => node.output));
 }
 
-function isPlanar(
-  graph: Graph,
-  {operation, inputs, output}: Node,
-  {schedule, exact}: ConvOptions,
-): boolean {
+/**
+ * All methods but 'planar' want channels last: where the graph's inputs and outputs lie plane by plane, copies come
+ * on top of their cost.
+ */
+function isPlanar(graph: Graph, node: Node, {schedule, exact}: ConvOptions): boolean {
+  const {operation} = node;
   if (operation.op !== 'conv' && operation.op !== 'dynamicConv') return false;
   if (operation.geometry.groups !== 1) return false;
-  const input = graph.values.get(inputs[0]!)?.shape ?? graph.constants.get(inputs[0]!)!.dims;
-  const {shape} = graph.values.get(output)!;
-  if (shape[1]! > PLANAR.channels || shape.length > 4) return false;
+  const shapes = mapShapes(graph, node);
+  if (shapes.y[1]! > PLANAR.channels || shapes.y.length > 4) return false;
 
-  const map = (sizes: readonly number[]) => toMap(denseView(0, sizes, channelsLast(sizes.length)));
+  const last = {x: pixelMap(shapes.x), y: pixelMap(shapes.y)};
+  const asPixels = problemOf(operation, last, exact);
+  const chosen = chooseCandidate(asPixels, schedule);
+  if (schedule === 'planar' || chosen.name === 'planar') return chosen.name === 'planar';
+
+  const edges = {
+    x: graph.inputs.includes(node.inputs[0]!),
+    y: graph.outputs.some(({value}) => value === node.output),
+  };
+  const copies = (['x', 'y'] as const).filter(side => edges[side] && shapes[side][1]! > 1);
+  const copied = copies.reduce((sum, side) => sum + elementCount(shapes[side]), 0);
+  const places = {
+    x: edges.x ? planeMap(shapes.x) : last.x,
+    y: edges.y ? planeMap(shapes.y) : last.y,
+  };
+  const planar = chooseCandidate(problemOf(operation, places, exact), 'planar');
+  return planar.name === 'planar' && planar.cost < chosen.cost + copied * COST.layoutCopy;
+}
+
+function mapShapes(graph: Graph, {inputs, output}: Node) {
+  const x = graph.values.get(inputs[0]!)?.shape ?? graph.constants.get(inputs[0]!)!.dims;
+  return {x, y: graph.values.get(output)!.shape};
+}
+
+function pixelMap(sizes: readonly number[]): View {
+  return toMap(denseView(0, sizes, channelsLast(sizes.length)));
+}
+
+function planeMap(sizes: readonly number[]): View {
+  return toMap(denseView(0, sizes, identityOrder(sizes.length)));
+}
+
+function problemOf(
+  operation: Extract<Operation, {op: 'conv' | 'dynamicConv'}>,
+  maps: {readonly x: View; readonly y: View},
+  exact: boolean | undefined,
+): ConvProblem {
   const operands = {
-    x: map(input),
-    y: map(shape),
+    ...maps,
     residual: null,
     hasBias: operation.op === 'conv' ? operation.bias !== null : operation.hasBias,
     hasSlope: false,
     hasActivation: false,
   };
   const isExact = exact === true || operation.op === 'dynamicConv' || operation.isWhole === true;
-  const problem = convProblem(operation.geometry, operands, {isExact});
-  return chooseCandidate(problem, schedule).name === 'planar';
+  return convProblem(operation.geometry, operands, {isExact});
 }

@@ -14,6 +14,7 @@ import type {
   ScatterFunction,
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
+import {PLANAR_ROWS} from '../untangle/pack.js';
 import type {WinogradTile} from '../untangle/winograd.js';
 
 /**
@@ -348,13 +349,13 @@ export type Step =
   | ScatterIndexedStep
   | WinogradStep;
 
-export {PANEL} from '../untangle/pack.js';
+export {PANEL, planarRows} from '../untangle/pack.js';
 
 /**
- * Limits of planarTaps: output channels, pixels of a row that the executor packs at a time, and packed floats of one
- * channel over the rows that the taps of one output row span.
+ * Limits of planarTaps: output channels of a panel and in all, pixels of a row that the executor packs at a time, and
+ * packed floats of one channel over the rows that the taps of one output row span.
  */
-export const PLANAR = {channels: 8, tile: 64, window: 32768} as const;
+export const PLANAR = {rows: PLANAR_ROWS, channels: 256, tile: 64, window: 32768} as const;
 
 /** Scratch of one thread of the executor, which nothing counts: it stays in the cache. */
 export const WORKSPACE_BYTES = 256 * 1024;

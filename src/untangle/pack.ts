@@ -6,6 +6,14 @@
 /** Columns of one weight panel: 16 f32 = one AVX-512 register, two AVX2, four NEON. */
 export const PANEL = 16;
 
+/** Most columns of a panel of planarTaps: accumulators of as many output channels leave room for several vectors of pixels. */
+export const PLANAR_ROWS = 8;
+
+/** Columns of the panels of planarTaps: as few of PLANAR_ROWS or less as hold all output channels, equally wide. */
+export function planarRows(outChannels: number): number {
+  return Math.ceil(outChannels / Math.ceil(outChannels / PLANAR_ROWS));
+}
+
 /** Where w(group, in, out, kernel element) lies: all four in ONNX order of the operator. */
 export interface WeightSource {
   readonly weights: Float32Array;
@@ -45,25 +53,32 @@ function columnOffsets(source: WeightSource, phases: readonly number[]): number[
   );
 }
 
-/** Packs weights for gemmTaps: [groups][panels][taps * inChannels][PANEL], columns [phase][outChannels]. */
+/** How the columns of packed weights lie. */
+export interface PackedColumns {
+  readonly fusedPhases: number;
+  /** Columns of a panel. */
+  readonly width: number;
+}
+
+/** Packs weights for gemmTaps and planarTaps: [groups][panels][taps * inChannels][width], columns [phase][outChannels]. */
 export function packWeights(
   source: WeightSource,
   taps: PackedTaps,
-  fusedPhases: number,
+  {fusedPhases, width: panelWidth}: PackedColumns,
 ): Float32Array {
   const {weights, groups, inChannels, outChannels} = source;
-  const panels = Math.ceil((fusedPhases * outChannels) / PANEL);
+  const panels = Math.ceil((fusedPhases * outChannels) / panelWidth);
   const stride = weightStrides(source);
   const columns = taps.map(phases => columnOffsets(source, phases));
-  const packed = new Float32Array(groups * panels * taps.length * inChannels * PANEL);
+  const packed = new Float32Array(groups * panels * taps.length * inChannels * panelWidth);
 
   let row = 0;
   for (let group = 0; group < groups; group++) {
     for (let panel = 0; panel < panels; panel++) {
       for (const offsets of columns) {
-        const first = panel * PANEL;
-        const width = Math.min(PANEL, offsets.length - first);
-        for (let channel = 0; channel < inChannels; channel++, row += PANEL) {
+        const first = panel * panelWidth;
+        const width = Math.min(panelWidth, offsets.length - first);
+        for (let channel = 0; channel < inChannels; channel++, row += panelWidth) {
           const base = group * stride.group + channel * stride.input;
           for (let j = 0; j < width; j++) {
             const offset = offsets[first + j]!;
@@ -107,24 +122,6 @@ export function packDepthwise(
     for (let c = 0; c < channels; c++)
       packed[row * channels + c] = weights[c * kernelElements + kernelIndex]!;
   });
-
-  return packed;
-}
-
-/** Packs weights for planarTaps: [taps * inChannels][outChannels], for a single group. */
-export function packPlanar(source: WeightSource, taps: PackedTaps): Float32Array {
-  const {weights, inChannels, outChannels} = source;
-  const {input, output} = weightStrides(source);
-  const packed = new Float32Array(taps.length * inChannels * outChannels);
-
-  let at = 0;
-  for (const [kernelIndex = -1] of taps) {
-    for (let channel = 0; channel < inChannels; channel++) {
-      for (let c = 0; c < outChannels; c++, at++) {
-        if (kernelIndex >= 0) packed[at] = weights[channel * input + c * output + kernelIndex]!;
-      }
-    }
-  }
 
   return packed;
 }

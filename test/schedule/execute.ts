@@ -195,15 +195,32 @@ function activate({fn}: Activation, value: number, slope: number): number {
   return fn === 'prelu' && value < 0 ? value * slope : value;
 }
 
-// Weights [groups][panels][kTotal][16], [tap][C] or [kTotal][Cout]; bias and slope [groups][panels][16] or [C].
+// Weights [groups][panels][kTotal][16], [tap][C] or, planar, [panels][kTotal][at most 8, panels equally wide]; bias and
+// slope [groups][panels][16] or [C].
 
 function panelsOf({fusedY, fusedX, outChannels}: Work): number {
   return Math.ceil((fusedY * fusedX * outChannels) / 16);
 }
 
+function planarPanels({outChannels}: Work): number {
+  return Math.ceil(outChannels / 8);
+}
+
+function planarWidth(work: Work): number {
+  return Math.ceil(work.outChannels / planarPanels(work));
+}
+
+function weightColumns(work: Work): number {
+  if (work.step.op === 'gemmTaps') return panelsOf(work) * 16;
+  return work.step.op === 'planarTaps' ? planarPanels(work) * planarWidth(work) : work.outChannels;
+}
+
 function weightIndex(work: Work, row: number, group: number, column: number): number {
   if (work.step.op === 'depthwise') return row * work.groups + group;
-  if (work.step.op === 'planarTaps') return row * work.outChannels + column;
+  if (work.step.op === 'planarTaps') {
+    const width = planarWidth(work);
+    return (Math.floor(column / width) * work.step.kTotal + row) * width + (column % width);
+  }
   const panel = group * panelsOf(work) + Math.floor(column / 16);
   return (panel * work.step.kTotal + row) * 16 + (column % 16);
 }
@@ -215,7 +232,7 @@ function weight(work: Work, row: number, group: number, column: number): number 
 }
 
 function readWeights(work: Work, region: Region, tap: RegionTap): void {
-  const width = work.step.op === 'gemmTaps' ? panelsOf(work) * 16 : work.outChannels;
+  const width = weightColumns(work);
   for (let k = tap.k; k < tap.k + region.kc; k++) {
     for (let group = 0; group < work.groups; group++) {
       for (let column = 0; column < width; column++)

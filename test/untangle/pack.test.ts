@@ -30,7 +30,7 @@ test('a packed weight is found at [group][panel][tap * inChannels + channel][col
       {length: groups * inChannels * outChannels * kernelElements},
       (_, i) => i + 1,
     );
-    const packed = packWeights({...shape, weights}, taps, fusedPhases);
+    const packed = packWeights({...shape, weights}, taps, {fusedPhases, width: PANEL});
 
     const panels = Math.ceil((fusedPhases * outChannels) / PANEL);
     const kTotal = taps.length * inChannels;

@@ -57,8 +57,10 @@ struct PlanarTile {
   const float* const* x;        // [taps]: channel 0 of pixel 0 of the map's row
   size_t first;                 // the tile's first pixel
   size_t x_stride;              // from a channel to the next
-  const float* const* weights;  // [taps]: [kc][rows]
-  size_t taps;                  // may be 0
+  const float* const* weights;  // [taps]: [kc][rows], after `weight_first` floats
+  size_t weight_first;
+  size_t weight_stride;  // from a row of k to the next
+  size_t taps;           // may be 0
   size_t kc;
   const float* bias;  // [rows]; null: none
   float* c;           // whole vectors, `first` added; c_stride from a row to the next

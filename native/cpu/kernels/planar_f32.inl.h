@@ -1,4 +1,4 @@
-// Body of every planar micro-kernel: few output channels, pixels in the lanes; the contract is
+// Body of every planar micro-kernel: a few output channels, pixels in the lanes; the contract is
 // PlanarTile in kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
 
 /// Vectors of a tile of `rows` rows: as many as leave a register for each vector of x and one for a
@@ -21,10 +21,11 @@ void planar_f32_tile(const PlanarTile& tile) {
 
   const size_t kc = tile.kc;
   const size_t x_stride = tile.x_stride;
+  const size_t weight_stride = tile.weight_stride;
   for (size_t tap = 0; tap < tile.taps; tap++) {
     const float* x = tile.x[tap] + tile.first;
-    const float* w = tile.weights[tap];
-    for (size_t k = 0; k < kc; k++, x += x_stride, w += MR) {
+    const float* w = tile.weights[tap] + tile.weight_first;
+    for (size_t k = 0; k < kc; k++, x += x_stride, w += weight_stride) {
       Vec::Reg b[NV];
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
         b[j] = Vec::load(x + j * Vec::kLanes);

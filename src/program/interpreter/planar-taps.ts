@@ -1,6 +1,6 @@
-// planarTaps: regions x taps with a weight per row of k and output channel, in one pass.
+// planarTaps: regions x taps with weights in panels of a few output channels, in one pass.
 
-import type {Region} from '../../schedule/steps.js';
+import {planarRows, type Region} from '../../schedule/steps.js';
 import type {Command} from '../commands.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
@@ -11,7 +11,10 @@ interface PlanarTaps {
   readonly machine: Machine;
   readonly x: Operand;
   readonly y: Operand;
+  /** [panels][kTotal][rows] */
   readonly weights: Operand;
+  readonly rows: number;
+  readonly kTotal: number;
   readonly epilogue: Epilogue;
 }
 
@@ -28,11 +31,14 @@ export function runPlanarTaps(
   machine: Machine,
 ): void {
   const epilogue = resolveEpilogue(machine, command);
+  const y = resolve(machine, command.y);
   const planar: PlanarTaps = {
     machine,
     x: resolve(machine, command.x),
-    y: resolve(machine, command.y),
+    y,
     weights: resolve(machine, command.weightsView),
+    rows: planarRows(y.shape[3]!),
+    kTotal: command.kTotal,
     epilogue,
   };
   machine.counter.beginPass();
@@ -50,7 +56,8 @@ export function runPlanarTaps(
 }
 
 /** The sums of all channels of one output pixel; reads outside x are zeros, but counted as products. */
-function sumTaps({machine, x, y, weights}: PlanarTaps, pixel: Pixel): Float64Array {
+function sumTaps(planar: PlanarTaps, pixel: Pixel): Float64Array {
+  const {machine, x, y, weights} = planar;
   const {region, n, qy, qx} = pixel;
   const channels = y.shape[3]!;
   const sums = new Float64Array(channels);
@@ -63,8 +70,8 @@ function sumTaps({machine, x, y, weights}: PlanarTaps, pixel: Pixel): Float64Arr
     for (let k = 0; k < region.kc; k++) {
       const at = start + k * x.strides[3]!;
       machine.counter.read(x.slot, at, 1);
-      const row = weights.offset + (tap.k + k) * channels;
-      for (let c = 0; c < channels; c++) sums[c]! += x.data[at]! * weights.data[row + c]!;
+      for (let c = 0; c < channels; c++)
+        sums[c]! += x.data[at]! * weights.data[weightAt(planar, tap.k + k, c)]!;
     }
   }
   return sums;
@@ -88,8 +95,15 @@ function store({machine, y, epilogue}: PlanarTaps, pixel: Pixel, sums: Float64Ar
   }
 }
 
-function countWeights({machine, weights, y}: PlanarTaps, {taps, kc}: Region): void {
-  const channels = y.shape[3]!;
-  for (const {k} of taps)
-    machine.counter.read(weights.slot, weights.offset + k * channels, kc * channels);
+/** Where the weight of row `k` and output channel `c` lies. */
+function weightAt({weights, rows, kTotal}: PlanarTaps, k: number, c: number): number {
+  return weights.offset + (Math.floor(c / rows) * kTotal + k) * rows + (c % rows);
+}
+
+/** All columns of the rows that the region's taps use, the zeros of the last panel included. */
+function countWeights(planar: PlanarTaps, {taps, kc}: Region): void {
+  const {machine, weights, y, rows} = planar;
+  for (let c = 0; c < y.shape[3]!; c += rows) {
+    for (const {k} of taps) machine.counter.read(weights.slot, weightAt(planar, k, c), kc * rows);
+  }
 }

@@ -83,12 +83,12 @@ export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
   return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
 }
 
-/** Pixels in the vector lanes instead of channels; null in space, and unless output channels are few and rows are read whole. */
+/** Pixels in the vector lanes instead of channels; null in space, and unless there is one group whose rows are read whole. */
 export function planar(problem: ConvProblem): DirectCandidate | null {
   const {plane, groups, outChannels, phases} = problem;
   const readsRows = phases.every(phase => phase.x.inStep === 1);
-  const isFew = groups === 1 && outChannels <= PLANAR.channels;
-  if (!isFew || isDeep(plane) || !readsRows || windowFloats(problem) > PLANAR.window) return null;
+  const fits = groups === 1 && outChannels <= PLANAR.channels;
+  if (!fits || isDeep(plane) || !readsRows || windowFloats(problem) > PLANAR.window) return null;
 
   const whole = {cut: PADDED, fusedY: 1, fusedX: 1, mergesTaps: false};
   return singleStep('planar', problem, (phase, firstRow) =>

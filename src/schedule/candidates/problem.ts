@@ -89,8 +89,7 @@ export function stepCost(problem: ConvProblem, regions: readonly Region[], fused
 
 /** The cost of a planar step. */
 export function planarStepCost(problem: ConvProblem, regions: readonly Region[]): number {
-  const {x, y} = problem.operands;
-  return COST.stepOverhead + planarCost(regions, {input: x.shape, outChannels: y.shape[3]!});
+  return COST.stepOverhead + planarCost(regions, problem.operands);
 }
 
 /** The cost of regions inside a step. */

@@ -4,10 +4,11 @@ import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
 import {kernelElements} from '../../untangle/conv.js';
 import {
+  PANEL,
   packBias,
   packDepthwise,
-  packPlanar,
   packWeights,
+  planarRows,
   weightStrides,
 } from '../../untangle/pack.js';
 import {packWinograd} from '../../untangle/winograd.js';
@@ -176,6 +177,8 @@ function packStep(
     const {input, output} = weightStrides(source);
     return packWinograd({...source, input, output, taps: step.kernelIndexes}, step.tile);
   }
-  if (step.op === 'planarTaps') return packPlanar(source, step.packedTaps);
-  return packWeights(source, step.packedTaps, step.fusedY * step.fusedX);
+  return packWeights(source, step.packedTaps, {
+    fusedPhases: step.fusedY * step.fusedX,
+    width: step.op === 'planarTaps' ? planarRows(outChannels) : PANEL,
+  });
 }

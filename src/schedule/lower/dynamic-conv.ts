@@ -8,7 +8,7 @@ import {
   convProblem,
   type TapsStep,
 } from '../candidates.js';
-import {PANEL, type Step, type View} from '../steps.js';
+import {PANEL, planarRows, type Step, type View} from '../steps.js';
 import {elementCount} from '../view-math.js';
 import {type ConvIo, type ConvOptions, convSteps, fusedPhasesOf, perColumn} from './conv.js';
 import {emit, emitCopy, type Lowering} from './lowering.js';
@@ -83,7 +83,7 @@ function layoutOf(problem: ConvProblem, step: TapsStep): PackedLayout {
   const fusedPhases = step.fusedY * step.fusedX;
   if (isDepthwise)
     return {groups: 1, columns: groups, panelWidth: groups, rows: 1, taps, fusedPhases};
-  const panelWidth = step.op === 'planarTaps' ? outChannels : PANEL;
+  const panelWidth = step.op === 'planarTaps' ? planarRows(outChannels) : PANEL;
   return {groups, columns: outChannels, panelWidth, rows: inChannels, taps, fusedPhases};
 }
 

@@ -12,7 +12,7 @@ export interface PackedLayout {
   readonly groups: number;
   /** Output channels of a group: the columns of one fused phase. */
   readonly columns: number;
-  /** Columns of a panel: PANEL, or all columns where weights are not cut into panels. */
+  /** Columns of a panel; all columns where weights are not cut into panels. */
   readonly panelWidth: number;
   /** Input channels per tap. */
   readonly rows: number;
