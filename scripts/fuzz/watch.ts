@@ -5,8 +5,8 @@ import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {readCase} from './case-file.js';
-import type {Target} from './oracle.js';
-import type {WorkerOptions, WorkerReport} from './worker.js';
+import type {FuzzCase, Target} from './oracle.js';
+import type {FoundCase, WorkerOptions, WorkerReport} from './worker.js';
 
 export interface WatchOptions {
   readonly target: Target;
@@ -76,11 +76,13 @@ async function watchWorker(
       seconds,
       caseFile,
     };
-    const done = await runWorker(worker, problem => save(options, shared, {caseFile, problem}));
+    const done = await runWorker(worker, finding => save(options, shared, finding));
     runs += Math.max(done.runs, 1);
     outcomes = Math.max(outcomes, done.outcomes);
     if (done.death === null) break;
-    save(options, shared, {caseFile, problem: done.death});
+    const found = readCase(caseFile)?.fuzzCase;
+    if (found === undefined) throw new Error(`a worker could not start: ${done.death}`);
+    save(options, shared, {problem: done.death, fuzzCase: found});
   }
   return {runs, outcomes};
 }
@@ -92,7 +94,13 @@ interface Done {
   readonly death: string | null;
 }
 
-function runWorker(options: WorkerOptions, onFinding: (problem: string) => void): Promise<Done> {
+/** A case and what is wrong with it. */
+interface Finding {
+  readonly problem: string;
+  readonly fuzzCase: FuzzCase;
+}
+
+function runWorker(options: WorkerOptions, onFinding: (finding: Finding) => void): Promise<Done> {
   const script = path.join(import.meta.dirname, 'worker.js');
   writeFileSync(options.caseFile, '');
   const child = fork(script, [JSON.stringify(options)], {execArgv: ['--max-old-space-size=1024']});
@@ -100,7 +108,8 @@ function runWorker(options: WorkerOptions, onFinding: (problem: string) => void)
   let killed: string | null = null;
   child.on('message', (report: WorkerReport) => {
     last = report;
-    if (report.kind === 'finding') onFinding(report.problem ?? '');
+    const {problem = '', found} = report;
+    if (found !== undefined) onFinding({problem, fuzzCase: caseOf(found)});
   });
   const stop = pollWorker(child, options.caseFile, reason => {
     killed = reason;
@@ -114,6 +123,10 @@ function runWorker(options: WorkerOptions, onFinding: (problem: string) => void)
       resolve({...last, death});
     });
   });
+}
+
+function caseOf({base64, ...rest}: FoundCase): FuzzCase {
+  return {...rest, memoryBudgetBytes: rest.memoryBudgetBytes, bytes: Buffer.from(base64, 'base64')};
 }
 
 /** Calls `onStuck` when the worker stays at one case for too long or holds too much. */
@@ -147,13 +160,10 @@ function residentBytes(pid: number | undefined): number {
 function save(
   {target, outFolder}: WatchOptions,
   {findings}: Shared,
-  {caseFile, problem}: {readonly caseFile: string; readonly problem: string},
+  {problem, fuzzCase: {bytes, schedule, memoryBudgetBytes}}: Finding,
 ): void {
   const key = signature(problem);
   if (findings.has(key)) return;
-  const found = readCase(caseFile);
-  if (found === null) throw new Error(`a worker could not start: ${problem}`);
-  const {bytes, schedule, memoryBudgetBytes} = found.fuzzCase;
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
   const file = path.join(outFolder, `${hash}.${target === 'models' ? 'onnx' : 'untp'}`);
   if (!existsSync(file)) writeFileSync(file, bytes);

@@ -124,3 +124,6 @@ export interface Activation {
 }
 
 export const IDENTITY: Activation = {fn: 'identity', alpha: 0, beta: 0};
+
+/** Largest size, step, dilation and pad of a pooling window: products of three such numbers are exact. */
+export const MAX_WINDOW = 2 ** 20;

@@ -46,6 +46,9 @@ export function scalarConstant(graph: Graph, name: string): number | null {
   return constant?.data.length === 1 ? constant.data[0]! : null;
 }
 
+/** Channels over which a single value is repeated so that it can be fused. */
+const MAX_REPEATS = 2 ** 16;
+
 /** One value per index of `axis` of `shape`, or null when the constant varies along other axes. */
 export function channelConstant(
   graph: Graph,
@@ -59,8 +62,8 @@ export function channelConstant(
   const isChannel = constant.dims.every(
     (size, at) => size === 1 || (at + skip === axis && size === shape[axis]),
   );
-  if (!isChannel) return null;
   const {data} = constant;
+  if (!isChannel || shape[axis]! > Math.max(data.length, MAX_REPEATS)) return null;
   return Float64Array.from({length: shape[axis]!}, (_, c) => data[data.length === 1 ? 0 : c]!);
 }
 

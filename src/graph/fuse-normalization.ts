@@ -17,6 +17,9 @@ export function fuseNormalization(graph: Graph): Graph {
   return nodes.some((node, index) => node !== graph.nodes[index]) ? {...graph, nodes} : graph;
 }
 
+/** Scale and bias are written out for every channel. */
+const MAX_CHANNELS = 2 ** 16;
+
 function normalized(links: Links, node: Node): Node | null {
   for (const {centred, variance} of quotients(links, node)) {
     const raised = unary(links, variance, 'affine');
@@ -31,7 +34,8 @@ function normalized(links: Links, node: Node): Node | null {
     if (!sameShape(shape, shapeOf(links.graph, node.output))) continue;
     const {axes} = squares;
     const epsilon = raised.beta;
-    const operation: Operation = isOverSpace(links, node, axes)
+    const isNorm = isOverSpace(links, node, axes) && shape[1]! <= MAX_CHANNELS;
+    const operation: Operation = isNorm
       ? instanceNormOperation(shape[1]!, epsilon)
       : {op: 'standardize', axes, epsilon};
     return {...node, operation, inputs: [origin]};

@@ -41,7 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   callDepth: 64,
   nameBytes: 4096,
   entries: 2_000_000,
-  foldedElements: 2 ** 22,
+  foldedElements: 2 ** 21,
   regions: 2 ** 17,
   compileMs: 120_000,
 };

@@ -31,15 +31,17 @@ export interface ProgramParts {
 
 /** Offsets in the file and in memory are u32. */
 const MAX_BYTES = 0xffffffff;
+const F32_BYTES = 4;
 
 /**
  * Writes a program file.
  *
- * @throws ERR_ONNX_LIMIT when the arena or the constants pass 4 GiB.
+ * @throws ERR_ONNX_LIMIT when the arena, the constants or one value pass 4 GiB.
  * @throws ERR_INTERNAL when a value does not fit its field, by name.
  */
 export function encodeProgram(parts: ProgramParts): Uint8Array {
   refuseAbove('arenaBytes', parts.arenaBytes);
+  for (const {elements} of parts.buffers) refuseAbove('valueBytes', elements * F32_BYTES);
   const tables = createTables(parts.buffers, parts.offsets, parts.outputs.length);
   const commands = parts.steps.flatMap((step, index) => encodeStep(tables, step, index));
   refuseAbove('constantBytes', tables.constantBytes);

@@ -1,6 +1,6 @@
 // Checks of the commands that are not convolutions.
 
-import {CUMULATE, EXTREME, POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {CUMULATE, EXTREME, MAX_WINDOW, POOL, REDUCE, UNARY} from '../graph/functions.js';
 import {MAX_CHAIN_INPUTS} from '../graph/graph.js';
 import {NORMALIZE_CHUNKS} from '../schedule/steps.js';
 import {type Command, type CommandName, NONE} from './commands.js';
@@ -24,9 +24,6 @@ const MAX_OPS = 32;
 
 /** Whole numbers up to here are exact in f32. */
 const MAX_INDEX = 2 ** 24;
-
-/** Pooling windows are a few pixels wide; products of three such numbers are exact. */
-const MAX_WINDOW = 2 ** 20;
 
 export type CommandOf<Op extends CommandName> = Extract<Command, {op: Op}>;
 

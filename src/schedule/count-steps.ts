@@ -1,5 +1,8 @@
 // Exact bytes of every step that is not a convolution, from its views (docs/01-architecture.md, Counting).
 
+import {overlappingElements} from './overlap.js';
+import {countIndices, type Progression} from './pixels.js';
+import {within} from './region-pixels.js';
 import {epilogueViews} from './step-views.js';
 import type {ConvStep, Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
 import {
@@ -89,15 +92,22 @@ function touchedElements(x: View, touched: readonly (number | null)[]): number {
 
 /** Input rows (axis 0) or columns (axis 1) that some window of a pool covers. */
 function poolRows(step: Omit<PoolStep, 'counts'>, axis: 0 | 1): number {
-  const [size, outputSize] = [step.x.shape[1 + axis]!, step.y.shape[1 + axis]!];
-  const rows = new Set<number>();
-  for (let out = 0; out < outputSize; out++) {
-    for (let k = 0; k < step.kernel[axis]; k++) {
-      const row = out * step.strides[axis] - step.padBegin[axis] + k * step.dilations[axis];
-      if (row >= 0 && row < size) rows.add(row);
-    }
-  }
-  return rows.size;
+  const [size, outputs] = [step.x.shape[1 + axis]!, step.y.shape[1 + axis]!];
+  const [kernel, stride, dilation] = [step.kernel[axis], step.strides[axis], step.dilations[axis]];
+  const start = -step.padBegin[axis];
+  // Windows that leave no gaps are one run; else the fewer of windows and window elements are listed.
+  const isGapless = dilation === 1 && kernel >= stride;
+  const runs = isGapless
+    ? [{first: start, step: 1, count: (outputs - 1) * stride + kernel}]
+    : outputs < kernel
+      ? repeated(outputs, stride, {first: start, step: dilation, count: kernel})
+      : repeated(kernel, dilation, {first: start, step: stride, count: outputs});
+  return countIndices(runs.flatMap(run => within(run, size)));
+}
+
+/** `count` copies of a progression, each `distance` after the one before. */
+function repeated(count: number, distance: number, run: Progression): Progression[] {
+  return Array.from({length: count}, (_, i) => ({...run, first: run.first + i * distance}));
 }
 
 function resizeRows(step: Omit<ResizeStep, 'counts'>, axis: 'Y' | 'X'): number {
@@ -112,7 +122,7 @@ export function unionElements(views: readonly View[]): number {
   }
   let elements = 0;
   for (const group of groupByOverlap(distinct)) {
-    elements += group.length === 1 ? distinctElements(group[0]!) : unionByBitmap(group);
+    elements += group.length === 1 ? distinctElements(group[0]!) : overlappingElements(group);
   }
   return elements;
 }
@@ -149,22 +159,4 @@ function groupByOverlap(views: readonly View[]): View[][] {
     }
   }
   return groups;
-}
-
-/** Counts by marking; only for views that interleave, such as two halves of the channels of one map. */
-function unionByBitmap(views: readonly View[]): number {
-  const first = Math.min(...views.map(view => elementRange(view).first));
-  const last = Math.max(...views.map(view => elementRange(view).last));
-  const marks = new Uint8Array(last - first + 1);
-  for (const view of views) markView(marks, view, view.offset - first, 0);
-  return marks.reduce((sum, mark) => sum + mark, 0);
-}
-
-function markView(marks: Uint8Array, view: View, offset: number, dim: number): void {
-  if (dim === view.shape.length) {
-    marks[offset] = 1;
-    return;
-  }
-  for (let i = 0; i < view.shape[dim]!; i++)
-    markView(marks, view, offset + i * view.strides[dim]!, dim + 1);
 }

@@ -22,7 +22,10 @@ export function toVolume(view: View): View {
   return volume.shape[4] === 1 ? {...volume, strides: [...volume.strides.slice(0, 4), 1]} : volume;
 }
 
-/** Folds the depth of a volume [N, D, H, W, C] into its rows; null when planes are not a whole number of rows apart. */
+/**
+ * Folds the depth of a volume [N, D, H, W, C] into its rows; null when planes are not a whole number of rows apart, or
+ * rows between two planes would share elements with theirs.
+ */
 export function foldDepth(volume: View): FoldedMap | null {
   const {shape, strides} = volume;
   const [batch, depth, height, width, channels] = shape as [number, number, number, number, number];
@@ -31,6 +34,8 @@ export function foldDepth(volume: View): FoldedMap | null {
   const stride = isRow ? planeStride : rowStride;
   const pitch = isRow ? 1 : depth === 1 ? height : planeStride / rowStride;
   if (!Number.isInteger(pitch) || pitch < height) return null;
+  const reach = (width - 1) * Math.abs(strides[3]!) + (channels - 1) * Math.abs(strides[4]!);
+  if (pitch > height && Math.abs(stride) <= reach) return null;
   const rows = (depth - 1) * pitch + height;
   const view = {
     ...volume,

@@ -1,9 +1,34 @@
-// Sets of pixels as unions of products rows × columns, counted without drawing the map.
+// Sets of pixels as unions of products rows × columns, counted without listing rows, columns or pixels.
 
-/** All pixels (row, column) with the row in `rows` and the column in `columns`; no duplicates in either. */
+/** The indices first + i * step, 0 <= i < count. */
+export interface Progression {
+  readonly first: number;
+  /** At least 1. */
+  readonly step: number;
+  readonly count: number;
+}
+
+/** A union of progressions; they may overlap. */
+export type IndexSet = readonly Progression[];
+
+/** All pixels (row, column) with the row in `rows` and the column in `columns`. */
 export interface PixelProduct {
-  readonly rows: readonly number[];
-  readonly columns: readonly number[];
+  readonly rows: IndexSet;
+  readonly columns: IndexSet;
+}
+
+/** The indices [0, count). */
+export function firstIndices(count: number): IndexSet {
+  return count > 0 ? [{first: 0, step: 1, count}] : [];
+}
+
+/** Counts the distinct indices of a set. */
+export function countIndices(set: IndexSet): number {
+  let total = 0;
+  sweep([set], length => {
+    total += length;
+  });
+  return total;
 }
 
 /**
@@ -13,26 +38,102 @@ export interface PixelProduct {
  * border classes and not with the number of pixels.
  */
 export function countPixels(products: readonly PixelProduct[]): number {
-  const crossing = new Map<number, number[]>();
-  products.forEach(({rows}, index) => {
-    for (const row of rows) {
-      const indices = crossing.get(row);
-      if (indices) indices.push(index);
-      else crossing.set(row, [index]);
-    }
-  });
-
   const unions = new Map<string, number>();
   let pixels = 0;
-  for (const indices of crossing.values()) {
-    const key = indices.join();
-    let width = unions.get(key);
-    if (width === undefined) {
-      width = new Set(indices.flatMap(index => products[index]!.columns)).size;
-      unions.set(key, width);
-    }
-    pixels += width;
-  }
-
+  sweep(
+    products.map(({rows}) => rows),
+    (length, crossing) => {
+      const key = crossing.join();
+      let width = unions.get(key);
+      if (width === undefined) {
+        width = countIndices(crossing.flatMap(index => products[index]!.columns));
+        unions.set(key, width);
+      }
+      pixels += length * width;
+    },
+  );
   return pixels;
+}
+
+/** Steps with a larger common multiple are so long that their few indices can be listed. */
+const MAX_MODULUS = 2 ** 16;
+
+interface Owned extends Progression {
+  readonly owner: number;
+}
+
+/** Consecutive indices of one residue class, as quotients: [start, end). */
+interface Run {
+  readonly start: number;
+  readonly end: number;
+  readonly owner: number;
+}
+
+/** Calls `visit` with the length of every run of indices that lie in the same sets, and which sets these are, ascending. */
+export function sweep(
+  sets: readonly IndexSet[],
+  visit: (length: number, owners: readonly number[]) => void,
+): void {
+  const all = sets.flatMap((set, owner) =>
+    set
+      .filter(({count}) => count > 0)
+      .map(({first, step, count}) => ({first, count, owner, step: count === 1 ? 1 : step})),
+  );
+  const modulus = all.reduce((common, {step}) => leastCommonMultiple(common, step), 1);
+  if (modulus > MAX_MODULUS) sweepResidue(all.flatMap(listed), visit);
+  else
+    for (let residue = 0; residue < modulus; residue++)
+      sweepResidue(
+        all.flatMap(progression => runOf(progression, residue, modulus)),
+        visit,
+      );
+}
+
+function listed({first, step, count, owner}: Owned): Run[] {
+  return Array.from({length: count}, (_, i) => {
+    const start = first + i * step;
+    return {start, end: start + 1, owner};
+  });
+}
+
+/** The members of a progression that are `residue` modulo `modulus`, a multiple of its step; none or one run. */
+function runOf({first, step, count, owner}: Owned, residue: number, modulus: number): Run[] {
+  const distance = residue - first;
+  if (distance % step !== 0) return [];
+  const period = modulus / step;
+  const skipped = (((distance / step) % period) + period) % period;
+  if (skipped >= count) return [];
+  const start = (first + skipped * step - residue) / modulus;
+  return [{start, end: start + Math.ceil((count - skipped) / period), owner}];
+}
+
+function sweepResidue(
+  runs: readonly Run[],
+  visit: (length: number, owners: readonly number[]) => void,
+): void {
+  const changes = runs
+    .flatMap(({start, end, owner}) => [
+      {at: start, owner, by: 1},
+      {at: end, owner, by: -1},
+    ])
+    .sort((a, b) => a.at - b.at);
+  const depth = new Map<number, number>();
+  let from = 0;
+  for (const {at, owner, by} of changes) {
+    if (at > from && depth.size > 0)
+      visit(
+        at - from,
+        [...depth.keys()].sort((a, b) => a - b),
+      );
+    from = at;
+    const now = (depth.get(owner) ?? 0) + by;
+    if (now === 0) depth.delete(owner);
+    else depth.set(owner, now);
+  }
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [divisor, rest] = [a, b];
+  while (rest !== 0) [divisor, rest] = [rest, divisor % rest];
+  return (a / divisor) * b;
 }

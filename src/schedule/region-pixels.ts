@@ -1,7 +1,13 @@
 // Which pixels of x and y a region touches, as products of rows and columns.
 
 import {tapRange} from '../untangle/borders.js';
-import {countPixels, type PixelProduct} from './pixels.js';
+import {
+  countPixels,
+  firstIndices,
+  type IndexSet,
+  type PixelProduct,
+  type Progression,
+} from './pixels.js';
 import type {Region, RegionTap, View} from './steps.js';
 
 /** Phases side by side in one step; 1 and 1 normally. */
@@ -14,14 +20,19 @@ export interface Fused {
 export function mapElements(view: View, products: readonly PixelProduct[]): number {
   const [batchStride, rowStride, columnStride, channelStride] = view.strides;
   const distinct = products.map(({rows, columns}) => ({
-    rows: rowStride === 0 && rows.length > 0 ? [0] : rows,
-    columns: columnStride === 0 && columns.length > 0 ? [0] : columns,
+    rows: rowStride === 0 ? once(rows) : rows,
+    columns: columnStride === 0 ? once(columns) : columns,
   }));
   return (
     (batchStride === 0 ? 1 : view.shape[0]!) *
     (channelStride === 0 ? 1 : view.shape[3]!) *
     countPixels(distinct)
   );
+}
+
+/** One index where there is any. */
+function once(indices: IndexSet): IndexSet {
+  return firstIndices(indices.some(({count}) => count > 0) ? 1 : 0);
 }
 
 /** Some pixels of a map, with all their channels. */
@@ -74,9 +85,11 @@ function originOf({offset, strides}: View): Origin {
 }
 
 function shift(products: readonly PixelProduct[], {row, column}: Origin): PixelProduct[] {
+  const moved = (set: IndexSet, by: number) =>
+    set.map(({first, ...rest}) => ({...rest, first: first + by}));
   return products.map(({rows, columns}) => ({
-    rows: rows.map(y => y + row),
-    columns: columns.map(x => x + column),
+    rows: moved(rows, row),
+    columns: moved(columns, column),
   }));
 }
 
@@ -109,20 +122,21 @@ function tapRows(taps: readonly RegionTap[]): Map<number, number[]> {
   return rows;
 }
 
-/** Distinct indices first + q * step + offset inside [0, size). */
+/** The indices first + q * step + offset inside [0, size). */
 function touched(
   first: number,
   step: number,
   count: number,
   offsets: readonly number[],
   size: number,
-): number[] {
-  const indices = new Set<number>();
-  for (const offset of offsets) {
-    const {start, end} = tapRange({start: first + offset, step, count, size});
-    for (let q = start; q < end; q++) indices.add(first + offset + q * step);
-  }
-  return [...indices];
+): IndexSet {
+  return offsets.flatMap(offset => within({first: first + offset, step, count}, size));
+}
+
+/** The part of a progression inside [0, size): none or one. */
+export function within({first, step, count}: Progression, size: number): IndexSet {
+  const {start, end} = tapRange({start: first, step, count, size});
+  return end > start ? [{first: first + start * step, step, count: end - start}] : [];
 }
 
 /** The pixels of y that a region writes; what lies outside y is dropped. */

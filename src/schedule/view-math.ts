@@ -252,6 +252,11 @@ export function isDense(view: View): boolean {
   );
 }
 
+/** Whether no dimension repeats elements, as an expand does: what convolutions read counts every element once. */
+export function isInjective(view: View): boolean {
+  return view.shape.every((size, dim) => size === 1 || view.strides[dim] !== 0);
+}
+
 /** Distinct elements of a view: repeated dimensions count once. */
 export function distinctElements(view: View): number {
   return view.shape.reduce(

@@ -29,6 +29,17 @@ test('random graphs compute the same when no concat is written in place', t => {
   });
 });
 
+test('the planes of a convolution whose output is transposed keep their rows apart', t => {
+  const graph = buildGraph();
+  const y = graph.add(
+    convolution([1, 1], [2, 1, 1]),
+    [graph.input([1, 1, 3, 2, 4])],
+    [1, 1, 2, 2, 4],
+  );
+  graph.output(graph.add({op: 'transpose', perm: [0, 1, 2, 4, 3]}, [y], [1, 1, 2, 4, 2]));
+  t.is(opsOf(graph.build()), 'gemmTaps copy');
+});
+
 test('maps are copied to channels last at the input and back at the output', t => {
   const graph = buildGraph();
   const y = graph.add(convolution([3, 4], [3, 3]), [graph.input([1, 3, 6, 6])], [1, 4, 4, 4]);

@@ -54,6 +54,7 @@ function emitHardmax(context: BuildContext, x: Operand, axis: number): Operand {
   const kept = reducedShape(x.shape, [axis], true);
   const index = context.emit({op: 'argReduce', fn: 'max', axis, last: false}, [x], kept, x.dtype);
   const size = x.shape[axis]!;
+  context.checkFolded([size]);
   const dims = [size, ...x.shape.slice(axis + 1).map(() => 1)];
   const positions = createTensor(
     x.dtype,

@@ -41,6 +41,7 @@ function buildLpPool(context: BuildContext): Operand {
   const powers = emitPower(context, context.input(0), p);
   const channels = powers.shape[1]!;
   const {kernel, strides, dilations, padBegin} = window;
+  context.checkFolded([channels, ...kernel]);
   const sums = context.emit(
     {
       op: 'conv',

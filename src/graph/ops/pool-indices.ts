@@ -83,13 +83,18 @@ function startIndices(
 ): [Operand, Operand] {
   const pixels = elementCount(x.shape.slice(2));
   const sizes = y.shape.slice(2);
-  const maps = Array.from({length: x.shape[0]! * x.shape[1]!}, (_, map) => map * pixels);
-  const places = positions(sizes).map(at =>
-    dot(
-      at.map((i, axis) => i * window.strides[axis]! - window.padBegin[axis]!),
-      strides,
-    ),
-  );
+  context.checkFolded(sizes);
+  context.checkFolded(x.shape.slice(0, 2));
+  const maps = Float32Array.from({length: x.shape[0]! * x.shape[1]!}, (_, map) => map * pixels);
+  const places = new Float32Array(elementCount(sizes));
+  for (let place = 0; place < places.length; place++) {
+    let rest = place;
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      const start = (rest % sizes[axis]!) * window.strides[axis]! - window.padBegin[axis]!;
+      places[place]! += start * strides[axis]!;
+      rest = Math.floor(rest / sizes[axis]!);
+    }
+  }
   const mapDims = [x.shape[0]!, x.shape[1]!, ...sizes.map(() => 1)];
   return [
     context.constant(createTensor('float32', mapDims, maps)),

@@ -45,6 +45,7 @@ function buildOneHot(context: BuildContext): Operand {
       `expected a depth of 1 or more and values [off, on] but received ${depth} and ${formatShape(values.shape)}`,
     );
   }
+  context.checkFolded([2, depth]);
   const rank = indices.shape.length + 1;
   const axis = resolveAxis(context, context.int('axis', -1), rank);
   const lifted = emitReshape(context, indices, indices.shape.toSpliced(axis, 0, 1));
@@ -109,6 +110,7 @@ function buildReverseSequence(context: BuildContext): Operand {
       `expected ${batchSize} lengths and two axes of ${formatShape(x.shape)} but received ${formatShape(lengths.shape)} and axes ${batch} and ${time}`,
     );
   }
+  context.checkFolded([steps]);
   const times = context.constant(
     createTensor(
       lengths.dtype,

@@ -13,7 +13,8 @@ import {
 } from '../../untangle/winograd.js';
 import {clearlyCheapest, winogradCost} from '../cost.js';
 import type {ConvOperands} from '../counts.js';
-import {mapElements, sharedElements} from '../region-pixels.js';
+import {firstIndices, type IndexSet} from '../pixels.js';
+import {mapElements, sharedElements, within} from '../region-pixels.js';
 import {type Counts, PANEL, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../steps.js';
 import type {ConvProblem} from './problem.js';
 
@@ -145,7 +146,7 @@ function count(operands: ConvOperands, plan: CountedPlan): Counts {
       },
     ],
   };
-  const written = [{rows: range(y.shape[1]!), columns: range(y.shape[2]!)}];
+  const written = [{rows: firstIndices(y.shape[1]!), columns: firstIndices(y.shape[2]!)}];
   const added = residual
     ? mapElements(residual, written) - sharedElements(read, {view: residual, pixels: written})
     : 0;
@@ -160,16 +161,10 @@ function count(operands: ConvOperands, plan: CountedPlan): Counts {
 }
 
 /** Rows (columns) of the input that some tile reads. */
-function touched(axis: WinogradAxis, tile: WinogradTile, size: number): number[] {
+function touched(axis: WinogradAxis, tile: WinogradTile, size: number): IndexSet {
   const {dilation, pad, residues, tiles} = axis;
-  const last = tiles * tile + WINOGRAD_TAPS - 2;
-  const rows = new Set<number>();
-  for (let residue = 0; residue < residues; residue++) {
-    for (let j = 0; j <= last; j++) rows.add(residue - pad + dilation * j);
-  }
-  return [...rows].filter(row => row >= 0 && row < size).sort((a, b) => a - b);
-}
-
-function range(count: number): number[] {
-  return Array.from({length: count}, (_, index) => index);
+  const count = tiles * tile + WINOGRAD_TAPS - 1;
+  return Array.from({length: residues}, (_, residue) =>
+    within({first: residue - pad, step: dilation, count}, size),
+  ).flat();
 }

@@ -9,9 +9,9 @@ import {
   type TapsStep,
 } from '../candidates.js';
 import {PANEL, planarRows, type Step, type View} from '../steps.js';
-import {elementCount} from '../view-math.js';
+import {elementCount, identityOrder, isInjective} from '../view-math.js';
 import {type ConvIo, type ConvOptions, convSteps, fusedPhasesOf, perColumn} from './conv.js';
-import {emit, emitCopy, type Lowering} from './lowering.js';
+import {denseCopy, emit, emitCopy, type Lowering} from './lowering.js';
 import type {OperationOf} from './maps.js';
 import {
   hasZeroTaps,
@@ -67,7 +67,9 @@ function packWeights(
   {problem, step}: {problem: ConvProblem; step: TapsStep},
 ): View {
   const layout = layoutOf(problem, step);
-  const weights = lowering.view(node.inputs[1]!);
+  const given = lowering.view(node.inputs[1]!);
+  const order = identityOrder(given.shape.length);
+  const weights = isInjective(given) ? given : denseCopy(lowering, node.name, {view: given, order});
   const packed = lowering.buffers.scratch(packedElements(layout));
   if (hasZeroTaps(layout)) {
     emit(lowering, {op: 'fill', name: node.name, schedule: '', y: packed, value: 0});

@@ -9,8 +9,10 @@ import {
   elementCount,
   gemmRows,
   identityOrder,
+  isInjective,
   normalize,
   reshapeView,
+  sameStrides,
 } from '../view-math.js';
 import {type ConvIo, type ConvOptions, lowerConv} from './conv.js';
 import {lowerDynamicConv} from './dynamic-conv.js';
@@ -34,10 +36,14 @@ export function lowerConvolution(
   const x = isPlanar
     ? toMap(lowering.view(value, lowering.orders.get(value)))
     : mapOf(lowering, {name: node.name, value});
+  const added = residual === undefined ? null : residualMap(lowering, node, residual);
+  // What x and the residual share is counted once, which views that step differently hide.
+  const isHidden = added !== null && added.buffer === x.buffer && !sameStrides(added, x);
+  const order = [0, 1, 2, 3];
   const places = {
-    x: isInjective(x) ? x : denseCopy(lowering, node.name, {view: x, order: [0, 1, 2, 3]}),
+    x: isInjective(x) ? x : denseCopy(lowering, node.name, {view: x, order}),
     y: toMap(lowering.target(node.output)),
-    residual: residual === undefined ? null : residualMap(lowering, node, residual),
+    residual: isHidden ? denseCopy(lowering, node.name, {view: added, order}) : added,
   };
   const schedule = isPlanar ? 'planar' : options.schedule;
   emitConvolution(node, operation, places, lowering, {...options, schedule});
@@ -122,11 +128,6 @@ function channelsLastWithin(rank: number, mapRank: number): number[] {
   return channelsLast(mapRank)
     .filter(dim => dim >= missing)
     .map(dim => dim - missing);
-}
-
-/** Convolutions count every element of an operand once: one that repeats elements (an expand) has to be copied. */
-function isInjective(view: View): boolean {
-  return view.shape.every((size, dim) => size === 1 || view.strides[dim] !== 0);
 }
 
 /** A gemm is a 1x1 convolution over its rows, the leading dimensions merged to at most two. */
