@@ -13,10 +13,8 @@ import {PhaseSums} from './phase-sums.js';
 export const METHODS = ['zero-insert-im2col', 'zero-insert-direct', 'gemm-col2im'] as const;
 export type Method = (typeof METHODS)[number];
 
-/** The graph of `method`, or why the layer has none. */
-export function methodModel(method: Method, layer: Layer): ModelSpec | string {
-  const reason = refusal(method, layer);
-  if (reason !== null) return reason;
+/** The graph of `method`; there has to be one, see `methodRefusal`. */
+export function methodModel(method: Method, layer: Layer): ModelSpec {
   return BUILDERS[method](layer);
 }
 
@@ -30,7 +28,8 @@ const F32_BYTES = 4;
 /** Of a map, a matrix of columns or the weights. More would measure the memory of the machine, not the method. */
 const MAX_TENSOR_BYTES = 2 ** 29;
 
-function refusal(method: Method, layer: Layer): string | null {
+/** Why `method` has no graph for `layer`; null when it has one. */
+export function methodRefusal(method: Method, layer: Layer): string | null {
   if (layer.groups > 1) return 'its graphs have no groups';
   if (layer.op === 'conv' && method === 'gemm-col2im') return 'only for transposed convolutions';
   if (layer.op === 'conv' && layer.dilation === 1) return 'neither transposed nor dilated';
