@@ -2,11 +2,16 @@
 
 import {setTimeout as sleep} from 'node:timers/promises';
 import {percentile} from '../src/cli/timing.js';
-import {type Contender, isAbsent} from './contenders/contender.js';
+import {type Contender, isAbsent, type Task} from './contenders/contender.js';
 import {netMacs} from './models/generators.js';
 import {coreWaitMs, waitUntilQuiet} from './noise.js';
-import type {Circumstances, Counted, ResultLine, SkipLine} from './results.js';
-import {withRatios} from './results.js';
+import {
+  type Circumstances,
+  type Counted,
+  type ResultLine,
+  type SkipLine,
+  withRatios,
+} from './results.js';
 import {layerMacs, type Row} from './shapes.js';
 import type {OutputSummary, WorkerProcess} from './worker-process.js';
 
@@ -35,9 +40,11 @@ const LONG_RUN_MS = 1000;
 /** A participant that has loaded the row. */
 interface Entry extends Participant {
   readonly about: ReadonlyMap<string, string>;
+  readonly output: OutputSummary;
   readonly matches: boolean;
   readonly runsPerTurn: number;
   readonly times: number[];
+  turns: number;
   dirtyTurns: number;
 }
 
@@ -48,40 +55,57 @@ export async function measureRow(
 ): Promise<{results: ResultLine[]; skips: SkipLine[]}> {
   const {row, threads, rounds} = options;
   const skips: SkipLine[] = [];
+  const skip = ({contender}: Participant, reason: string) =>
+    skips.push({kind: 'skip', shape: row.id, contender: contender.name, reason});
   const entries: Entry[] = [];
-  let reference: OutputSummary | null = null;
   for (const participant of participants) {
-    const {contender, worker} = participant;
-    const task = contender.task(row, threads);
-    const skip = (reason: string) =>
-      skips.push({kind: 'skip', shape: row.id, contender: contender.name, reason});
+    const task = participant.contender.task(row, threads);
     if (isAbsent(task)) {
-      skip(task.absent);
+      skip(participant, task.absent);
       continue;
     }
     try {
-      const about = await worker.load(task);
-      const [firstMs] = await worker.run(1);
-      const output = await worker.output();
-      reference ??= output;
-      const runsPerTurn = runsFor(Math.min(firstMs!, ...(await worker.run(1))));
-      entries.push({
-        ...participant,
-        about,
-        matches: sameOutput(output, reference),
-        runsPerTurn,
-        times: [],
-        dirtyTurns: 0,
-      });
+      entries.push(await loadEntry(participant, task, entries[0]?.output));
     } catch (error) {
-      skip((error as Error).message);
+      skip(participant, (error as Error).message);
     }
   }
-  for (const {worker, runsPerTurn} of entries) await worker.run(runsPerTurn);
+
+  const failed = new Set<Entry>();
   for (let round = 0; round < rounds; round++) {
-    for (const entry of entries) await takeTurn(entry);
+    for (const entry of entries.filter(each => !failed.has(each))) {
+      try {
+        await takeTurn(entry);
+      } catch (error) {
+        failed.add(entry);
+        skip(entry, (error as Error).message);
+      }
+    }
   }
-  return {results: withRatios(entries.map(entry => resultLine(entry, options))), skips};
+  const finished = entries.filter(entry => !failed.has(entry));
+  return {results: withRatios(finished.map(entry => resultLine(entry, options))), skips};
+}
+
+/** Loads the task, looks at its output and warms up for a turn. */
+async function loadEntry(
+  participant: Participant,
+  task: Task,
+  reference: OutputSummary | undefined,
+): Promise<Entry> {
+  const {worker} = participant;
+  const about = await worker.load(task);
+  const [firstMs] = await worker.run(1);
+  const output = await worker.output();
+  const matches = reference === undefined || sameOutput(output, reference);
+  const runsPerTurn = runsFor(Math.min(firstMs!, ...(await worker.run(1))));
+  await worker.run(runsPerTurn);
+  return {
+    ...participant,
+    ...{about, output, matches, runsPerTurn},
+    times: [],
+    turns: 0,
+    dirtyTurns: 0,
+  };
 }
 
 /** Runs of a turn, for runs of `ms` milliseconds. */
@@ -106,6 +130,7 @@ async function takeTurn(entry: Entry): Promise<void> {
     await sleep(10 + 60 * Math.random());
   }
   entry.times.push(...best!.times);
+  entry.turns++;
   if (best!.waitShare > DIRTY_SHARE) entry.dirtyTurns++;
 }
 
@@ -123,7 +148,7 @@ export function sameOutput(output: OutputSummary, reference: OutputSummary): boo
 }
 
 function resultLine(entry: Entry, {row, threads, ...rest}: RowOptions): ResultLine {
-  const {contender, about, matches, times, dirtyTurns} = entry;
+  const {contender, about, matches, times, turns, dirtyTurns} = entry;
   const {machine, node, commit} = rest;
   const macs = row.kind === 'net' ? netMacs(row) : layerMacs(row);
   return {
@@ -132,11 +157,12 @@ function resultLine(entry: Entry, {row, threads, ...rest}: RowOptions): ResultLi
     family: row.family,
     contender: contender.name,
     isPeer: contender.isPeer,
-    about: describe(about),
+    version: about.get('version') ?? '',
     threads,
     msP50: percentile(times, 0.5),
     msP90: percentile(times, 0.9),
     runs: times.length,
+    turns,
     dirtyTurns,
     matches,
     flops: 2 * macs.nominal,
@@ -157,12 +183,4 @@ function countedOf(about: ReadonlyMap<string, string>): Counted | null {
     (typeof COUNTED)[number],
     number
   >;
-}
-
-/** What a worker says of itself, without the counts. */
-function describe(about: ReadonlyMap<string, string>): string {
-  return [...about]
-    .filter(([key]) => !COUNTED.some(counted => counted === key))
-    .map(([, value]) => value)
-    .join(' ');
 }

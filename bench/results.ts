@@ -26,12 +26,14 @@ export interface ResultLine extends Circumstances {
   readonly family: string;
   readonly contender: string;
   readonly isPeer: boolean;
-  /** What the contender says of itself, such as its version. */
-  readonly about: string;
+  /** As the contender says; empty where it does not. */
+  readonly version: string;
   readonly threads: number;
   readonly msP50: number;
   readonly msP90: number;
   readonly runs: number;
+  /** Runs come in turns, between those of the others. */
+  readonly turns: number;
   /** Turns whose threads waited for a core however often they were repeated. */
   readonly dirtyTurns: number;
   /** Whether the output was that of the first contender, to rounding. */

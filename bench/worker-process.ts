@@ -17,34 +17,32 @@ export interface OutputSummary {
   readonly samples: readonly number[];
 }
 
-export class WorkerProcess {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
-  readonly #lines: AsyncIterator<string>;
-  #stderr = '';
+/** A process with its lines. */
+interface Running {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly lines: AsyncIterator<string>;
+  /** The end of what it wrote to stderr. */
+  complaint: string;
+}
 
-  constructor({command: [file, ...args], env}: Launch) {
-    this.#child = spawn(file, args, {
-      env: {...process.env, ...env},
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    this.#lines = createInterface({input: this.#child.stdout})[Symbol.asyncIterator]();
-    this.#child.stderr.setEncoding('utf8').on('data', text => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS);
-    });
-    // A worker that died says so by the end of its lines.
-    this.#child.stdin.on('error', () => {});
-    this.#child.on('error', error => {
-      this.#stderr = error.message;
-    });
+/** Started when it is first asked to load something, and again when it ended since. */
+export class WorkerProcess {
+  readonly #launch: Launch;
+  #running: Running | null = null;
+
+  constructor(launch: Launch) {
+    this.#launch = launch;
   }
 
+  /** 0 while there is no process. */
   get pid(): number {
-    return this.#child.pid ?? 0;
+    return this.#running?.child.pid ?? 0;
   }
 
   /** What the worker says of what it loaded. */
   async load(task: Task): Promise<ReadonlyMap<string, string>> {
     const words = Object.entries(task).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+    this.#running ??= start(this.#launch);
     const reply = await this.#ask(`load ${words.join(' ')}`, 'ok');
     return new Map(
       reply.map(word => {
@@ -65,23 +63,47 @@ export class WorkerProcess {
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.stdin.end();
-    this.#child.kill('SIGKILL');
-    await once(this.#child, 'exit');
+    const child = this.#running?.child;
+    this.#running = null;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
   }
 
   /** The words after `expected`. */
   async #ask(line: string, expected: string): Promise<string[]> {
-    this.#child.stdin.write(`${line}\n`);
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS);
-    const {value, done} = await this.#lines.next();
+    const running = this.#running;
+    if (running === null) throw new Error('the worker ended');
+    running.child.stdin.write(`${line}\n`);
+    const timer = setTimeout(() => running.child.kill('SIGKILL'), PATIENCE_MS);
+    const {value, done} = await running.lines.next();
     clearTimeout(timer);
-    if (done) throw new Error(`the worker ended${this.#stderr && `: ${lastLine(this.#stderr)}`}`);
-    const [kind, ...words] = (value as string).trim().split(' ');
+    if (done) {
+      this.#running = null;
+      throw new Error(['the worker ended', lastLine(running.complaint)].filter(Boolean).join(': '));
+    }
+    const [kind, ...words] = value.trim().split(' ');
     if (kind !== expected) throw new Error(words.join(' ') || `the worker answered ${value}`);
     return words;
   }
+}
+
+function start({command: [file, ...args], env}: Launch): Running {
+  const child = spawn(file, args, {
+    env: {...process.env, ...env},
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const lines = createInterface({input: child.stdout})[Symbol.asyncIterator]();
+  const running: Running = {child, lines, complaint: ''};
+  child.stderr.setEncoding('utf8').on('data', text => {
+    running.complaint = (running.complaint + text).slice(-STDERR_CHARACTERS);
+  });
+  // A worker that died is noticed by the end of its lines.
+  child.stdin.on('error', () => {});
+  child.on('error', error => {
+    running.complaint = error.message;
+  });
+  return running;
 }
 
 function lastLine(text: string): string {

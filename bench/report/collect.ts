@@ -14,8 +14,12 @@ export interface Results {
   readonly rows: readonly string[];
   readonly contenders: readonly string[];
   readonly peers: readonly string[];
+  /** By contender; empty where it does not say. */
+  readonly versions: ReadonlyMap<string, string>;
   /** Results whose output is right, best of all passes. */
   find(row: string, contender: string, threads: number): ResultLine | undefined;
+  /** Turns of all passes, and those whose threads waited for a core however often they were repeated. */
+  readonly turns: {readonly all: number; readonly dirty: number};
   readonly mismatches: readonly ResultLine[];
   readonly skips: readonly SkipLine[];
   readonly instructions: readonly InstructionLine[];
@@ -41,7 +45,12 @@ export function collect(passes: readonly (readonly Line[])[]): Results {
     rows: unique(cells.map(({shape}) => shape)),
     contenders: unique(cells.map(({contender}) => contender)),
     peers: unique(cells.filter(({isPeer}) => isPeer).map(({contender}) => contender)),
+    versions: new Map(cells.map(({contender, version}) => [contender, version])),
     find: (row, contender, threads) => best.get(keyOf(row, contender, threads)),
+    turns: {
+      all: results.reduce((sum, {turns}) => sum + turns, 0),
+      dirty: results.reduce((sum, {dirtyTurns}) => sum + dirtyTurns, 0),
+    },
     mismatches: results.filter(({matches}) => !matches),
     skips: [...new Map(lines.filter(isSkip).map(skip => [JSON.stringify(skip), skip])).values()],
     instructions: [...new Map(counted.map(line => [line.shape, line])).values()],

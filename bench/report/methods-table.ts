@@ -18,15 +18,14 @@ export function methodsTable(results: Results, threads: number): string | null {
   const methods = results.contenders.filter(
     contender => contender !== OURS && !results.peers.includes(contender),
   );
+  const has = (row: string) =>
+    methods.some(method => ratiosOf(results, {row, method, threads}) !== null);
   const rows = results.rows.filter(row => {
-    const ours = results.find(row, OURS, threads);
-    return ours !== undefined && FAMILIES.has(ours.family) && methods.some(of(row));
+    const family = results.find(row, OURS, threads)?.family;
+    return family !== undefined && FAMILIES.has(family) && has(row);
   });
   if (rows.length === 0) return null;
 
-  function of(row: string): (method: string) => boolean {
-    return method => ratiosOf(results, {row, method, threads}) !== null;
-  }
   const means = methods.map(method => {
     const all = rows.flatMap(row => ratiosOf(results, {row, method, threads}) ?? []);
     const mean = (pick: (ratios: Ratios) => number) => geometricMean(all.map(pick));

@@ -43,8 +43,10 @@ Rows are those of [bench/shapes](../bench/shapes). This page is written by \`npm
   return `${sections.filter(Boolean).join('\n\n')}\n`;
 }
 
-function introduction({circumstances, passes, commits}: Results): string {
+function introduction(results: Results): string {
+  const {circumstances, passes, commits, turns, peers, versions} = results;
   const {machine, node} = circumstances;
+  const names = peers.map(peer => `${peer} ${versions.get(peer)}`.trim());
   const peaks = machine.peaks.map(
     ({threads, gflops, readGbs}) =>
       `${gflops.toFixed(0)} GFLOP/s and ${readGbs.toFixed(0)} GB/s of reads on ${formatThreads(threads)}`,
@@ -53,12 +55,12 @@ function introduction({circumstances, passes, commits}: Results): string {
 
 Layers and whole generators of real networks, ours beside other runtimes: one process per contender, turns interleaved A B C A B C, outputs compared
 with ours, warm-up before. A time is the median over all rounds of a pass, and a cell the lowest median of the passes given: here
-${passes} result file${passes > 1 ? 's' : ''} of commit ${commits.join(', ')}. No row is measured again on its own. A turn whose threads waited for a core is repeated; the machine is shared all the same, and
-single rows move by 20 % and more from pass to pass. Times belong to this machine; only ratios travel.
+${passes} result file${passes > 1 ? 's' : ''} of commit ${commits.join(', ')}. No row is measured again on its own. A turn whose threads waited for a core is
+repeated; ${turns.dirty} of ${turns.all} turns stayed disturbed. The machine is shared: single rows move by 20 % and more from pass to pass. Times belong to this machine; only ratios travel.
 
 Machine: ${machine.processor}, ${machine.cores} cores, ${machine.isa}, Node ${node.replace(/^v/, '')}; measured by our own micro-kernels (\`untangle doctor\`): ${peaks.join(', ')}.
 
-Ours, onnxruntime-node and PyTorch take and give NCHW, ours and onnxruntime through JavaScript. oneDNN and XNNPACK run single layers as if inside a
+Peers: ${names.join(', ') || 'none'}. Ours, onnxruntime-node and PyTorch take and give NCHW, ours and onnxruntime through JavaScript. oneDNN and XNNPACK run single layers as if inside a
 larger graph: in a layout of their own, without reordering and without JavaScript, which favours them.`;
 }
 
@@ -67,12 +69,13 @@ const LIMITS = `"Of the limit": the time that the row would take at the measured
 Winograd's form, which multiplies less, or memory that caches hold.`;
 
 function methodsSection(results: Results): string {
-  const [threads] = results.threads;
-  const table = threads === undefined ? null : methodsTable(results, threads);
-  if (table === null) return '';
+  const tables = results.threads.map(threads => ({threads, table: methodsTable(results, threads)}));
+  const first = tables.find(({table}) => table !== null);
+  if (first === undefined) return '';
+  const {threads, table} = first;
   return `## The methods
 
-Each method's time and counted bytes divided by those of \`auto\` (time / bytes), ${formatThreads(threads!)}, all on our own kernels. The schedules are those of the README;
+Each method's time and counted bytes divided by those of \`auto\` (time / bytes), ${formatThreads(threads)}, all on our own kernels. The schedules are those of the README;
 \`zero-insert-im2col\`, \`zero-insert-direct\` and \`gemm-col2im\` are graphs of existing operators that compute the same
 ([bench/models/methods.ts](../bench/models/methods.ts)), the zeros really multiplied. Of a dilated layer, \`zero-insert-im2col\` is plain im2col, and \`zero-insert-direct\` has the zeros between its weights.
 

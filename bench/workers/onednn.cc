@@ -1,5 +1,5 @@
-// oneDNN as a worker: one primitive per layer, source and destination in the layout it prefers, weights reordered
-// while loading. Written for both of its C++ interfaces, 2.x and 3.x.
+// oneDNN as a worker: one primitive per layer, source and destination in the layout it prefers,
+// weights reordered while loading. Written for both of its C++ interfaces, 2.x and 3.x.
 
 #include <cstring>
 #include <dnnl.hpp>
@@ -29,8 +29,7 @@ class Engine {
 
   std::string about() const {
     const dnnl_version_t& version = *dnnl_version();
-    return "version=" + std::to_string(version.major) + "." + std::to_string(version.minor) +
-           " implementation=" + implementation_;
+    return "version=" + std::to_string(version.major) + "." + std::to_string(version.minor);
   }
 
   void run() {
@@ -64,19 +63,19 @@ class Engine {
                              pad_after(layer, layer.width, layer.out_width)};
     constexpr auto kInference = dnnl::prop_kind::forward_inference;
 #if DNNL_VERSION_MAJOR >= 3
-    const typename Primitive::primitive_desc description(engine_, kInference, algorithm, x, weights,
-                                                         bias, y, strides, dilations, before, after);
+    const typename Primitive::primitive_desc description(
+        engine_, kInference, algorithm, x, weights, bias, y, strides, dilations, before, after);
 #else
     const typename Primitive::desc operation(kInference, algorithm, x, weights, bias, y, strides,
                                              dilations, before, after);
     const typename Primitive::primitive_desc description(operation, engine_);
 #endif
-    implementation_ = description.impl_info_str();
     primitive_ = Primitive(description);
     y_ = memory(description.dst_desc(), engine_);
     arguments_ = {
         {DNNL_ARG_SRC, filled(description.src_desc(), plain(x_dims, Tag::nchw), layer.x)},
-        {DNNL_ARG_WEIGHTS, filled(description.weights_desc(), weights_as_given(layer), layer.weights)},
+        {DNNL_ARG_WEIGHTS,
+         filled(description.weights_desc(), weights_as_given(layer), layer.weights)},
         {DNNL_ARG_BIAS, filled(bias, bias, layer.bias)},
         {DNNL_ARG_DST, y_},
     };
@@ -122,7 +121,6 @@ class Engine {
   memory y_;
   dnnl::primitive primitive_;
   std::unordered_map<int, memory> arguments_;
-  std::string implementation_;
 };
 
 }  // namespace

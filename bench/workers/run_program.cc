@@ -1,4 +1,5 @@
-// Runs a compiled program so many times on one thread and does nothing else: what a count of instructions is taken of.
+// Runs a compiled program so many times on one thread and does nothing else: what a count of
+// instructions is taken of.
 //
 //   run_program FILE.untp RUNS     UNTANGLE_ISA names the instruction set, default the best
 

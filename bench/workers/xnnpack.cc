@@ -25,14 +25,15 @@ class Engine {
         // The operator may read 16 bytes past the end.
         x_(layer.x.size() + XNN_EXTRA_BYTES / sizeof(float)),
         y_(layer.y_count()),
-        pool_(layer.threads > 1 ? pthreadpool_create(layer.threads) : nullptr, pthreadpool_destroy) {
+        pool_(layer.threads > 1 ? pthreadpool_create(layer.threads) : nullptr,
+              pthreadpool_destroy) {
     check(xnn_initialize(nullptr), "xnn_initialize");
     to_nhwc();
     layer.transposed ? create_transposed() : create_plain();
   }
   ~Engine() { xnn_delete_operator(operator_); }
 
-  std::string about() const { return "layout=NHWC"; }
+  std::string about() const { return "version=interface%20of%202022"; }
 
   void run() { check(xnn_run_operator(operator_, pool_.get()), "xnn_run_operator"); }
 
