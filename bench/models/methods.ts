@@ -5,10 +5,12 @@
 // convolution, so that no pass can leave either out: the counted MACs are those of the closed forms
 // (schedule/baselines.ts).
 
-import {inputShape, type Layer, outputSize} from '../shapes.js';
+import {type Layer, outputSize} from '../shapes.js';
 import {layerBias, layerPorts, layerWeights, OPSET} from './layer-model.js';
-import type {ModelSpec, NodeSpec, TensorSpec} from './onnx-file.js';
-import {PhaseSums} from './phase-sums.js';
+import {NodeList} from './node-list.js';
+import type {ModelSpec, TensorSpec} from './onnx-file.js';
+import {appendPhaseSums} from './phase-sums.js';
+import {appendZeroMap} from './zero-map.js';
 
 export const METHODS = ['zero-insert-im2col', 'zero-insert-direct', 'gemm-col2im'] as const;
 export type Method = (typeof METHODS)[number];
@@ -59,60 +61,52 @@ function zeroInsertDirect(layer: Layer): ModelSpec {
   const weights = isTransposed ? flippedWeights(layer) : stuffedWeights(layer);
   const [size, dilation] = [weights.dims[2]!, isTransposed ? layer.dilation : 1];
   const stride = isTransposed ? 1 : layer.stride;
-  return methodSpec(layer, new MapNodes(layer), {
-    nodes: [
-      {
-        op: 'Conv',
-        inputs: ['map', 'w', 'b'],
-        outputs: ['y'],
-        attrs: {
-          kernel_shape: [size, size],
-          strides: [stride, stride],
-          dilations: [dilation, dilation],
-        },
-      },
-    ],
-    initializers: {w: weights},
+  const list = new NodeList();
+  appendZeroMap(list, layer);
+  list.add('Conv', ['map', 'w', 'b'], 'y', {
+    kernel_shape: [size, size],
+    strides: [stride, stride],
+    dilations: [dilation, dilation],
   });
+  return methodSpec(layer, list, {w: weights, b: layerBias(layer)});
 }
 
 /** Every tap's view of the map with zeros side by side, then one product with all weights. */
 function zeroInsertIm2col(layer: Layer): ModelSpec {
-  const {inChannels, outChannels, kernel, dilation} = layer;
-  const stride = layer.op === 'transposed' ? 1 : layer.stride;
-  const map = new MapNodes(layer);
+  const {op, inChannels, outChannels, kernel, dilation} = layer;
+  const stride = op === 'transposed' ? 1 : layer.stride;
+  const taps = kernel * kernel;
+  const list = new NodeList();
+  appendZeroMap(list, layer);
   const [height, width] = outputSize(layer);
-  const names: string[] = [];
-  for (let tap = 0; tap < kernel * kernel; tap++) {
+  const names = Array.from({length: taps}, (_, tap) => {
     const [top, left] = [Math.floor(tap / kernel) * dilation, (tap % kernel) * dilation];
-    const starts = map.integers([top, left]);
+    const starts = list.integers([top, left]);
     // One past the last element of the slice.
-    const ends = map.integers([top + (height - 1) * stride + 1, left + (width - 1) * stride + 1]);
-    const inputs = ['map', starts, ends, map.integers([2, 3]), map.integers([stride, stride])];
-    map.nodes.push({op: 'Slice', inputs, outputs: [`tap${tap}`]});
-    names.push(`tap${tap}`);
-  }
-  const {data} = layer.op === 'transposed' ? flippedWeights(layer) : layerWeights(layer);
-  return methodSpec(layer, map, {
-    nodes: [
-      {op: 'Concat', inputs: names, outputs: ['columns'], attrs: {axis: 1}},
-      {op: 'Conv', inputs: ['columns', 'w', 'b'], outputs: ['y'], attrs: {kernel_shape: [1, 1]}},
-    ],
-    initializers: {
-      w: {
-        dims: [outChannels, kernel * kernel * inChannels, 1, 1],
-        data: tapsFirst(data, {outChannels, inChannels, taps: kernel * kernel}),
-      },
-    },
+    const ends = list.integers([top + (height - 1) * stride + 1, left + (width - 1) * stride + 1]);
+    const [axes, steps] = [list.integers([2, 3]), list.integers([stride, stride])];
+    list.add('Slice', ['map', starts, ends, axes, steps], `tap${tap}`);
+    return `tap${tap}`;
   });
+  list.add('Concat', names, 'columns', {axis: 1});
+  list.add('Conv', ['columns', 'w', 'b'], 'y', {kernel_shape: [1, 1]});
+  const {data} = op === 'transposed' ? flippedWeights(layer) : layerWeights(layer);
+  const weights = {
+    dims: [outChannels, taps * inChannels, 1, 1],
+    data: tapsFirst(data, {outChannels, inChannels, taps}),
+  };
+  return methodSpec(layer, list, {w: weights, b: layerBias(layer)});
 }
 
 /** One product into columns [N, K*K*Cout, H, W], which are added up where they overlap. */
 function gemmCol2im(layer: Layer): ModelSpec {
   const {inChannels, outChannels, kernel} = layer;
   const taps = kernel * kernel;
+  const list = new NodeList();
+  list.add('Conv', ['x', 'w'], 'columns', {kernel_shape: [1, 1]});
+  appendPhaseSums(list, layer);
   const {data} = layerWeights(layer);
-  const columns = new Float32Array(inChannels * outChannels * taps);
+  const columns = new Float32Array(data.length);
   let from = 0;
   for (let input = 0; input < inChannels; input++) {
     for (let output = 0; output < outChannels; output++) {
@@ -120,84 +114,23 @@ function gemmCol2im(layer: Layer): ModelSpec {
         columns[(tap * outChannels + output) * inChannels + input] = data[from++]!;
     }
   }
-  const product = {
-    op: 'Conv',
-    inputs: ['x', 'w'],
-    outputs: ['columns'],
-    attrs: {kernel_shape: [1, 1]},
-  };
-  const sums = new PhaseSums(layer);
-  return {
-    ...layerPorts(layer),
-    opset: OPSET,
-    nodes: [product, ...sums.nodes],
-    initializers: {
-      ...sums.initializers,
-      w: {dims: [taps * outChannels, inChannels, 1, 1], data: columns},
-      b: {dims: [outChannels, 1, 1], data: layerBias(layer).data},
-    },
-  };
+  return methodSpec(layer, list, {
+    w: {dims: [taps * outChannels, inChannels, 1, 1], data: columns},
+    b: {...layerBias(layer), dims: [outChannels, 1, 1]},
+  });
 }
 
 function methodSpec(
   layer: Layer,
-  map: MapNodes,
-  rest: {
-    readonly nodes: readonly NodeSpec[];
-    readonly initializers: Readonly<Record<string, TensorSpec>>;
-  },
+  {nodes, initializers}: NodeList,
+  weights: Readonly<Record<'w' | 'b', TensorSpec>>,
 ): ModelSpec {
   return {
     ...layerPorts(layer),
     opset: OPSET,
-    nodes: [...map.nodes, ...rest.nodes],
-    initializers: {...map.initializers, b: layerBias(layer), ...rest.initializers},
+    nodes,
+    initializers: {...initializers, ...weights},
   };
-}
-
-/** Nodes from x to `map`: zeros between the pixels of a transposed convolution and around those of any. */
-class MapNodes {
-  readonly nodes: NodeSpec[] = [];
-  readonly #constants = new Map<string, TensorSpec>();
-
-  constructor(layer: Layer) {
-    const {op, kernel, stride, pad, dilation} = layer;
-    const [batch, channels, height, width] = inputShape(layer);
-    const [outHeight, outWidth] = outputSize(layer);
-    const extent = dilation * (kernel - 1);
-    const gap = op === 'transposed' ? stride : 1;
-    const before = op === 'transposed' ? extent - pad : pad;
-    const sizes =
-      op === 'transposed'
-        ? [outHeight + extent, outWidth + extent]
-        : [height + 2 * pad, width + 2 * pad];
-    const after = [height, width].map((size, axis) => sizes[axis]! - before - size * gap);
-    const steps = [
-      ['Reshape', [batch, channels, height, 1, width, 1]],
-      ['Pad', [0, 0, 0, 0, 0, 0, 0, 0, 0, gap - 1, 0, gap - 1]],
-      // The last axis keeps Reshape and Pad from being one with the convolution.
-      ['Reshape', [batch, channels, height * gap, width * gap, 1]],
-      ['Pad', [0, 0, before, before, 0, 0, 0, after[0]!, after[1]!, 0]],
-      ['Reshape', [batch, channels, ...sizes]],
-    ] as const;
-    let input = 'x';
-    for (const [index, [op, numbers]] of steps.entries()) {
-      const output = index === steps.length - 1 ? 'map' : `map${index}`;
-      this.nodes.push({op, inputs: [input, this.integers(numbers)], outputs: [output]});
-      input = output;
-    }
-  }
-
-  get initializers(): Readonly<Record<string, TensorSpec>> {
-    return Object.fromEntries(this.#constants);
-  }
-
-  /** The name of an int64 constant. */
-  integers(values: readonly number[]): string {
-    const name = `i${values.join('_')}`;
-    this.#constants.set(name, {dims: [values.length], data: values, dtype: 'int64'});
-    return name;
-  }
 }
 
 /** Weights [Cin, Cout, K, K] of a transposed convolution as those [Cout, Cin, K, K] of the plain one over the map with zeros. */
