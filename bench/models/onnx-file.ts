@@ -106,7 +106,7 @@ export function modelMessage(spec: ModelSpec): {
   const {opset = 17, inputs, outputs, nodes, initializers = {}, functions = []} = spec;
   return {
     irVersion: 8,
-    producerName: 'untangle-edge',
+    producerName: 'bench',
     opsetImport: opset === null ? [] : [{version: opset}],
     graph: {
       name: 'graph',
