@@ -61,7 +61,13 @@ export function countInstructions(
     const macsInBounds = macs.inBounds;
     write([
       {
-        ...{kind: 'instructions', shape, family, isa, tool, instructions, macsInBounds},
+        kind: 'instructions',
+        shape,
+        family,
+        isa,
+        tool,
+        instructions,
+        macsInBounds,
         ...circumstances,
       },
     ]);

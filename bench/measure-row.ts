@@ -101,7 +101,10 @@ async function loadEntry(
   await worker.run(runsPerTurn);
   return {
     ...participant,
-    ...{about, output, matches, runsPerTurn},
+    about,
+    output,
+    matches,
+    runsPerTurn,
     times: [],
     turns: 0,
     dirtyTurns: 0,

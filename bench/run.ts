@@ -12,7 +12,7 @@ import {countInstructions} from './instructions.js';
 import {describeCircumstances} from './machine.js';
 import {measureRow, type Participant} from './measure-row.js';
 import {type BenchOptions, HELP, parseOptions, UsageError} from './options.js';
-import type {Line, ResultLine, SkipLine} from './results.js';
+import type {Circumstances, Line, ResultLine, SkipLine} from './results.js';
 import {type Row, readQuickIds, readRows} from './shapes.js';
 import {WorkerProcess} from './worker-process.js';
 
@@ -38,22 +38,30 @@ async function bench(options: BenchOptions): Promise<void> {
     console.log(
       `${threads} thread(s): ${gflops.toFixed(0)} GFLOP/s, ${readGbs.toFixed(0)} GB/s read`,
     );
-  if (options.countsInstructions) {
-    countInstructions(rows, {circumstances, write});
-  } else {
-    for (const threads of options.threads) {
-      const {participants, skips} = startAll(options, threads);
-      write(skips);
+  if (options.countsInstructions) countInstructions(rows, {circumstances, write});
+  else await measureAll(rows, options, {circumstances, write});
+  console.log(`written: ${options.outFile}`);
+}
+
+async function measureAll(
+  rows: readonly Row[],
+  options: BenchOptions,
+  {circumstances, write}: {circumstances: Circumstances; write(lines: readonly Line[]): void},
+): Promise<void> {
+  for (const threads of options.threads) {
+    const {participants, skips} = startAll(options, threads);
+    write(skips);
+    try {
       for (const row of rows) {
         const {rounds} = options;
         const lines = await measureRow(participants, {row, threads, rounds, ...circumstances});
         write([...lines.results, ...lines.skips]);
         console.log(formatRow(row, threads, lines));
       }
+    } finally {
       await Promise.all(participants.map(({worker}) => worker.close()));
     }
   }
-  console.log(`written: ${options.outFile}`);
 }
 
 function startAll(

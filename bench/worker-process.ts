@@ -1,7 +1,6 @@
 // The runner's end of the line protocol (bench/contenders/contender.ts).
 
 import {type ChildProcessByStdio, spawn} from 'node:child_process';
-import {once} from 'node:events';
 import {createInterface} from 'node:readline';
 import type {Readable, Writable} from 'node:stream';
 import type {Launch, Task} from './contenders/contender.js';
@@ -21,6 +20,8 @@ export interface OutputSummary {
 interface Running {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly lines: AsyncIterator<string>;
+  /** When it has ended and all it wrote has been read. */
+  readonly closed: Promise<void>;
   /** The end of what it wrote to stderr. */
   complaint: string;
 }
@@ -63,11 +64,10 @@ export class WorkerProcess {
   }
 
   async close(): Promise<void> {
-    const child = this.#running?.child;
+    const running = this.#running;
     this.#running = null;
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    running?.child.kill('SIGKILL');
+    await running?.closed;
   }
 
   /** The words after `expected`. */
@@ -80,6 +80,7 @@ export class WorkerProcess {
     clearTimeout(timer);
     if (done) {
       this.#running = null;
+      await running.closed;
       throw new Error(['the worker ended', lastLine(running.complaint)].filter(Boolean).join(': '));
     }
     const [kind, ...words] = value.trim().split(' ');
@@ -94,7 +95,8 @@ function start({command: [file, ...args], env}: Launch): Running {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const lines = createInterface({input: child.stdout})[Symbol.asyncIterator]();
-  const running: Running = {child, lines, complaint: ''};
+  const closed = new Promise<void>(resolve => child.once('close', () => resolve()));
+  const running: Running = {child, lines, closed, complaint: ''};
   child.stderr.setEncoding('utf8').on('data', text => {
     running.complaint = (running.complaint + text).slice(-STDERR_CHARACTERS);
   });

@@ -51,7 +51,18 @@ export function layerTask(layer: Layer, threads: number): Task {
   const [height, width] = input;
   return {
     ...commonTask(layer, threads),
-    ...{op, batch, inChannels, outChannels, height, width, outHeight, outWidth},
-    ...{kernel, stride, pad, dilation, groups},
+    op,
+    batch,
+    inChannels,
+    outChannels,
+    height,
+    width,
+    outHeight,
+    outWidth,
+    kernel,
+    stride,
+    pad,
+    dilation,
+    groups,
   };
 }

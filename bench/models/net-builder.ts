@@ -141,8 +141,20 @@ export class NetBuilder {
     const {channels: inChannels, size: input} = this.#at;
     const id = `${op}_${this.#nodes.length}`;
     const layer: Layer = {
-      ...{kind: 'layer', id, family: 'nets', op, batch: this.#batch, inChannels, outChannels},
-      ...{input, kernel, stride, pad, outputPadding, dilation: 1, groups: 1},
+      kind: 'layer',
+      id,
+      family: 'nets',
+      op,
+      batch: this.#batch,
+      inChannels,
+      outChannels,
+      input,
+      kernel,
+      stride,
+      pad,
+      outputPadding,
+      dilation: 1,
+      groups: 1,
     };
     this.#convolutions.push(layer);
     const isTransposed = op === 'transposed';

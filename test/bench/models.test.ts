@@ -22,9 +22,20 @@ test('hashed values are in [-0.5, 0.5), spread out, and the same for all contend
 });
 
 const grouped: Layer = {
-  ...{kind: 'layer', id: 'grouped', family: 'small', op: 'transposed', batch: 1},
-  ...{inChannels: 4, outChannels: 4, input: [5, 4], kernel: 4, stride: 2, pad: 1},
-  ...{outputPadding: 0, dilation: 1, groups: 4},
+  kind: 'layer',
+  id: 'grouped',
+  family: 'small',
+  op: 'transposed',
+  batch: 1,
+  inChannels: 4,
+  outChannels: 4,
+  input: [5, 4],
+  kernel: 4,
+  stride: 2,
+  pad: 1,
+  outputPadding: 0,
+  dilation: 1,
+  groups: 4,
 };
 
 for (const layer of [...SMALL_LAYERS, grouped]) {
@@ -46,16 +57,26 @@ test('a net is its layers one after the other', async t => {
   const x = hashValues(18, 3);
   const first = convReference(
     {
-      ...{...shared, inChannels: 2, outChannels: 3, output: [3, 3]},
-      ...{kernel: [3, 3], strides: [1, 1], padBegin: [1, 1]},
+      ...shared,
+      inChannels: 2,
+      outChannels: 3,
+      output: [3, 3],
+      kernel: [3, 3],
+      strides: [1, 1],
+      padBegin: [1, 1],
     },
     x,
     w1!.data,
   ).map(value => Math.max(0, value));
   const second = convTransposeReference(
     {
-      ...{...shared, inChannels: 3, outChannels: 2, output: [6, 6]},
-      ...{kernel: [2, 2], strides: [2, 2], padBegin: [0, 0]},
+      ...shared,
+      inChannels: 3,
+      outChannels: 2,
+      output: [6, 6],
+      kernel: [2, 2],
+      strides: [2, 2],
+      padBegin: [0, 0],
     },
     first,
     w2!.data,

@@ -14,7 +14,13 @@ export function layerReference(layer: Layer, x: ArrayLike<number> = layerInput(l
   const reference = op === 'transposed' ? convTransposeReference : convReference;
   const sums = reference(
     {
-      ...{batch, groups, inChannels, outChannels, input, output, kernel: [kernel, kernel]},
+      batch,
+      groups,
+      inChannels,
+      outChannels,
+      input,
+      output,
+      kernel: [kernel, kernel],
       strides: [stride, stride],
       dilations: [dilation, dilation],
       padBegin: [pad, pad],

@@ -21,9 +21,22 @@ const CIRCUMSTANCES = {
 function result(shape: string, contender: string, msP50: number, rest: Partial<ResultLine> = {}) {
   const isPeer = ['onnxruntime', 'onednn'].includes(contender);
   const line: ResultLine = {
-    ...{kind: 'result', shape, family: 'dcgan', contender, isPeer, version: '', threads: 1},
-    ...{msP50, msP90: msP50 * 1.1, runs: 10, turns: 5, dirtyTurns: 1, matches: true},
-    ...{flops: 2e8, macsInBounds: 5e7, ratioToBestPeer: null},
+    kind: 'result',
+    shape,
+    family: 'dcgan',
+    contender,
+    isPeer,
+    version: '',
+    threads: 1,
+    msP50,
+    msP90: msP50 * 1.1,
+    runs: 10,
+    turns: 5,
+    dirtyTurns: 1,
+    matches: true,
+    flops: 2e8,
+    macsInBounds: 5e7,
+    ratioToBestPeer: null,
     counted: isPeer ? null : {macs: 5e7, readBytes: 3e6, writtenBytes: 1e6, arenaPeakBytes: 1e6},
     ...CIRCUMSTANCES,
   };
