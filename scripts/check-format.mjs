@@ -1,4 +1,4 @@
-// Checks (or, with --write, applies) clang-format on native/. Says so when clang-format is missing.
+// Checks (or, with --write, applies) clang-format on native/ and bench/. Says so when clang-format is missing.
 import {spawnSync} from 'node:child_process';
 import {readdirSync} from 'node:fs';
 import path from 'node:path';
@@ -7,9 +7,11 @@ const root = path.resolve(
   import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname),
   '..',
 );
-const files = readdirSync(path.join(root, 'native'), {recursive: true})
-  .filter(file => /\.(cc|h|cu)$/.test(file))
-  .map(file => path.join('native', file));
+const files = ['native', 'bench'].flatMap(folder =>
+  readdirSync(path.join(root, folder), {recursive: true})
+    .filter(file => /\.(cc|h|cu)$/.test(file))
+    .map(file => path.join(folder, file)),
+);
 
 if (spawnSync('clang-format', ['--version']).error) {
   console.log(

@@ -28,7 +28,7 @@ function codeOf(
 test('a small model comes out as it was written', t => {
   const decoded = decodeModel(model(SMALL));
   t.is(decoded.opset, 17);
-  t.is(decoded.producer, 'test');
+  t.is(decoded.producer, 'bench');
   t.deepEqual(decoded.inputs, [{name: 'x', dtype: 'float32', dims: ['N', 2]}]);
   t.deepEqual(decoded.outputs, [{name: 'y', dtype: 'float32', dims: ['N', 2]}]);
   t.deepEqual(decoded.nodes[0]?.inputs, ['x', 'b']);

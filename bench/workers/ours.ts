@@ -1,0 +1,26 @@
+// untangle-edge as a worker.
+
+import {load, type ScheduleName, type Session, type TensorOutput} from '../../src/index.js';
+import {type EngineTask, serve} from './serve.js';
+
+let session: Session | null = null;
+let feeds: Record<string, Float32Array> = {};
+let last: Record<string, TensorOutput> = {};
+
+await serve({
+  load: async ({file, threads, input, fields}: EngineTask) => {
+    await session?.dispose();
+    session = await load(file, {
+      threads,
+      schedule: fields.get('schedule') as ScheduleName | undefined,
+      exact: fields.has('exact'),
+    });
+    feeds = {[session.inputs[0]!.name]: input};
+    const {macs, readBytes, writtenBytes, arenaPeakBytes} = session.explain().totals;
+    return {macs, readBytes, writtenBytes, arenaPeakBytes};
+  },
+  run: async () => {
+    last = await session!.run(feeds);
+  },
+  output: () => last[session!.outputs[0]!.name]!.data as Float32Array,
+});
