@@ -21,7 +21,8 @@ import {WORKSPACE_BYTES} from './schedule/steps.js';
  *
  * @param bytes a .onnx file; weights in files beside it come through `options.externalData`
  * @throws ERR_OPTION, ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA, ERR_OPSET_UNSUPPORTED, ERR_OP_UNSUPPORTED,
- *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_INPUT_VALUE, ERR_BUDGET_EXCEEDED
+ *   ERR_MODEL_INVALID, ERR_SHAPE_UNBOUND, ERR_INPUT_NAME, ERR_INPUT_SHAPE, ERR_INPUT_TYPE, ERR_INPUT_VALUE, ERR_BUDGET_EXCEEDED,
+ *   ERR_PROGRAM_SIZE
  */
 export function compile(bytes: Uint8Array, options: CompileOptions = {}): Program {
   const checked = checkCompileOptions(options);

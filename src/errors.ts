@@ -14,7 +14,7 @@ export const ERRORS = {
     'the model exceeds the limit %s = %s (it has %s); raise it with the limits option if you trust the file',
   ERR_ONNX_EXTERNAL_DATA: 'external data of tensor "%s": %s',
   ERR_OPSET_UNSUPPORTED:
-    'opset %s is not supported (supported: 6 to %s, newer when every operator version in use is known)',
+    'opset %s is not supported (supported: 6 to %s, as far as ONNX had come when this version was made)',
   ERR_OP_UNSUPPORTED: 'the model uses %s unsupported operator(s): %s (see docs/operators.md)',
   ERR_MODEL_INVALID: 'node "%s" (%s): %s',
   ERR_SHAPE_UNBOUND:
@@ -28,6 +28,8 @@ export const ERRORS = {
   ERR_OPTION: 'option %s: expected %s but received %s',
   ERR_BUDGET_EXCEEDED:
     'the memory budget is %s bytes but the model needs at least %s bytes (command %s, "%s", needs the most)',
+  ERR_PROGRAM_SIZE:
+    'the program needs %s of %s bytes but can address %s at most; compile it for smaller shapes',
   ERR_PROGRAM_FORMAT: 'not a valid program: %s',
   ERR_PROGRAM_VERSION:
     "program format %s does not match this build's format %s; compile the model again with this version",

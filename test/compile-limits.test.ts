@@ -81,3 +81,45 @@ test('compileMs: the clock throws once the time is over, and compiling looks at 
     message: /compileMs/,
   });
 });
+
+test('maps of many millions of rows are counted without listing them', t => {
+  const shape = [1, 4, 2 ** 22, 8];
+  const conv = {op: 'Conv', inputs: ['x', 'w'], outputs: ['y']};
+  const pool = {op: 'MaxPool', inputs: ['x'], outputs: ['y'], attrs: {kernel_shape: [3, 3]}};
+  for (const node of [conv, pool]) {
+    const inputs = [
+      {name: 'x', dims: shape},
+      {name: 'w', dims: [1, 4, 6, 6]},
+    ];
+    const bytes = model({inputs, outputs: [{name: 'y'}], nodes: [node]});
+    const {totals} = compile(bytes).explanation;
+    t.true(totals.readBytes >= shape.reduce((a, b) => a * b, 4));
+  }
+});
+
+test('tables are refused before they are made, and values past 4 GiB by name', t => {
+  const oneHot = model({
+    inputs: [{name: 'x', dims: [2], dtype: 'int64'}],
+    outputs: [{name: 'y'}],
+    initializers: {
+      depth: {dims: [], data: [2 ** 30], dtype: 'int64'},
+      values: {dims: [2], data: [0, 1]},
+    },
+    nodes: [{op: 'OneHot', inputs: ['x', 'depth', 'values'], outputs: ['y']}],
+  });
+  t.throws(() => compile(oneHot), {code: 'ERR_ONNX_LIMIT', message: /foldedElements/});
+
+  const large = model({
+    inputs: [{name: 'x', dims: [2, 2 ** 30 - 8]}],
+    outputs: [{name: 'y'}],
+    initializers: {at: {dims: [1], data: [1], dtype: 'int64'}},
+    nodes: [
+      {op: 'Gather', inputs: ['x', 'at'], outputs: ['row']},
+      {op: 'Relu', inputs: ['row'], outputs: ['y']},
+    ],
+  });
+  t.throws(() => compile(large), {
+    code: 'ERR_PROGRAM_SIZE',
+    message: /needs an arena of \d+ bytes/,
+  });
+});

@@ -1,9 +1,9 @@
 // libFuzzer: whatever a program file holds, the validator refuses it or the executor stays inside
 // its memory.
 //
-// Arena, outputs and constants are blocks of exactly their size, so that AddressSanitizer sees the
-// first byte outside. The header's checksum, hash and size are made right here: a file that fails
-// only there would teach nothing.
+// Arena, inputs, outputs and constants are blocks of exactly their size, so that AddressSanitizer
+// sees the first byte outside. The header's checksum, hash and size are made right here: a file
+// that fails only there would teach nothing.
 
 #include <atomic>
 #include <cstdint>
@@ -49,9 +49,13 @@ const Kernels& pick_kernels(std::span<const std::byte> file) {
   return *all[crc32(file) % count];
 }
 
+uint64_t binding_bytes(const BindingRecord& binding) {
+  return uint64_t{binding.elements} * sizeof(float);
+}
+
 bool is_small(const Program& program) {
   uint64_t bytes = program.arena_bytes;
-  for (size_t i = 0; i < program.output_count; i++) bytes += output_bytes(program, i);
+  for (const BindingRecord& binding : program.bindings) bytes += binding_bytes(binding);
   return bytes <= kMaxMemoryBytes && work_of(program) <= kMaxWork;
 }
 
@@ -65,15 +69,23 @@ void run(Program program, const Kernels& kernels) {
   program.constants = {reinterpret_cast<const float*>(constants.data()), program.constants.size()};
   static const ExactBlock workspace(kWorkspaceBytes);
   std::vector<std::unique_ptr<ExactBlock>> blocks;
-  std::vector<float*> outputs;
-  for (size_t i = 0; i < program.output_count; i++) {
-    blocks.push_back(std::make_unique<ExactBlock>(output_bytes(program, i)));
-    outputs.push_back(reinterpret_cast<float*>(blocks.back()->data()));
+  std::vector<float*> bound;  // inputs, then outputs
+  for (const BindingRecord& binding : program.bindings) {
+    blocks.push_back(std::make_unique<ExactBlock>(binding_bytes(binding)));
+    bound.push_back(reinterpret_cast<float*>(blocks.back()->data()));
   }
   std::byte* const workspaces[] = {workspace.data()};
   const std::atomic<bool> aborted = false;
   IndexFault fault;
-  execute({program, arena.data(), outputs.data(), workspaces, pool, kernels, aborted, fault},
+  execute({.program = program,
+           .arena = arena.data(),
+           .outputs = bound.data() + program.input_count,
+           .workspace = workspaces,
+           .pool = pool,
+           .kernels = kernels,
+           .aborted = aborted,
+           .fault = fault,
+           .inputs = bound.data()},
           nullptr);
 }
 

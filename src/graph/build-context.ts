@@ -4,6 +4,7 @@ import {UntangleError} from '../errors.js';
 import {checkLimit, type Limits} from '../onnx/limits.js';
 import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
 import {createTensor, foldOperation} from './fold.js';
+import {MAX_WINDOW} from './functions.js';
 import type {ConvGeometry, Node, Operation, Value} from './graph.js';
 import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
 import {elementCount, formatShape, MAX_ELEMENTS, type Shape} from './shapes.js';
@@ -102,6 +103,8 @@ export function createNodeBuilder(
     // There is nothing to compute, and nothing to know about an operand of no elements but its shape.
     if (elementCount(shape) === 0) return constant(createTensor(dtype, shape, []));
     if ('geometry' in operation) countRegions(state, operation.geometry, shape);
+    if (operation.op === 'pool' && widest(operation) > MAX_WINDOW)
+      unsupported(`${node.opType} with a window, step or pad over ${MAX_WINDOW}`);
     const tensors = inputs.flatMap(operand => operand.constant ?? emptyTensor(operand));
     if (tensors.length === inputs.length) {
       if (operation.op !== 'reshape') checkFolded(state, shape);
@@ -137,6 +140,12 @@ export function createNodeBuilder(
   };
 
   return {context, commit: results => commitNode(state, {node, pending, ownNames}, results)};
+}
+
+/** The largest size of a window. */
+function widest(window: Extract<Operation, {op: 'pool'}>): number {
+  const {kernel, strides, dilations, padBegin, padEnd} = window;
+  return Math.max(...kernel, ...strides, ...dilations, ...padBegin, ...padEnd);
 }
 
 /** The content of an operand of no elements; none for others. */

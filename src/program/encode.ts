@@ -36,15 +36,15 @@ const F32_BYTES = 4;
 /**
  * Writes a program file.
  *
- * @throws ERR_ONNX_LIMIT when the arena, the constants or one value pass 4 GiB.
+ * @throws ERR_PROGRAM_SIZE when the arena, the constants or one value pass 4 GiB.
  * @throws ERR_INTERNAL when a value does not fit its field, by name.
  */
 export function encodeProgram(parts: ProgramParts): Uint8Array {
-  refuseAbove('arenaBytes', parts.arenaBytes);
-  for (const {elements} of parts.buffers) refuseAbove('valueBytes', elements * F32_BYTES);
+  refuseAbove('an arena', parts.arenaBytes);
+  for (const {elements} of parts.buffers) refuseAbove('a value', elements * F32_BYTES);
   const tables = createTables(parts.buffers, parts.offsets, parts.outputs.length);
   const commands = parts.steps.flatMap((step, index) => encodeStep(tables, step, index));
-  refuseAbove('constantBytes', tables.constantBytes);
+  refuseAbove('constants', tables.constantBytes);
 
   const metadata = encodeExplanation(parts.explanation);
   const header = headerFields(parts, tables, metadata.length);
@@ -120,6 +120,7 @@ function writeWords(bytes: Uint8Array, start: number, words: readonly number[]):
   new Uint32Array(bytes.buffer, start, words.length).set(words);
 }
 
-function refuseAbove(name: string, bytes: number): void {
-  if (bytes > MAX_BYTES) throw new UntangleError('ERR_ONNX_LIMIT', [name, MAX_BYTES, bytes]);
+function refuseAbove(what: string, bytes: number): void {
+  if (bytes > MAX_BYTES)
+    throw new UntangleError('ERR_PROGRAM_SIZE', [what, bytes, MAX_BYTES], {neededBytes: bytes});
 }

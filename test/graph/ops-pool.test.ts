@@ -211,3 +211,18 @@ test('MaxUnpool puts maxima back, and output_shape appends zeros', t => {
   t.throws(() => run([ints(1, 2, 2, 3)]), {code: 'ERR_MODEL_INVALID'});
   t.throws(() => run([], {pads: [1, 1, 1, 1]}), {code: 'ERR_MODEL_INVALID'});
 });
+
+test('windows beyond what programs hold are refused by name', t => {
+  const huge = 2 ** 21;
+  const error = errorOf({op: 'LRN', x: [1, 4, 6], attrs: {size: huge}});
+  t.is(error?.code, 'ERR_OP_UNSUPPORTED');
+  t.regex(error?.message ?? '', /LRN with a window, step or pad over 1048576/);
+  t.is(
+    errorOf({
+      op: 'MaxPool',
+      x: [1, 1, huge + 8],
+      attrs: {kernel_shape: [huge]},
+    })?.code,
+    'ERR_OP_UNSUPPORTED',
+  );
+});

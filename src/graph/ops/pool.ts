@@ -1,6 +1,6 @@
 // MaxPool, AveragePool and their global forms.
 
-import {MAX_WINDOW, type PoolFunction, type ReduceFunction} from '../functions.js';
+import type {PoolFunction, ReduceFunction} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {formatShape} from '../shapes.js';
 import {TYPES} from '../types.js';
@@ -68,9 +68,6 @@ export function readPool(context: BuildContext): {window: Window; sizes: number[
   const window = isSame ? resolveSame(raw, inputSizes) : raw;
   const isCeil = context.int('ceil_mode', 0) === 1;
   const sizes = inputSizes.map((size, axis) => outputSize(window, axis, {size, isCeil}));
-  const widest = Math.max(...[window.kernel, window.strides, window.dilations].flat());
-  if (widest > MAX_WINDOW || Math.max(...window.padBegin, ...window.padEnd) > MAX_WINDOW)
-    context.unsupported(`${context.opType} with a window, step or pad over ${MAX_WINDOW}`);
   if (
     sizes.some(size => size < 1) ||
     window.padBegin.some(pad => pad < 0) ||
