@@ -99,6 +99,7 @@ void check_specials(const Kernels& kernels) {
   is(Unary::kErf, -kInf, -1);
   is(Unary::kErf, -0.0f, -0.0f);
   is(Unary::kLog, 0, -kInf);
+  is(Unary::kLog, -0.0f, -kInf);
   is(Unary::kLog, kInf, kInf);
   is(Unary::kLog, 1, 0);
   is(Unary::kElu, -kInf, -1);
@@ -178,6 +179,23 @@ void check_integers(const Kernels& kernels) {
   CHECK(wrapped(kInf, 0, 256) == 0, "uint8 of infinity");
 }
 
+/// Sanitizers see what the functions do with bits that are no number in their range.
+void take_everything(const Kernels& kernels) {
+  constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  const float kNan = std::numeric_limits<float>::quiet_NaN();
+  const float specials[] = {0, kInf, kNan, kDenormal, kLargest, 1, 0.5f, 0x1p31f, 0x1p63f, 88.8f};
+  for (uint32_t fn = 0; fn < kUnaryCount; fn++) {
+    if (static_cast<Unary>(fn) == Unary::kPrelu) continue;  // it wants slopes
+    for (float x : specials) {
+      for (float alpha : {0.0f, 1.0f, -2.5f, kNan}) {
+        apply(kernels, static_cast<Unary>(fn), x, alpha);
+        apply(kernels, static_cast<Unary>(fn), -x, alpha);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -190,6 +208,7 @@ int main() {
     check_far(*list[i]);
     check_short_floats(*list[i]);
     check_integers(*list[i]);
+    take_everything(*list[i]);
   }
   return test::summary();
 }

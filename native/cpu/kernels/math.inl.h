@@ -102,8 +102,7 @@ static inline float fast_log(float x) {
   // Denormals are scaled up first; then x = m * 2^e with m in [sqrt(1/2), sqrt(2)).
   const bool tiny = x < 1.17549435e-38f;
   const float scaled = tiny ? x * 8388608.0f : x;
-  const int32_t bits = __builtin_bit_cast(int32_t, scaled);
-  const int32_t shift = bits - 0x3f3504f3;
+  const auto shift = static_cast<int32_t>(__builtin_bit_cast(uint32_t, scaled) - 0x3f3504f3u);
   const float e = static_cast<float>((shift >> 23) - (tiny ? 23 : 0));
   const float r = __builtin_bit_cast(float, (shift & 0x007fffff) + 0x3f3504f3) - 1.0f;
   const float s = r * r;
