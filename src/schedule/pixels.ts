@@ -69,7 +69,11 @@ interface Run {
   readonly owner: number;
 }
 
-/** Calls `visit` with the length of every run of indices that lie in the same sets, and which sets these are, ascending. */
+/**
+ * Calls `visit` with the length of every run of indices that lie in the same sets, and which sets these are, ascending.
+ *
+ * Runs are found in each residue class by itself; what belongs together may come in several parts.
+ */
 export function sweep(
   sets: readonly IndexSet[],
   visit: (length: number, owners: readonly number[]) => void,
@@ -80,13 +84,19 @@ export function sweep(
       .map(({first, step, count}) => ({first, count, owner, step: count === 1 ? 1 : step})),
   );
   const modulus = all.reduce((common, {step}) => leastCommonMultiple(common, step), 1);
-  if (modulus > MAX_MODULUS) sweepResidue(all.flatMap(listed), visit);
-  else
-    for (let residue = 0; residue < modulus; residue++)
-      sweepResidue(
-        all.flatMap(progression => runOf(progression, residue, modulus)),
-        visit,
-      );
+  if (modulus > MAX_MODULUS) {
+    sweepResidue(all.flatMap(listed), visit);
+    return;
+  }
+  const classes = new Map<number, Run[]>();
+  for (const progression of all) {
+    for (const {residue, run} of runsOf(progression, modulus)) {
+      const runs = classes.get(residue);
+      if (runs === undefined) classes.set(residue, [run]);
+      else runs.push(run);
+    }
+  }
+  for (const runs of classes.values()) sweepResidue(runs, visit);
 }
 
 function listed({first, step, count, owner}: Owned): Run[] {
@@ -96,15 +106,18 @@ function listed({first, step, count, owner}: Owned): Run[] {
   });
 }
 
-/** The members of a progression that are `residue` modulo `modulus`, a multiple of its step; none or one run. */
-function runOf({first, step, count, owner}: Owned, residue: number, modulus: number): Run[] {
-  const distance = residue - first;
-  if (distance % step !== 0) return [];
+/** A progression as one run in each residue class modulo `modulus`, a multiple of its step. */
+function runsOf(
+  {first, step, count, owner}: Owned,
+  modulus: number,
+): {residue: number; run: Run}[] {
   const period = modulus / step;
-  const skipped = (((distance / step) % period) + period) % period;
-  if (skipped >= count) return [];
-  const start = (first + skipped * step - residue) / modulus;
-  return [{start, end: start + Math.ceil((count - skipped) / period), owner}];
+  return Array.from({length: Math.min(period, count)}, (_, skipped) => {
+    const from = first + skipped * step;
+    const start = Math.floor(from / modulus);
+    const end = start + Math.ceil((count - skipped) / period);
+    return {residue: from - start * modulus, run: {start, end, owner}};
+  });
 }
 
 function sweepResidue(

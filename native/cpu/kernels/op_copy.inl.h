@@ -42,7 +42,7 @@ inline void transpose_edge(const float* source, ptrdiff_t source_row, float* tar
   for (size_t i = 0; i < rows; i++) {
     const float* from = source + static_cast<ptrdiff_t>(i) * source_row;
     for (size_t j = 0; j < columns; j++)
-      target[static_cast<ptrdiff_t>(j) * target_row + i] = from[j];
+      target[static_cast<ptrdiff_t>(j) * target_row + static_cast<ptrdiff_t>(i)] = from[j];
   }
 }
 
