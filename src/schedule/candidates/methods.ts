@@ -48,10 +48,17 @@ export function cks(problem: ConvProblem): DirectCandidate {
   return singleStep('cks', problem, (phase, firstRow) => cover(problem, phase, firstRow, EXACT));
 }
 
-/** Registers accumulate over all taps; each phase is cut the way that costs least. */
+/**
+ * Registers accumulate over all taps; each phase is cut the way that costs least.
+ *
+ * The longest regions come first: threads take items in order, and whoever comes last should find a short one.
+ */
 export function fusedTaps(problem: ConvProblem): DirectCandidate {
-  return singleStep('fused-taps', problem, (phase, firstRow) =>
-    cheapest(problem, 1, cut => cover(problem, phase, firstRow, cut)),
+  const work = ({countY, countX, taps, kc}: Region) => countY * countX * taps.length * kc;
+  const cut = (phase: PlanePhase, firstRow: number) =>
+    cheapest(problem, 1, each => cover(problem, phase, firstRow, each));
+  return singleStep('fused-taps', problem, cut, regions =>
+    regions.toSorted((a, b) => work(b) - work(a)),
   );
 }
 
@@ -119,7 +126,12 @@ function cover(problem: ConvProblem, phase: PlanePhase, firstRow: number, cut: C
 }
 
 /** One step with the regions of all phases, over weights in phase-major order. */
-function singleStep(name: ScheduleName, problem: ConvProblem, coverOf: Cover): DirectCandidate {
+function singleStep(
+  name: ScheduleName,
+  problem: ConvProblem,
+  coverOf: Cover,
+  order = (regions: readonly Region[]) => regions,
+): DirectCandidate {
   const regions: Region[] = [];
   let firstRow = 0;
   for (const phase of problem.phases) {
@@ -127,7 +139,7 @@ function singleStep(name: ScheduleName, problem: ConvProblem, coverOf: Cover): D
     firstRow += phase.taps.length * rowsPerTap(problem);
   }
   return candidate(name, problem, [
-    {regions, packedTaps: packedTaps(problem.phases), fusedY: 1, fusedX: 1},
+    {regions: order(regions), packedTaps: packedTaps(problem.phases), fusedY: 1, fusedX: 1},
   ]);
 }
 

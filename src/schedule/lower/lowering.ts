@@ -47,7 +47,22 @@ export function denseCopy(
   const key = [view.buffer, view.offset, view.shape, view.strides, order].join(';');
   const known = lowering.copies.get(key);
   if (known !== undefined) return known;
-  const copy = lowering.buffers.arena(view.shape, order);
+  return copyTo(lowering, name, {view, key, copy: lowering.buffers.arena(view.shape, order)});
+}
+
+/** A copy of a map [N, H, W, C] with channel stride 1; made once per value. */
+function mapCopy(lowering: Lowering, name: string, view: View): View {
+  const key = [view.buffer, view.offset, view.shape, view.strides, 'map'].join(';');
+  const known = lowering.copies.get(key);
+  if (known !== undefined) return known;
+  return copyTo(lowering, name, {view, key, copy: lowering.buffers.map(view.shape)});
+}
+
+function copyTo(
+  lowering: Lowering,
+  name: string,
+  {view, key, copy}: {view: View; key: string; copy: View},
+): View {
   emitCopy(lowering, name, {x: view, y: copy});
   lowering.copies.set(key, copy);
   return copy;
@@ -56,5 +71,5 @@ export function denseCopy(
 /** The value as a map [N, H, W, C] with channel stride 1, copied when it does not lie like that. */
 export function mapOf(lowering: Lowering, {name, value}: {name: string; value: string}): View {
   const map = toMap(lowering.view(value, lowering.orders.get(value)));
-  return map.strides[3] === 1 ? map : denseCopy(lowering, name, {view: map, order: [0, 1, 2, 3]});
+  return map.strides[3] === 1 ? map : mapCopy(lowering, name, map);
 }
