@@ -45,7 +45,8 @@ struct PlanarJob {
   const float* bias;     // [y.channels], or null
   const float* slope;    // [y.channels], or null
   size_t k_total;
-  size_t rows;  // output channels of a panel
+  size_t rows;   // output channels of a panel
+  bool streams;  // y is large and not for the next command
   Unary activation;
   float alpha;
   float beta;

@@ -17,12 +17,15 @@ namespace untangle {
 namespace {
 
 constexpr size_t kMaxTaps = 1024;
+// Regions that are interleaved on their way to y.
+constexpr size_t kMaxSideBySide = 16;
 
 struct PlanarWorkspace {
   alignas(64) float packed[kPlanarPackFloats];  // [row][channel][pixel]
   alignas(64) float sums[kPlanarSumFloats];     // [row][region][channel][pixel]
   alignas(64) float residual[kMaxPlanarRows * kPlanarTile];
   alignas(64) float slope[kPlanarTile];
+  alignas(64) float staged[kMaxSideBySide * kPlanarTile];
   const float* x[kMaxTaps];
   const float* weights[kMaxTaps];
 };
@@ -55,6 +58,7 @@ class PlanarItem {
         }
       }
     }
+    if (job_.streams) job_.kernels().ops.end_streams();
   }
 
  private:
@@ -244,7 +248,8 @@ class PlanarItem {
   size_t side_by_side(const Row& row, size_t index) const {
     const RegionRecord& first = job_.regions[index];
     const size_t count = first.out_step_x;
-    if (count < 2 || job_.y.stride_x != 1 || count > row.last - index) return 1;
+    if (count < 2 || count > kMaxSideBySide || job_.y.stride_x != 1 || count > row.last - index)
+      return 1;
     for (size_t i = 0; i < count; i++) {
       const RegionRecord& region = job_.regions[index + i];
       if (region.out_x != static_cast<int32_t>(i) || region.out_step_x != count ||
@@ -282,11 +287,14 @@ class PlanarItem {
   void interleave(const Row& row, size_t index, size_t count, const Part& part) const {
     const auto region = static_cast<ptrdiff_t>(job_.y.channels * plan_.tile);
     const Block target = target_of(job_.y, row, index, part.first);
+    const OpKernels& ops = job_.kernels().ops;
     for (size_t c = 0; c < part.count; c++) {
       float* source = sums(row, index) + (part.first + c) * plan_.tile;
       float* y = target.data + static_cast<ptrdiff_t>(c) * target.row_stride;
-      job_.kernels().ops.copy_block({source, region, 1}, {y, 1, static_cast<ptrdiff_t>(count)},
-                                    count, part.pixels);
+      float* place = job_.streams ? work_.staged : y;
+      ops.copy_block({source, region, 1}, {place, 1, static_cast<ptrdiff_t>(count)}, count,
+                     part.pixels);
+      if (job_.streams) ops.stream(place, y, count * part.pixels);
     }
   }
 
@@ -296,8 +304,16 @@ class PlanarItem {
     Block target = target_of(job_.y, row, index, part.first);
     target.data += start * target.column_stride;
     float* source = sums(row, index) + part.first * plan_.tile + start;
+    const size_t pixels = pixels_of(index, row.y) - part.pixels;
+    if (job_.streams && target.column_stride == 1) {
+      for (size_t c = 0; c < part.count; c++)
+        job_.kernels().ops.stream(source + c * plan_.tile,
+                                  target.data + static_cast<ptrdiff_t>(c) * target.row_stride,
+                                  pixels);
+      return;
+    }
     job_.kernels().ops.copy_block({source, static_cast<ptrdiff_t>(plan_.tile), 1}, target,
-                                  part.count, pixels_of(index, row.y) - part.pixels);
+                                  part.count, pixels);
   }
 
   /// The first output of a region's row in `map`: channels are rows, pixels are columns.

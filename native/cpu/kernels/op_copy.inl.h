@@ -184,6 +184,20 @@ void copy_block(const Block& x, const Block& y, size_t rows, size_t columns) {
   }
 }
 
+void stream(const float* x, float* y, size_t count) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kLineFloats = kLine / sizeof(float);
+  const size_t past = reinterpret_cast<uintptr_t>(y) % kLine / sizeof(float);
+  const size_t head = past == 0 ? 0 : kLineFloats - past;
+  size_t i = head < count ? head : count;
+  __builtin_memcpy(y, x, i * sizeof(float));
+  for (; i + kLineFloats <= count; i += kLineFloats) {
+    for (size_t j = 0; j < kLineFloats; j += Vec::kLanes)
+      Vec::stream(y + i + j, Vec::load(x + i + j));
+  }
+  __builtin_memcpy(y + i, x + i, (count - i) * sizeof(float));
+}
+
 void fill(float value, float* y, ptrdiff_t stride, size_t count) {
   if (stride == 1) {
     for (size_t i = 0; i < count; i++) y[i] = value;

@@ -64,6 +64,11 @@ struct OpKernels {
   /// y = x over a block; the blocks do not overlap. Transposes in tiles.
   void (*copy_block)(const Block& x, const Block& y, size_t rows, size_t columns);
 
+  /// y = x, past the caches where the machine can: for what nobody reads soon. Others see it after
+  /// `end_streams`.
+  void (*stream)(const float* x, float* y, size_t count);
+  void (*end_streams)();
+
   void (*fill)(float value, float* y, ptrdiff_t stride, size_t count);
 
   /// y[i] = a[i] + b[i] (average) or max(a[i], b[i]).

@@ -13,6 +13,8 @@ constexpr OpKernels make_op_kernels() {
       .binary = binary,
       .select = select,
       .copy_block = copy_block,
+      .stream = stream,
+      .end_streams = Vec::end_streams,
       .fill = fill,
       .pool_step = pool_step,
       .divide = divide,

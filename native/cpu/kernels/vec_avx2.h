@@ -12,6 +12,9 @@ struct Vec {
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, Reg v) { _mm256_storeu_ps(p, v); }
+  /// Past the caches; p is aligned.
+  static void stream(float* p, Reg v) { _mm256_stream_ps(p, v); }
+  static void end_streams() { _mm_sfence(); }
   /// The first n of a register, 1 <= n < kLanes.
   static Reg load_first(const float* p, size_t n) { return _mm256_maskload_ps(p, first(n)); }
   static void store_first(float* p, Reg v, size_t n) { _mm256_maskstore_ps(p, first(n), v); }

@@ -8,6 +8,9 @@ struct Vec {
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, Reg v) { _mm512_storeu_ps(p, v); }
+  /// Past the caches; p is aligned.
+  static void stream(float* p, Reg v) { _mm512_stream_ps(p, v); }
+  static void end_streams() { _mm_sfence(); }
   /// The first n of a register, 1 <= n < kLanes.
   static Reg load_first(const float* p, size_t n) { return _mm512_maskz_loadu_ps(first(n), p); }
   static void store_first(float* p, Reg v, size_t n) { _mm512_mask_storeu_ps(p, first(n), v); }

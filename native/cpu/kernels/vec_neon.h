@@ -7,6 +7,8 @@ struct Vec {
   static Reg zero() { return vdupq_n_f32(0.0f); }
   static Reg load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, Reg v) { vst1q_f32(p, v); }
+  static void stream(float* p, Reg v) { store(p, v); }
+  static void end_streams() {}
   /// The first n of a register, 1 <= n < kLanes.
   static Reg load_first(const float* p, size_t n) {
     float lanes[kLanes] = {};

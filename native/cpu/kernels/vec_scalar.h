@@ -12,6 +12,8 @@ struct Vec {
     return v;
   }
   static void store(float* p, Reg v) { __builtin_memcpy(p, &v, sizeof(v)); }
+  static void stream(float* p, Reg v) { store(p, v); }
+  static void end_streams() {}
   /// The first n of a register, 1 <= n < kLanes.
   static Reg load_first(const float* p, size_t n) {
     Reg v = zero();
