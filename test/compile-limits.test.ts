@@ -37,6 +37,7 @@ test('regions: phases and kernel elements', t => {
     nodes: [{op: 'ConvTranspose', inputs: ['x', 'w'], outputs: ['y'], attrs: {strides: [2, 5]}}],
   });
   isEdge(t, bytes, 'regions', 2 * 5 + 4 * 4);
+  isEdge(t, bytes, 'convolutionRegions', 2 * 5 + 4 * 4);
 });
 
 test('regions: strides beyond the output make no phases of their own, and enormous ones are refused at once', t => {
@@ -55,7 +56,7 @@ test('regions: strides beyond the output make no phases of their own, and enormo
       ],
     });
   t.notThrows(() => compile(strided(20)));
-  t.throws(() => compile(strided(20_000)), {code: 'ERR_ONNX_LIMIT', message: /regions/});
+  t.throws(() => compile(strided(20_000)), {code: 'ERR_ONNX_LIMIT', message: /convolutionRegions/});
 });
 
 test('compileMs: the clock throws once the time is over, and compiling looks at it', t => {

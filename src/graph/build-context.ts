@@ -274,7 +274,9 @@ function countRegions(state: BuildState, geometry: ConvGeometry, shape: Shape): 
     transposed ? Math.min(stride, shape[axis + 2] ?? 1) : 1,
   );
   const planes = kernel.length === 3 ? shape[2]! : 1;
-  state.regions += planes * (elementCount(phases) + elementCount(kernel));
+  const regions = planes * (elementCount(phases) + elementCount(kernel));
+  checkLimit(state.limits, 'convolutionRegions', regions);
+  state.regions += regions;
   checkLimit(state.limits, 'regions', state.regions);
 }
 

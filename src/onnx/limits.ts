@@ -27,6 +27,8 @@ export interface Limits {
   readonly foldedElements: number;
   /** Phases and kernel elements of all convolutions, in space those of each output plane: what untangling writes out one by one. */
   readonly regions: number;
+  /** The same of one convolution. */
+  readonly convolutionRegions: number;
   /** Milliseconds from the decoded model to the program. */
   readonly compileMs: number;
 }
@@ -42,7 +44,8 @@ export const DEFAULT_LIMITS: Limits = {
   nameBytes: 4096,
   entries: 2_000_000,
   foldedElements: 2 ** 21,
-  regions: 2 ** 17,
+  regions: 2 ** 16,
+  convolutionRegions: 2 ** 14,
   compileMs: 120_000,
 };
 

@@ -124,6 +124,11 @@ function sweepResidue(
   runs: readonly Run[],
   visit: (length: number, owners: readonly number[]) => void,
 ): void {
+  const [only] = runs;
+  if (only !== undefined && runs.length === 1) {
+    visit(only.end - only.start, [only.owner]);
+    return;
+  }
   const changes = runs
     .flatMap(({start, end, owner}) => [
       {at: start, owner, by: 1},

@@ -18,7 +18,7 @@ const SPEC = {
 const BYTES = model(SPEC);
 
 /** Limits of what comes after decoding; test/compile-limits.test.ts has their edges. */
-type CompileLimit = 'foldedElements' | 'regions' | 'compileMs';
+type CompileLimit = 'foldedElements' | 'regions' | 'convolutionRegions' | 'compileMs';
 
 /** The smallest value of each limit with which the model above still decodes; both sides are tried. */
 const EDGES: Readonly<Record<Exclude<keyof Limits, CompileLimit | 'callDepth'>, number>> = {

@@ -75,14 +75,33 @@ export function candidate(
         ? plan.packedTaps
         : [Array<number>(plan.fusedY * plan.fusedX).fill(-1)];
     const kTotal = packedTaps.length * rowsPerTap(problem);
-    return {...work, packedTaps, kTotal, counts: countConv(work, problem.operands)};
+    const counts = once(() => countConv(work, problem.operands));
+    return {
+      ...work,
+      packedTaps,
+      kTotal,
+      get counts() {
+        return counts();
+      },
+    };
   });
 
   return {
     name,
     steps,
-    counts: addCounts(steps.map(step => step.counts)),
+    get counts() {
+      return addCounts(steps.map(step => step.counts));
+    },
     cost: plans.reduce((sum, plan) => sum + planCost(name, problem, plan), 0),
+  };
+}
+
+/** Exact counts of thousands of regions take longer than their price, and most candidates are not taken. */
+function once<T>(make: () => T): () => T {
+  let made: {readonly value: T} | undefined;
+  return () => {
+    made ??= {value: make()};
+    return made.value;
   };
 }
 
