@@ -47,6 +47,35 @@ test('maps are copied to channels last at the input and back at the output', t =
   t.is(opsOf(graph.build()), 'copy gemmTaps gemmTaps copy');
 });
 
+test('a wide convolution alone reads and writes planes; between others it keeps its channels together', t => {
+  const [wide, plane] = [convolution([24, 24], [1, 1]), [1, 24, 16, 64]];
+  const alone = buildGraph();
+  alone.output(alone.add(wide, [alone.input(plane)], plane));
+  t.is(opsOf(alone.build()), 'planarTaps');
+
+  const chain = buildGraph();
+  let value = chain.input(plane);
+  for (let i = 0; i < 3; i++) value = chain.add(wide, [value], plane);
+  chain.output(value);
+  t.regex(opsOf(chain.build()), /gemmTaps/);
+});
+
+test('pixels of a map that are a multiple of 4 KiB lie a line apart', t => {
+  const graph = buildGraph();
+  const y = graph.add(
+    convolution([1024, 32], [1, 1]),
+    [graph.input([1, 1024, 2, 3])],
+    [1, 32, 2, 3],
+  );
+  graph.output(y);
+  const copy = schedule(graph.build(), {schedule: 'fused-taps'}).steps[0];
+  t.is(copy?.op, 'copy');
+  t.deepEqual(
+    copy?.y.strides.filter(stride => stride > 1),
+    [1040],
+  );
+});
+
 test('a single channel needs no copy on either side', t => {
   const graph = buildGraph();
   const y = graph.add(convolution([1, 4], [3, 3]), [graph.input([1, 1, 6, 6])], [1, 4, 4, 4]);
