@@ -156,5 +156,5 @@ test('an arena above 4 GiB is refused', t => {
   const error = t.throws(() => encodeProgram({...sampleParts(), arenaBytes: 2 ** 32}), {
     instanceOf: UntangleError,
   });
-  t.is(error.code, 'ERR_ONNX_LIMIT');
+  t.is(error.code, 'ERR_PROGRAM_SIZE');
 });
