@@ -2,7 +2,7 @@
 //
 //   node dist/bench/report.js pass1.jsonl [pass2.jsonl …] [--folder docs]
 
-import {writeFileSync} from 'node:fs';
+import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {parseArgs} from 'node:util';
 import {ROOT} from './folders.js';
@@ -40,6 +40,7 @@ const {values, positionals} = parseArgs({
   options: {folder: {type: 'string', default: path.join(ROOT, 'docs')}},
 });
 try {
+  mkdirSync(values.folder, {recursive: true});
   const results = collect(positionals.map(readLines));
   writeFileSync(path.join(values.folder, PAGE), page(results, CHART));
   writeFileSync(path.join(values.folder, CHART), chartOf(results));
