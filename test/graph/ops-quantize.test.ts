@@ -164,3 +164,13 @@ test('operators of other domains are refused by name', t => {
     message: /com\.microsoft\.QLinearAdd/,
   });
 });
+
+test('a quantised convolution of no map is refused in a sentence', t => {
+  const weights = {dims: [1, 1, 1, 1], data: [1], dtype: 'uint8'} as const;
+  const zeros = [scalar('uint8', 0), {dims: [1], data: [0], dtype: 'uint8'} as const];
+  for (const x of [[], [2]]) {
+    const error = errorOf({op: 'ConvInteger', x, xType: 'uint8', constants: [weights, ...zeros]});
+    t.is(error?.code, 'ERR_MODEL_INVALID');
+    t.regex(error?.message ?? '', /expected an input \[N, C, ...\]/);
+  }
+});

@@ -138,6 +138,8 @@ function integerConvolution(
   context: BuildContext,
   {x, weights, zeros, bias}: IntegerConvolution,
 ): Operand {
+  if (x.shape.length < 3)
+    context.fail(`expected an input [N, C, ...] but received ${formatShape(x.shape)}`);
   const spatialRank = x.shape.length - 1;
   const zero = zeros.weights && alongChannels(context, zeros.weights, spatialRank);
   const centred = emitCentred(context, x, zeros.x);
