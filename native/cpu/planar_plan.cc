@@ -98,7 +98,7 @@ void plan_channels(const PlanarJob& job, PlanarPlan& plan) {
   plan.block = std::min(plan.count_y, std::max(at_once, by_slice));
 }
 
-/// Whether what is written to a view is for the caller, not for a later command.
+/// Whether what is written to a view is for the caller, and so mostly not for a later command.
 bool leaves(const Execution& run, uint32_t view) {
   return run.program.views[view].slot >= kSlotFirstOutput;
 }

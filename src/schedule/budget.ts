@@ -64,8 +64,8 @@ export function scheduleWithin(
 
   const copiedConcats = new Set(options.copiedConcats);
   const tight = {...options, exact: true, copiedConcats};
-  const isFast = fast.steps.some(({op}) => op === 'winograd');
-  let last = isFast ? schedule(graph, tight) : fast;
+  const usesWinograd = fast.steps.some(({op}) => op === 'winograd');
+  let last = usesWinograd ? schedule(graph, tight) : fast;
   let best = smaller(fast, last);
   while (exceeds(last, limits)) {
     const waiting = last.waitingConcats.filter(name => !copiedConcats.has(name));

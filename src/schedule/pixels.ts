@@ -55,9 +55,6 @@ export function countPixels(products: readonly PixelProduct[]): number {
   return pixels;
 }
 
-/** Steps with a larger common multiple are so long that their few indices can be listed. */
-const MAX_MODULUS = 2 ** 16;
-
 interface Owned extends Progression {
   readonly owner: number;
 }
@@ -84,10 +81,6 @@ export function sweep(
       .map(({first, step, count}) => ({first, count, owner, step: count === 1 ? 1 : step})),
   );
   const modulus = all.reduce((common, {step}) => leastCommonMultiple(common, step), 1);
-  if (modulus > MAX_MODULUS) {
-    sweepResidue(all.flatMap(listed), visit);
-    return;
-  }
   const classes = new Map<number, Run[]>();
   for (const progression of all) {
     for (const {residue, run} of runsOf(progression, modulus)) {
@@ -99,14 +92,7 @@ export function sweep(
   for (const runs of classes.values()) sweepResidue(runs, visit);
 }
 
-function listed({first, step, count, owner}: Owned): Run[] {
-  return Array.from({length: count}, (_, i) => {
-    const start = first + i * step;
-    return {start, end: start + 1, owner};
-  });
-}
-
-/** A progression as one run in each residue class modulo `modulus`, a multiple of its step. */
+/** A progression as one run in each residue class that it meets modulo `modulus`, a multiple of its step: no more than it has indices. */
 function runsOf(
   {first, step, count, owner}: Owned,
   modulus: number,
