@@ -173,11 +173,12 @@ class GemmBlock {
   bool list_tap(const TapRecord& tap, size_t channel, size_t start, size_t mr,
                 const float** rows) const {
     const MapView& x = job_.x;
-    const float* base =
-        x.data + (tap.dy * x.stride_y + tap.dx * x.stride_x + static_cast<int64_t>(channel));
+    // A number, not a pointer: alone it may lie outside x, and such a pointer must not even be
+    // made.
+    const int64_t base = tap.dy * x.stride_y + tap.dx * x.stride_x + static_cast<int64_t>(channel);
     const int64_t* offset = work_.x_offset + start;
     if (!(region_.flags & kRegionPadded)) {
-      for (size_t i = 0; i < mr; i++) rows[i] = base + offset[i];
+      for (size_t i = 0; i < mr; i++) rows[i] = x.data + (base + offset[i]);
       return true;
     }
     const RegionPixel* pixels = work_.pixels + start;
@@ -186,7 +187,7 @@ class GemmBlock {
       // Negative coordinates wrap to large ones: one comparison an axis.
       const bool inside = (static_cast<uint32_t>(pixels[i].in_y + tap.dy) < x.height) &
                           (static_cast<uint32_t>(pixels[i].in_x + tap.dx) < x.width);
-      rows[i] = inside ? base + offset[i] : kZeros;
+      rows[i] = inside ? x.data + (base + offset[i]) : kZeros;
       any |= inside;
     }
     return any;

@@ -124,6 +124,12 @@ std::vector<ConvCase> cases() {
   fused_many.regions[0].taps = taps_of(60, 60, 1);
   fused_many.regions[0].record.in_y = fused_many.regions[0].record.in_x = -30;
   list.push_back(fused_many);
+
+  // Whatever a program says, no pointer may be made that lies outside the address space.
+  ConvCase far = plain("taps far outside", {1, 4, 60000, 3}, 7, 1, 1, 0);
+  far.regions[0].record.flags = kRegionPadded;
+  far.regions[0].taps.push_back({-(1 << 28), -(1 << 28), 0, 0});
+  list.push_back(far);
   return list;
 }
 

@@ -3,7 +3,7 @@
 import {UntangleError} from '../errors.js';
 import {checkLimit, type Limits} from '../onnx/limits.js';
 import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
-import {createTensor, foldOperation} from './fold.js';
+import {createData, createTensor, foldOperation} from './fold.js';
 import {MAX_WINDOW} from './functions.js';
 import type {ConvGeometry, Node, Operation, Value} from './graph.js';
 import {type BuildContext, type ConstantOperand, isConstant, type Operand} from './registration.js';
@@ -93,6 +93,12 @@ export function createNodeBuilder(
     shape: tensor.dims,
     constant: tensor,
   });
+  const table: BuildContext['table'] = (dtype, dims, value) => {
+    checkFolded(state, dims);
+    const data = createData(dtype, elementCount(dims));
+    for (let index = 0; index < data.length; index++) data[index] = value(index);
+    return constant({dtype, dims, data});
+  };
   const emit = (
     operation: Operation,
     inputs: readonly Operand[],
@@ -133,6 +139,7 @@ export function createNodeBuilder(
     ...attributeGetters(node),
     emit,
     constant,
+    table,
     checkFolded: shape => checkFolded(state, shape),
     note: text => state.notes.push(`node "${label}" (${node.opType}): ${text}`),
     fail,

@@ -17,6 +17,9 @@ export function fuseUpsample(graph: Graph): Graph {
 /** Multiply-accumulates that take as long as reading a byte of weights; `schedule/cost.ts` reckons alike. */
 const MACS_PER_BYTE = 2;
 
+/** Every phase is untangled, and weighed by the scheduler, on its own: with more of them loading takes longer than runs save. */
+const MAX_PHASES = 64;
+
 function fusePair({producer, consumer, input, links}: Pair): Replacement | null {
   const [resize, conv] = [producer.operation, consumer.operation];
   if (resize.op !== 'resize' || conv.op !== 'conv' || input !== 0) return null;
@@ -57,6 +60,7 @@ function repeatOf({taps, indices, weights}: ResizeAxis, size: number): number | 
 function canFuse(geometry: ConvGeometry, scales: readonly number[]): boolean {
   return (
     !geometry.transposed &&
+    elementCount(scales) <= MAX_PHASES &&
     geometry.strides.every(stride => stride === 1) &&
     scales.every((scale, axis) => scale === 1 || geometry.dilations[axis] === 1)
   );

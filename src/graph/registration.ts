@@ -80,7 +80,12 @@ export interface BuildContext {
   emit(operation: Operation, inputs: readonly Operand[], shape: Shape, dtype?: DataType): Operand;
   /** A constant; it enters the graph only if something reads it at run time. */
   constant(tensor: Tensor): ConstantOperand;
-  /** Checks the size of a constant about to be made. */
+  /**
+   * A constant written element by element, row-major; its size, which may come from the file, is checked before any
+   * memory is taken.
+   */
+  table(dtype: DataType, dims: Shape, value: (index: number) => number): ConstantOperand;
+  /** Checks the size of weights or indices about to be made. */
   checkFolded(shape: Shape): void;
 
   /** Says something about the node that whoever reads the explanation should know. */

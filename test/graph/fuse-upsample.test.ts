@@ -94,3 +94,13 @@ test('kept apart: other users, strides, a 1x1 kernel, weights that weigh more th
   t.true(kept(({b, y}) => [b.conv(y, conv, [2, 64, 2, 2])], 64, 1));
   t.false(kept(({b, y, shape}) => [b.conv(y, conv, shape)]));
 });
+
+test('kept apart: more repeats than phases are worth', t => {
+  const conv = {kernel: [3, 3], padBegin: [1, 1]};
+  const isFused = (scale: number) => {
+    const {b, y, shape} = upsampled(1, [2, 2], [scale, scale]);
+    return !operationNames(after(b.build(b.conv(y, conv, shape)), fuseUpsample)).includes('resize');
+  };
+  t.true(isFused(8));
+  t.false(isFused(9));
+});

@@ -1,6 +1,5 @@
 // Operators along one axis: ArgMax, ArgMin, Hardmax, CumSum, CumProd.
 
-import {createTensor} from '../fold.js';
 import type {CumulateFunction, ExtremeFunction} from '../functions.js';
 import type {Operation} from '../graph.js';
 import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
@@ -54,14 +53,9 @@ function emitHardmax(context: BuildContext, x: Operand, axis: number): Operand {
   const kept = reducedShape(x.shape, [axis], true);
   const index = context.emit({op: 'argReduce', fn: 'max', axis, last: false}, [x], kept, x.dtype);
   const size = x.shape[axis]!;
-  context.checkFolded([size]);
   const dims = [size, ...x.shape.slice(axis + 1).map(() => 1)];
-  const positions = createTensor(
-    x.dtype,
-    dims,
-    Array.from({length: size}, (_, position) => position),
-  );
-  return context.emit(IS_SAME, [index, context.constant(positions)], x.shape);
+  const positions = context.table(x.dtype, dims, position => position);
+  return context.emit(IS_SAME, [index, positions], x.shape);
 }
 
 /** max(0, 1 - |a - b|), which is 1 where two whole numbers are the same and 0 elsewhere. */

@@ -161,8 +161,8 @@ function splitSizes(context: BuildContext, size: number): readonly number[] {
   if (context.optional(1) !== undefined) return context.integers(1, 'split');
 
   const count = context.int('num_outputs', context.outputCount);
-  if (count < 1 || count > Math.max(size, context.outputCount))
-    context.fail(`attribute num_outputs: expected 1 to ${size} but received ${count}`);
+  if (count !== context.outputCount)
+    context.fail(`attribute num_outputs: expected ${context.outputCount} but received ${count}`);
   const part = context.has('num_outputs') ? Math.ceil(size / count) : size / count;
   return Array.from({length: count}, (_, index) =>
     Math.max(0, Math.min(part, size - index * part)),

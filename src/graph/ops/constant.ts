@@ -2,7 +2,7 @@
 
 import type {Tensor} from '../../onnx/model.js';
 import {elementType} from '../../onnx/tensor.js';
-import {createData, createTensor} from '../fold.js';
+import {createTensor} from '../fold.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape, rowMajorStrides} from '../shapes.js';
 import {TYPES} from '../types.js';
@@ -88,10 +88,8 @@ function buildConstantOfShape(context: BuildContext): Operand {
   if (shape.some(size => !Number.isInteger(size) || size < 0)) {
     context.fail(`expected sizes of 0 or more but received [${shape.join(', ')}]`);
   }
-  context.checkFolded(shape);
   const value = context.tensor('value');
-  const data = createData(value?.dtype ?? 'float32', elementCount(shape)).fill(value?.data[0] ?? 0);
-  return context.constant({dtype: value?.dtype ?? 'float32', dims: shape, data});
+  return context.table(value?.dtype ?? 'float32', shape, () => value?.data[0] ?? 0);
 }
 
 /** start and end count from the back when negative and are clamped (opset 15). */
@@ -128,12 +126,10 @@ function buildEyeLike(context: BuildContext): Operand {
   const dtype = context.has('dtype')
     ? (elementType(to)?.dtype ?? context.unsupported(`EyeLike dtype=${to}`))
     : x.dtype;
-  context.checkFolded(x.shape);
   const k = context.int('k', 0);
-  const data = createData(dtype, rows * columns).map((_, at) =>
+  return context.table(dtype, x.shape, at =>
     (at % columns) - Math.floor(at / columns) === k ? 1 : 0,
   );
-  return context.constant({dtype, dims: x.shape, data});
 }
 
 function buildRange(context: BuildContext): Operand {
@@ -144,8 +140,5 @@ function buildRange(context: BuildContext): Operand {
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   if (!Number.isFinite(count))
     context.fail(`expected a finite range but received ${start}, ${limit}, ${delta}`);
-
-  context.checkFolded([count]);
-  const data = createData(first.dtype, count).map((_, index) => start + index * delta);
-  return context.constant({dtype: first.dtype, dims: [count], data});
+  return context.table(first.dtype, [count], index => start + index * delta);
 }

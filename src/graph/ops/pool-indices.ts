@@ -83,22 +83,20 @@ function startIndices(
 ): [Operand, Operand] {
   const pixels = elementCount(x.shape.slice(2));
   const sizes = y.shape.slice(2);
-  context.checkFolded(sizes);
-  context.checkFolded(x.shape.slice(0, 2));
-  const maps = Float32Array.from({length: x.shape[0]! * x.shape[1]!}, (_, map) => map * pixels);
-  const places = new Float32Array(elementCount(sizes));
-  for (let place = 0; place < places.length; place++) {
+  const startOf = (place: number): number => {
     let rest = place;
+    let index = 0;
     for (let axis = sizes.length - 1; axis >= 0; axis--) {
       const start = (rest % sizes[axis]!) * window.strides[axis]! - window.padBegin[axis]!;
-      places[place]! += start * strides[axis]!;
+      index += start * strides[axis]!;
       rest = Math.floor(rest / sizes[axis]!);
     }
-  }
+    return index;
+  };
   const mapDims = [x.shape[0]!, x.shape[1]!, ...sizes.map(() => 1)];
   return [
-    context.constant(createTensor('float32', mapDims, maps)),
-    context.constant(createTensor('float32', sizes, places)),
+    context.table('float32', mapDims, map => map * pixels),
+    context.table('float32', sizes, startOf),
   ];
 }
 

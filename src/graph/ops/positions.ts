@@ -1,6 +1,6 @@
 // Operators that choose elements by their position: OneHot, Trilu, ReverseSequence.
 
-import {createData, createTensor} from '../fold.js';
+import {createTensor} from '../fold.js';
 import type {IndexMap} from '../graph.js';
 import {type BuildContext, type Operand, type Registration, resolveAxis} from '../registration.js';
 import {formatShape} from '../shapes.js';
@@ -45,17 +45,14 @@ function buildOneHot(context: BuildContext): Operand {
       `expected a depth of 1 or more and values [off, on] but received ${depth} and ${formatShape(values.shape)}`,
     );
   }
-  context.checkFolded([2, depth]);
   const rank = indices.shape.length + 1;
   const axis = resolveAxis(context, context.int('axis', -1), rank);
   const lifted = emitReshape(context, indices, indices.shape.toSpliced(axis, 0, 1));
   const places = (first: number) =>
-    context.constant(
-      createTensor(
-        indices.dtype,
-        lifted.shape.map((_, dim) => (dim === axis ? depth : 1)),
-        Array.from({length: depth}, (_, place) => place + first),
-      ),
+    context.table(
+      indices.dtype,
+      lifted.shape.map((_, dim) => (dim === axis ? depth : 1)),
+      place => place + first,
     );
   const value = (start: number) =>
     emitReshape(context, emitRange(context, values, {axis: 0, start, count: 1}), []);
@@ -87,12 +84,10 @@ function buildTrilu(context: BuildContext): Operand {
     return context.fail(`expected matrices but received ${formatShape(x.shape)}`);
   const k = context.optional(1) === undefined ? 0 : (context.integers(1, 'a diagonal')[0] ?? 0);
   const isUpper = context.int('upper', 1) !== 0;
-  context.checkFolded([rows, columns]);
-  const data = createData('bool', rows * columns).map((_, at) => {
+  const mask = context.table('bool', [rows, columns], at => {
     const diagonal = (at % columns) - Math.floor(at / columns);
     return Number(isUpper ? diagonal >= k : diagonal <= k);
   });
-  const mask = context.constant({dtype: 'bool', dims: [rows, columns], data});
   const zero = context.constant(createTensor(x.dtype, [], [0]));
   return emitChain(context, [x, mask, zero], [selectStep(1, 0, 2)]);
 }
@@ -110,14 +105,7 @@ function buildReverseSequence(context: BuildContext): Operand {
       `expected ${batchSize} lengths and two axes of ${formatShape(x.shape)} but received ${formatShape(lengths.shape)} and axes ${batch} and ${time}`,
     );
   }
-  context.checkFolded([steps]);
-  const times = context.constant(
-    createTensor(
-      lengths.dtype,
-      [1, steps],
-      Array.from({length: steps}, (_, step) => step),
-    ),
-  );
+  const times = context.table(lengths.dtype, [1, steps], step => step);
   const rows = emitReshape(context, lengths, [batchSize, 1]);
   const sources = emitChain(
     context,

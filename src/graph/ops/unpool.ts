@@ -1,6 +1,5 @@
 // MaxUnpool: every maximum back to where it came from, zeros elsewhere.
 
-import {createTensor} from '../fold.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape, sameShape} from '../shapes.js';
 import {MAX_INDEXED} from './pool-indices.js';
@@ -41,13 +40,12 @@ function buildMaxUnpool(context: BuildContext): Operand {
     );
   const elements = elementCount(shape);
   if (elements > MAX_INDEXED) context.unsupported(`MaxUnpool to ${formatShape(shape)}`);
-  context.checkFolded(shape);
 
   const maxima = elementCount(x.shape);
   const scattered = context.emit(
     {op: 'scatterIndexed', map: {axes: [0], data: [null], indices: [0]}, fn: 'set'},
     [
-      context.constant(createTensor('float32', [elements], new Float32Array(elements))),
+      context.table('float32', [elements], () => 0),
       emitReshape(context, indices, [maxima, 1]),
       emitReshape(context, x, [maxima]),
     ],
