@@ -23,7 +23,7 @@ export interface CompileOptions {
   readonly schedule?: ScheduleName | undefined;
   /**
    * Only sums of the convolutions' own products: leaves out Winograd's form, which is faster but takes more memory for
-   * weights and rounds more (errors up to 2.5 times as large were seen; docs/01-architecture.md has the bound).
+   * weights and rounds more (errors up to 5 times as large were seen; docs/01-architecture.md has the bound).
    */
   readonly exact?: boolean | undefined;
   /** What a model file may ask of the decoder; raises or lowers single limits. */

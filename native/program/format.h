@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0xc1b4a4a3u;
-inline constexpr char kFormatHashHex[] = "c1b4a4a3";
+inline constexpr uint32_t kFormatHash = 0x11d91d98u;
+inline constexpr char kFormatHashHex[] = "11d91d98";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -484,10 +484,10 @@ struct WinogradCommand {
   uint32_t slope_view;
   uint32_t scratch_view;
   uint32_t tile;
-  uint32_t dilation_y;
-  uint32_t dilation_x;
-  uint32_t pad_top;
-  uint32_t pad_left;
+  uint32_t taps_y;
+  uint32_t taps_x;
+  uint32_t region_first;
+  uint32_t region_count;
   uint32_t activation;
   uint32_t alpha_bits;
   uint32_t beta_bits;

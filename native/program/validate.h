@@ -38,14 +38,27 @@ class Validator {
   bool gemm_taps(const GemmTapsCommand& command);
   bool depthwise(const DepthwiseCommand& command);
   bool planar_taps(const PlanarTapsCommand& command);
-  bool winograd(const WinogradCommand& command);
-  bool winograd_memory(const WinogradCommand& command);
   bool planar_window(const PlanarTapsCommand& command);
-  struct Sweep;  // sizes shared by the regions of one convolution
+  /// What the regions of one command have in common.
+  struct Sweep {
+    const uint32_t* x;         // [N, H, W, Cin]
+    const int32_t* x_strides;  // of the same
+    const uint32_t* y;         // [N, OH, OW, Cout]
+    uint64_t k_total;          // rows of the packed weights
+    uint32_t groups;
+    uint32_t fused_y;
+    uint32_t fused_x;
+    bool depthwise;
+  };
   bool regions(uint32_t first, uint32_t count, const Sweep& sweep);
   bool region(const RegionRecord& region, const Sweep& sweep);
   bool region_taps(const RegionRecord& region, const Sweep& sweep);
   bool tap_reads(const RegionRecord& region, const TapRecord& tap, const Sweep& sweep);
+
+  // validate_winograd.cc
+  bool winograd(const WinogradCommand& command);
+  bool winograd_windows(const WinogradCommand& command);
+  bool winograd_memory(const WinogradCommand& command);
 
   // validate_ops.cc
   bool elementwise(const ElementwiseCommand& command);

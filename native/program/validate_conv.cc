@@ -18,18 +18,6 @@ bool small(int64_t value) { return value >= -kMaxPixel && value <= kMaxPixel; }
 
 }  // namespace
 
-/// What the regions of one command have in common.
-struct Validator::Sweep {
-  const uint32_t* x;         // [N, H, W, Cin]
-  const int32_t* x_strides;  // of the same
-  const uint32_t* y;         // [N, OH, OW, Cout]
-  uint64_t k_total;          // rows of the packed weights
-  uint32_t groups;
-  uint32_t fused_y;
-  uint32_t fused_x;
-  bool depthwise;
-};
-
 bool Validator::gemm_taps(const GemmTapsCommand& command) {
   if (!readable(command.x) || !writable(command.y) || !rank(command.x, 4) || !rank(command.y, 4) ||
       !unit_stride(command.x, 3) || !unit_stride(command.y, 3) || !readable(command.weights_view)) {

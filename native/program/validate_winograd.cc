@@ -1,13 +1,26 @@
-// Validation of winograd: tiles, steps, and the memory of a block.
+// Validation of winograd: its windows, its kernels, and the memory of a block.
 
 #include "native/program/validate.h"
 
 namespace untangle {
 namespace {
 
-// Pixels and steps are small numbers: tiles may start past a map, but not far.
-constexpr uint32_t kMaxStep = 1u << 20;
 constexpr uint64_t kGap = 16;
+
+/// Tiles for which there are kernels; F(3, 2) is not one.
+bool known_tile(uint32_t tile, uint32_t taps_y, uint32_t taps_x) {
+  const auto known = [tile](uint32_t taps) {
+    return taps == 1 || taps == 3 || (taps == 2 && tile != 3);
+  };
+  return tile >= 2 && tile <= 4 && known(taps_y) && known(taps_x) && (taps_y > 1 || taps_x > 1);
+}
+
+uint64_t products(const WinogradCommand& command) {
+  const auto inputs = [&command](uint64_t taps) {
+    return (taps == 1 ? 1 : command.tile) + taps - 1;
+  };
+  return inputs(command.taps_y) * inputs(command.taps_x);
+}
 
 }  // namespace
 
@@ -19,32 +32,49 @@ bool Validator::winograd(const WinogradCommand& command) {
   const uint32_t* x = dims(command.x);
   const uint32_t* y = dims(command.y);
   if (!require(x[0] == y[0], "input and output differ in batch") ||
-      !require(x[1] <= kMaxStep && x[2] <= kMaxStep && y[1] <= kMaxStep && y[2] <= kMaxStep,
-               "a map is too large") ||
       !require(x[3] <= kMaxWinogradChannels, "its input has too many channels") ||
-      !require(command.tile == 2 || command.tile == 4, "its tile is not 2 or 4") ||
-      !require(command.dilation_y >= 1 && command.dilation_y <= kMaxStep &&
-                   command.dilation_x >= 1 && command.dilation_x <= kMaxStep &&
-                   command.pad_top <= kMaxStep && command.pad_left <= kMaxStep,
-               "its steps are out of range")) {
+      !require(known_tile(command.tile, command.taps_y, command.taps_x),
+               "there are no tiles of this size for its taps")) {
     return false;
   }
-  const uint64_t inputs = uint64_t{command.tile} + 2;
   const uint64_t padded = (uint64_t{y[3]} + kPanel - 1) / kPanel * kPanel;
-  // At most 36 * 2048 * 2^32: far from wrapping around.
-  return flat(command.weights_view, inputs * inputs * x[3] * padded) &&
-         optional_flat(command.bias_view, padded) &&
-         epilogue(command.activation, command.residual_view, command.slope_view, command.y,
-                  padded) &&
-         (command.residual_view == kNone || unit_stride(command.residual_view, 3)) &&
-         winograd_memory(command);
+  const uint64_t kernel = products(command) * x[3];
+  uint64_t weights = 1;  // views() bounds the product
+  for (uint32_t d = 0; d < 6; d++) weights *= dims(command.weights_view)[d];
+  const uint64_t k_total = weights / padded;
+  if (!require(weights % padded == 0 && k_total >= kernel, "its weights are no whole kernels") ||
+      !flat(command.weights_view, weights) || !optional_flat(command.bias_view, padded) ||
+      !epilogue(command.activation, command.residual_view, command.slope_view, command.y, padded) ||
+      (command.residual_view != kNone && !unit_stride(command.residual_view, 3)) ||
+      !winograd_memory(command)) {
+    return false;
+  }
+  // A tap stands for a kernel: the rows of its other products follow.
+  return regions(command.region_first, command.region_count,
+                 {x, strides(command.x), y, k_total - kernel + x[3], 1, 1, 1, false}) &&
+         winograd_windows(command);
+}
+
+/// Each region has one tap, at the window's first element; any part of the window may lie outside.
+bool Validator::winograd_windows(const WinogradCommand& command) {
+  for (const RegionRecord& region :
+       program_.regions.subspan(command.region_first, command.region_count)) {
+    if (!require(region.tap_count == 1 && region.kc == dims(command.x)[3] &&
+                     region.flags == kRegionPadded && region.in_step_y >= 1 &&
+                     region.in_step_x >= 1,
+                 "a region is no window of one kernel")) {
+      return false;
+    }
+    const TapRecord& tap = program_.taps[region.tap_first];
+    if (!require(tap.dy == 0 && tap.dx == 0, "a region is no window of one kernel")) return false;
+  }
+  return true;
 }
 
 /// At least one tile fits its block.
 bool Validator::winograd_memory(const WinogradCommand& command) {
-  const uint64_t inputs = uint64_t{command.tile} + 2;
   const uint64_t padded = (uint64_t{dims(command.y)[3]} + kPanel - 1) / kPanel * kPanel;
-  const uint64_t tile = inputs * inputs * (dims(command.x)[3] + padded) + 2 * kGap;
+  const uint64_t tile = products(command) * (dims(command.x)[3] + padded) + 2 * kGap;
   if (command.scratch_view == kNone) {
     return require(tile * sizeof(float) <= kWorkspaceBytes, "a tile does not fit the workspace");
   }

@@ -185,9 +185,16 @@ File make_file() {
   add_products_and_tables(f);
   const uint32_t transformed = f.view(kSlotConstants, {4 * 4 * 3 * 16});
   const uint32_t tiles = f.view(kSlotArena, {2 * (4 * 4 * (3 + 16) + 32)});
+  f.taps.push_back({0, 0, 0, 0});
   for (const uint32_t memory : {tiles, kNone}) {
-    f.add(WinogradCommand{Opcode::kWinograd, x, y, transformed, bias, out, bias, memory, 2, 1, 2, 1,
-                          2, prelu, 0, 0});
+    const auto first = static_cast<uint32_t>(f.regions.size());
+    const auto tap = static_cast<uint32_t>(f.taps.size() - 1);
+    for (int32_t column : {0, 1}) {
+      f.regions.push_back(
+          {0, column, 1, 2, 4, 2, -1, column - 2, 1, 2, tap, 1, 3, kRegionPadded, 0, 0});
+    }
+    f.add(WinogradCommand{Opcode::kWinograd, x, y, transformed, bias, out, bias, memory, 2, 3, 3,
+                          first, 2, prelu, 0, 0});
   }
   const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
   const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});

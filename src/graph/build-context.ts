@@ -93,12 +93,6 @@ export function createNodeBuilder(
     shape: tensor.dims,
     constant: tensor,
   });
-  const table: BuildContext['table'] = (dtype, dims, value) => {
-    checkFolded(state, dims);
-    const data = createData(dtype, elementCount(dims));
-    for (let index = 0; index < data.length; index++) data[index] = value(index);
-    return constant({dtype, dims, data});
-  };
   const emit = (
     operation: Operation,
     inputs: readonly Operand[],
@@ -139,7 +133,7 @@ export function createNodeBuilder(
     ...attributeGetters(node),
     emit,
     constant,
-    table,
+    table: (...contents) => constant(writeTable(state, ...contents)),
     checkFolded: shape => checkFolded(state, shape),
     note: text => state.notes.push(`node "${label}" (${node.opType}): ${text}`),
     fail,
@@ -261,6 +255,17 @@ function commitNode(
   }
 
   return results.map(rename);
+}
+
+/** Counted before it is made. */
+function writeTable(
+  state: BuildState,
+  ...[dtype, dims, value]: Parameters<BuildContext['table']>
+): Tensor {
+  checkFolded(state, dims);
+  const data = createData(dtype, elementCount(dims));
+  for (let index = 0; index < data.length; index++) data[index] = value(index);
+  return {dtype, dims, data};
 }
 
 function checkFolded(state: BuildState, shape: Shape): void {

@@ -43,9 +43,9 @@ function stepFields(tables: Tables, step: Step): Fields {
     case 'gemmTaps':
       return gemmTapsFields(tables, step);
     case 'planarTaps':
-      return {...depthwiseFields(tables, step), kTotal: step.kTotal};
+      return {...regionFields(tables, step), kTotal: step.kTotal};
     case 'depthwise':
-      return depthwiseFields(tables, step);
+      return regionFields(tables, step);
     case 'elementwise':
       return elementwiseFields(tables, step);
     case 'copy':
@@ -122,12 +122,12 @@ function epilogueFields(tables: Tables, epilogue: StepEpilogue): Fields {
 
 function gemmTapsFields(tables: Tables, step: GemmTapsStep): Fields {
   const {kTotal, groups, fusedY, fusedX} = step;
-  return {...depthwiseFields(tables, step), kTotal, groups, fusedY, fusedX};
+  return {...regionFields(tables, step), kTotal, groups, fusedY, fusedX};
 }
 
-function depthwiseFields(
+function regionFields(
   tables: Tables,
-  step: DepthwiseStep | GemmTapsStep | PlanarTapsStep,
+  step: DepthwiseStep | GemmTapsStep | PlanarTapsStep | WinogradStep,
 ): Fields {
   return {
     ...ends(tables, step),
@@ -139,16 +139,13 @@ function depthwiseFields(
 }
 
 function winogradFields(tables: Tables, step: WinogradStep): Fields {
+  const {tile, taps} = step.form;
   return {
-    ...ends(tables, step),
-    weightsView: addView(tables, step.weights),
-    ...epilogueFields(tables, step.epilogue),
+    ...regionFields(tables, step),
     scratchView: addView(tables, step.scratch),
-    tile: step.tile,
-    dilationY: step.dilation[0],
-    dilationX: step.dilation[1],
-    padTop: step.pad[0],
-    padLeft: step.pad[1],
+    tile,
+    tapsY: taps[0],
+    tapsX: taps[1],
   };
 }
 

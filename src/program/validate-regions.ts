@@ -129,7 +129,7 @@ function checkChannels(checker: Checker, command: CommandOf<'gemmTaps' | 'depthw
 /** Every region lies inside the maps, and no other command uses it. */
 export function checkRegions(
   checker: Checker,
-  command: CommandOf<'gemmTaps' | 'planarTaps' | 'depthwise'>,
+  command: CommandOf<'gemmTaps' | 'planarTaps' | 'depthwise' | 'winograd'>,
   maps: Maps,
 ): void {
   const {regionFirst, regionCount} = command;

@@ -1,11 +1,12 @@
-// Checks of winograd: dense 3x3 tiles whose transformed blocks fit the memory they are given.
+// Checks of winograd: windows of a few taps whose transformed blocks fit the memory they are given.
 
-import {WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../schedule/steps.js';
+import {type Region, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../schedule/steps.js';
 import {PANEL} from '../untangle/pack.js';
 import {
-  WINOGRAD_TILES,
+  isWinogradForm,
+  type WinogradForm,
   type WinogradTile,
-  winogradInputs,
+  winogradProducts,
   winogradTileElements,
 } from '../untangle/winograd.js';
 import {NONE} from './commands.js';
@@ -20,9 +21,7 @@ import {
   writable,
 } from './validate-access.js';
 import {type CommandOf, checkEpilogue} from './validate-commands.js';
-
-/** Pixels and steps are small numbers; executors compute with them in 32 bits. */
-const MAX_STEP = 2 ** 20;
+import {checkRegions} from './validate-regions.js';
 
 const WORKSPACE_ELEMENTS = WORKSPACE_BYTES / 4;
 
@@ -34,37 +33,48 @@ export function checkWinograd(checker: Checker, command: CommandOf<'winograd'>):
   requireShape(checker, 'y', y, [xN, yH, yW, outChannels]);
   requireDenseChannels(checker, 'x', x);
   requireDenseChannels(checker, 'y', y);
-  for (const size of [xH, xW, yH, yW])
-    ensure(checker, size <= MAX_STEP, () => `a map has ${size} rows or columns`);
   const isFew = inChannels <= WINOGRAD_CHANNELS;
   ensure(checker, isFew, () => `x has ${inChannels} channels; at most ${WINOGRAD_CHANNELS}`);
 
-  const tile = command.tile as WinogradTile;
-  ensure(checker, WINOGRAD_TILES.includes(tile), () => `tile is ${tile}; expected 2 or 4`);
-  for (const [name, least] of STEPS) {
-    const value = command[name];
-    const isSmall = value >= least && value <= MAX_STEP;
-    ensure(checker, isSmall, () => `${name} is ${value}; expected ${least} to ${MAX_STEP}`);
-  }
+  const {tapsY, tapsX} = command;
+  const form: WinogradForm = {tile: command.tile as WinogradTile, taps: [tapsY, tapsX]};
+  const isKnown = isWinogradForm(form);
+  ensure(
+    checker,
+    isKnown,
+    () => `there are no tiles of ${command.tile} for ${tapsY}x${tapsX} taps`,
+  );
 
   const panels = Math.ceil(outChannels / PANEL);
   const weights = readable(checker, 'weights', command.weightsView);
-  requireDense(
-    checker,
-    'weights',
-    weights,
-    winogradInputs(tile) ** 2 * inChannels * panels * PANEL,
-  );
+  const kTotal = weights.shape.reduce((product, size) => product * size, 1) / (panels * PANEL);
+  const kernel = winogradProducts(form) * inChannels;
+  const isWhole = Number.isInteger(kTotal) && kTotal >= kernel;
+  ensure(checker, isWhole, () => `weights has ${kTotal} rows; a kernel takes ${kernel}`);
+  requireDense(checker, 'weights', weights, kTotal * panels * PANEL);
   checkEpilogue(checker, command, y, panels * PANEL);
-  checkScratch(checker, command, winogradTileElements(tile, inChannels, panels));
+  checkScratch(checker, command, winogradTileElements(form, inChannels, panels));
+  checkRegions(checker, command, {
+    input: [xH, xW],
+    output: [yH, yW],
+    fused: [1, 1],
+    inChannels,
+    isRowDense: false,
+    // A tap stands for a kernel: the rows of its other products follow.
+    kTotal: kTotal - kernel + inChannels,
+  });
+  const {regions} = checker.context.program;
+  const {regionFirst, regionCount} = command;
+  for (const region of regions.slice(regionFirst, regionFirst + regionCount))
+    ensure(checker, isWindow(region), () => 'a region is no window of one kernel');
 }
 
-const STEPS = [
-  ['dilationY', 1],
-  ['dilationX', 1],
-  ['padTop', 0],
-  ['padLeft', 0],
-] as const;
+/** One tap at the window's first element, any part of which may lie outside x. */
+function isWindow({taps, padded, cropped, perTap, inStepY, inStepX}: Region): boolean {
+  const [tap] = taps;
+  const isOne = taps.length === 1 && tap!.dy === 0 && tap!.dx === 0;
+  return isOne && padded && !cropped && !perTap && inStepY >= 1 && inStepX >= 1;
+}
 
 /** At least one tile fits the scratch, or the workspace where there is none. */
 function checkScratch(

@@ -1,13 +1,9 @@
 // Choosing how to run a convolution: the candidates that apply, and the cheapest or the one asked for.
 
-import {
-  type Candidate,
-  type DirectCandidate,
-  type ScheduleName,
-  winograd,
-} from './candidates/candidate.js';
+import type {Candidate, DirectCandidate, ScheduleName} from './candidates/candidate.js';
 import {cks, fusedPhases, fusedTaps, huge2, ks, planar, uks} from './candidates/methods.js';
 import type {ConvProblem} from './candidates/problem.js';
+import {winograd} from './candidates/tiled.js';
 import {COST, clearlyCheapest} from './cost.js';
 
 export {
@@ -28,9 +24,10 @@ export {type ConvProblem, convProblem} from './candidates/problem.js';
  */
 export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {
   const direct = chooseDirect(problem, schedule);
-  const fast = schedule === 'auto' || schedule === 'winograd' ? winograd(problem) : null;
+  const isForced = schedule === 'winograd';
+  const fast = schedule === 'auto' || isForced ? winograd(problem, isForced) : null;
   if (fast === null) return direct;
-  const isTaken = schedule === 'winograd' || fast.cost < direct.cost * COST.winogradShare;
+  const isTaken = isForced || fast.cost < direct.cost * COST.winogradShare;
   return isTaken ? fast : direct;
 }
 

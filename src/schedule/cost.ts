@@ -32,14 +32,16 @@ export const COST = {
   planarTransposing: 1,
   /** Copying one element of a map from planes to pixels or back, as a step of its own. */
   layoutCopy: 2,
-  /** Transforming 16 channels of a tile to one of its n * n products, and back. */
+  /** Transforming 16 channels of a tile to one of its products, and back. */
   transform: 6,
   /** Floats of transformed tiles that reach or leave a farther cache while one vector is multiplied. */
   transformedPerVector: 4,
   /** Waiting for the other threads between two stages of a step. */
   barrier: 3000,
-  /** Winograd's share of the direct cost from which on its larger weights and errors are worth it. */
+  /** Winograd's share of the direct cost from which on its larger errors are worth it. */
   winogradShare: 0.85,
+  /** What a byte of weights that the plain ones do not have must save in a run: some 50 us a MiB. Memory is scarce too. */
+  addedWeightByte: 0.18,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
@@ -174,8 +176,10 @@ function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead}: Gemm)
   return Math.max(arithmetic, streaming) + COST.unhidden * hidden + tiles * tileOverhead;
 }
 
-/** Sizes of a convolution in Winograd's form. */
+/** Sizes of the tiles of one kernel in Winograd's form. */
 export interface WinogradShape {
+  /** Of the plain kernel. */
+  readonly taps: number;
   readonly tiles: number;
   /** Tiles that share one reading of the weights. */
   readonly blockTiles: number;
@@ -187,9 +191,9 @@ export interface WinogradShape {
   readonly sharedElements: number;
 }
 
-/** A GEMM per product and block, transforming the tiles there and back, and starting the step. */
+/** A GEMM per product and block, transforming the tiles there and back, and the price of the larger weights. */
 export function winogradCost(shape: WinogradShape): number {
-  const {tiles, blockTiles, products, inChannels, panels, sharedElements} = shape;
+  const {tiles, blockTiles, products, inChannels, panels, sharedElements, taps} = shape;
   const gemm = gemmCost({
     rows: blockTiles,
     depth: inChannels + COST.tapOverhead,
@@ -202,7 +206,9 @@ export function winogradCost(shape: WinogradShape): number {
   const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
   const waiting = (2 * tiles * sharedElements) / COST.transformedPerVector / PANEL;
   const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * COST.barrier : 0;
-  return COST.stepOverhead + blocks * products * gemm + transforms + waiting + barriers;
+  const addedBytes = Math.max(0, products - taps) * inChannels * panels * PANEL_ROW_BYTES;
+  const memory = addedBytes * COST.addedWeightByte;
+  return blocks * products * gemm + transforms + waiting + barriers + memory;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */

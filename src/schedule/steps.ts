@@ -15,7 +15,7 @@ import type {
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 import {PLANAR_ROWS} from '../untangle/pack.js';
-import type {WinogradTile} from '../untangle/winograd.js';
+import type {WinogradForm} from '../untangle/winograd.js';
 
 /**
  * Where a buffer lives. Arena buffers get their offset from `arena.ts`.
@@ -149,9 +149,10 @@ export interface PlanarTapsStep extends StepBase {
 }
 
 /**
- * A dense 3x3 convolution of stride 1 as F(tile, 3) along both axes, n = tile + 2.
+ * Convolutions in Winograd's form (untangle/winograd.ts): tiles of neighbouring outputs of each region.
  *
- * Output (ry + dilationY * j, ..) sums x[ry - padTop + dilationY * (j + tap), ..]; tiles take `tile` neighbouring j of one residue.
+ * The window of a region's first output begins at x[in]; its only tap, (0, 0), has in k the first row of its kernel. Regions of
+ * one kernel follow one another.
  */
 export interface WinogradStep extends StepBase {
   readonly op: 'winograd';
@@ -159,11 +160,10 @@ export interface WinogradStep extends StepBase {
   readonly x: View;
   /** [N, OH, OW, Cout] with channel stride 1. */
   readonly y: View;
-  /** Transformed and packed: [panels][n * n * Cin][PANEL]; a flat view. */
+  /** Transformed and packed: [panels][kernels * products * Cin][PANEL]; a flat view. */
   readonly weights: View;
-  readonly tile: WinogradTile;
-  readonly dilation: readonly [number, number];
-  readonly pad: readonly [number, number];
+  readonly form: WinogradForm;
+  readonly regions: readonly Region[];
   /** Arena memory for the transformed tiles of a block; null when they fit a thread's workspace. */
   readonly scratch: View | null;
   readonly epilogue: StepEpilogue;

@@ -1,71 +1,97 @@
-// Winograd's short convolutions: 3x3 stride-1 kernels with 2.25 or 4 times fewer multiplications.
+// Winograd's short convolutions: kernels of 2 or 3 taps an axis with up to 4 times fewer multiplications.
 //
-// F(m, 3) computes m neighbouring outputs of a 3-tap filter from m + 2 inputs with m + 2 products instead of 3m:
+// F(m, r) computes m neighbouring outputs of a filter of r taps from n = m + r - 1 inputs with n products instead of m r:
 // y = Aᵀ((G w) ⊙ (Bᵀ x)) (Winograd 1980; Lavin and Gray, arXiv:1509.09308). The matrices follow from the points at
-// which the polynomials are evaluated (Cook and Toom). Points ±√½ and ±√2 instead of ±1 and ±2 keep the entries of F(4, 3)
-// closer together, and so its rounding errors smaller; F(2, 3) uses 0 and ±1 and is exact for small integers.
+// which the polynomials are evaluated (Cook and Toom). Points ±√½ and ±√2 instead of ±1 and ±2 keep the entries of large
+// tiles closer together, and so their rounding errors smaller; small tiles use 0 and ±1 and are exact for small integers.
 
 import {PANEL} from './pack.js';
 
-/** Outputs of a tile along each axis for which there are kernels. */
-export const WINOGRAD_TILES = [2, 4] as const;
+/** Outputs of a tile along an axis of several taps; along an axis of one tap there is nothing to save, and one output. */
+export const WINOGRAD_TILES = [2, 3, 4] as const;
 export type WinogradTile = (typeof WINOGRAD_TILES)[number];
 
-/** Taps of the filter along each axis. */
+/** Most taps of the filter along each axis. */
 export const WINOGRAD_TAPS = 3;
 
-/** The finite evaluation points; the last point of each is infinity. */
-const POINTS: Readonly<Record<WinogradTile, readonly number[]>> = {
-  2: [0, 1, -1],
-  4: [0, Math.SQRT1_2, -Math.SQRT1_2, Math.SQRT2, -Math.SQRT2],
+/** The finite evaluation points by the number of inputs; the last point of each is infinity. */
+const POINTS: Readonly<Record<number, readonly number[]>> = {
+  1: [],
+  3: [0, 1],
+  4: [0, 1, -1],
+  5: [0, Math.SQRT1_2, -Math.SQRT1_2, Math.SQRT2],
+  6: [0, Math.SQRT1_2, -Math.SQRT1_2, Math.SQRT2, -Math.SQRT2],
 };
 
 /** Rows of numbers. */
 export type Matrix = readonly (readonly number[])[];
 
-/** The matrices of F(m, 3), with n = m + 2: y[m] = output · ((weights · w[3]) ⊙ (input · x[n])). */
+/** The matrices of F(m, r): y[m] = output · ((weights · w[r]) ⊙ (input · x[n])). */
 export interface WinogradMatrices {
   /** Aᵀ [m][n] */
   readonly output: Matrix;
-  /** G [n][3] */
+  /** G [n][r] */
   readonly weights: Matrix;
   /** Bᵀ [n][n] */
   readonly input: Matrix;
 }
 
-/** Inputs, and products, of a tile along each axis. */
-export function winogradInputs(tile: WinogradTile): number {
-  return tile + WINOGRAD_TAPS - 1;
+/** Tiles of a filter of taps [rows, columns]. */
+export interface WinogradForm {
+  readonly tile: WinogradTile;
+  readonly taps: readonly [number, number];
+}
+
+/** Whether there are kernels: F(3, 2) would not be better than F(2, 2) and F(4, 2). */
+export function isWinogradForm({tile, taps}: WinogradForm): boolean {
+  const isKnown = (count: number) => count === 1 || count === 3 || (count === 2 && tile !== 3);
+  return WINOGRAD_TILES.includes(tile) && taps.every(isKnown) && taps.some(count => count > 1);
+}
+
+/** Outputs of a tile along an axis of `taps` taps. */
+export function winogradOutputs(tile: number, taps: number): number {
+  return taps === 1 ? 1 : tile;
+}
+
+/** Inputs, and products, of a tile along an axis of `taps` taps. */
+export function winogradInputs(tile: number, taps: number): number {
+  return winogradOutputs(tile, taps) + taps - 1;
+}
+
+/** Products of a tile. */
+export function winogradProducts({tile, taps}: WinogradForm): number {
+  return winogradInputs(tile, taps[0]) * winogradInputs(tile, taps[1]);
 }
 
 /** Keeps neighbouring tiles of a block out of one another's cache sets. */
 export const WINOGRAD_GAP = 16;
 
-/** Floats of one tile of a block: [n * n][inChannels] inputs and [n * n][panels * PANEL] products, a gap after each. */
+/** Floats of one tile of a block: [products][inChannels] inputs and [products][panels * PANEL] sums, a gap after each. */
 export function winogradTileElements(
-  tile: WinogradTile,
+  form: WinogradForm,
   inChannels: number,
   panels: number,
 ): number {
-  return winogradInputs(tile) ** 2 * (inChannels + panels * PANEL) + 2 * WINOGRAD_GAP;
+  return winogradProducts(form) * (inChannels + panels * PANEL) + 2 * WINOGRAD_GAP;
 }
 
-export function winogradMatrices(tile: WinogradTile): WinogradMatrices {
-  const points = POINTS[tile];
+export function winogradMatrices(tile: number, taps: number): WinogradMatrices {
+  const outputs = winogradOutputs(tile, taps);
+  const points = POINTS[winogradInputs(tile, taps)]!;
   const powers = (point: number, count: number) =>
     Array.from({length: count}, (_, power) => point ** power);
   const others = (at: number) => points.filter((_, index) => index !== at);
   const infinity = (count: number) => [...Array<number>(count - 1).fill(0), 1];
 
-  const columns = [...points.map(point => powers(point, tile)), infinity(tile)];
+  const columns = [...points.map(point => powers(point, outputs)), infinity(outputs)];
   return {
-    output: Array.from({length: tile}, (_, row) => columns.map(column => column[row]!)),
+    output: Array.from({length: outputs}, (_, row) => columns.map(column => column[row]!)),
     weights: [
       ...points.map((point, at) => {
         const scale = others(at).reduce((product, other) => product * (point - other), 1);
-        return powers(point, WINOGRAD_TAPS).map(power => power / scale);
+        return powers(point, taps).map(power => power / scale);
       }),
-      infinity(WINOGRAD_TAPS),
+      infinity(taps),
     ],
     input: [...points.map((_, at) => [...polynomial(others(at)), 0]), polynomial(points)],
   };
@@ -83,7 +109,7 @@ function polynomial(roots: readonly number[]): number[] {
   );
 }
 
-/** Where w(in, out, ky, kx) lies in the ONNX weights of a 3x3 convolution. */
+/** Where the weights of a convolution lie in those of ONNX. */
 export interface KernelSource {
   readonly weights: Float32Array;
   readonly inChannels: number;
@@ -91,28 +117,38 @@ export interface KernelSource {
   /** Elements from an input (output) channel to the next. */
   readonly input: number;
   readonly output: number;
-  /** The offset of the tap that reads row dy and column dx of its window, at 3 dy + dx. */
-  readonly taps: readonly number[];
 }
 
+/** The offset of the tap that reads row dy and column dx of its window, at columns * dy + dx. */
+export type KernelTaps = readonly number[];
+
 /**
- * Transforms 3x3 weights to G w Gᵀ and packs them: [panels][n * n * inChannels][PANEL], as gemmTaps weights with a tap
- * per product.
+ * Transforms kernels to G w Gᵀ and packs them: [panels][kernels * products * inChannels][PANEL], as gemmTaps weights with a
+ * tap per product.
  */
-export function packWinograd(source: KernelSource, tile: WinogradTile): Float32Array {
+export function packWinograd(
+  source: KernelSource,
+  form: WinogradForm,
+  kernels: readonly KernelTaps[],
+): Float32Array {
   const {inChannels, outChannels} = source;
-  const {weights: matrix} = winogradMatrices(tile);
-  const products = winogradInputs(tile) ** 2;
+  const [rows, columns] = form.taps.map(taps => winogradMatrices(form.tile, taps).weights) as [
+    Matrix,
+    Matrix,
+  ];
+  const products = rows.length * columns.length;
   const panels = Math.ceil(outChannels / PANEL);
-  const packed = new Float32Array(panels * products * inChannels * PANEL);
+  const packed = new Float32Array(panels * kernels.length * products * inChannels * PANEL);
   const block = new Float64Array(products * PANEL);
 
   for (let panel = 0; panel < panels; panel++) {
-    for (let channel = 0; channel < inChannels; channel++) {
-      transformPanel(source, {matrix, panel, channel}, block);
-      for (let f = 0; f < products; f++) {
-        const row = (panel * products + f) * inChannels + channel;
-        packed.set(block.subarray(f * PANEL, (f + 1) * PANEL), row * PANEL);
+    for (const [kernel, taps] of kernels.entries()) {
+      for (let channel = 0; channel < inChannels; channel++) {
+        transformPanel(source, {rows, columns, taps, panel, channel}, block);
+        for (let f = 0; f < products; f++) {
+          const row = ((panel * kernels.length + kernel) * products + f) * inChannels + channel;
+          packed.set(block.subarray(f * PANEL, (f + 1) * PANEL), row * PANEL);
+        }
       }
     }
   }
@@ -120,31 +156,41 @@ export function packWinograd(source: KernelSource, tile: WinogradTile): Float32A
   return packed;
 }
 
+/** One input channel of a kernel. */
+interface PanelPart {
+  readonly rows: Matrix;
+  readonly columns: Matrix;
+  readonly taps: KernelTaps;
+  readonly panel: number;
+  readonly channel: number;
+}
+
 /** block[v, u][column] = (G w Gᵀ)[v, u] for the output channels of a panel, zero past the last. */
 function transformPanel(
   source: KernelSource,
-  {matrix, panel, channel}: {matrix: Matrix; panel: number; channel: number},
+  {rows, columns, taps, panel, channel}: PanelPart,
   block: Float64Array,
 ): void {
-  const {weights, outChannels, input, output, taps} = source;
-  const half = new Float64Array(matrix.length * WINOGRAD_TAPS);
-  const columns = Math.min(PANEL, outChannels - panel * PANEL);
-  if (columns < PANEL) block.fill(0);
-  for (let column = 0; column < columns; column++) {
+  const {weights, outChannels, input, output} = source;
+  const width = columns[0]!.length;
+  const half = new Float64Array(rows.length * width);
+  const used = Math.min(PANEL, outChannels - panel * PANEL);
+  if (used < PANEL) block.fill(0);
+  for (let column = 0; column < used; column++) {
     const base = channel * input + (panel * PANEL + column) * output;
-    const tap = (at: number) => weights[base + taps[at]!]!;
-    matrix.forEach((row, v) => {
-      for (let dx = 0; dx < WINOGRAD_TAPS; dx++) {
-        half[v * WINOGRAD_TAPS + dx] =
-          row[0]! * tap(dx) + row[1]! * tap(dx + 3) + row[2]! * tap(dx + 6);
+    for (const [v, row] of rows.entries()) {
+      for (let dx = 0; dx < width; dx++) {
+        let sum = 0;
+        for (let dy = 0; dy < row.length; dy++)
+          sum += row[dy]! * weights[base + taps[dy * width + dx]!]!;
+        half[v * width + dx] = sum;
       }
-    });
-    for (let v = 0; v < matrix.length; v++) {
-      const at = v * WINOGRAD_TAPS;
-      for (let u = 0; u < matrix.length; u++) {
-        const row = matrix[u]!;
-        block[(v * matrix.length + u) * PANEL + column] =
-          row[0]! * half[at]! + row[1]! * half[at + 1]! + row[2]! * half[at + 2]!;
+    }
+    for (let v = 0; v < rows.length; v++) {
+      for (const [u, row] of columns.entries()) {
+        let sum = 0;
+        for (let dx = 0; dx < width; dx++) sum += row[dx]! * half[v * width + dx]!;
+        block[(v * columns.length + u) * PANEL + column] = sum;
       }
     }
   }

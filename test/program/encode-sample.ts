@@ -140,9 +140,13 @@ export const WINOGRAD_STEP: WinogradStep = {
   x: X,
   y: Y,
   weights: dense(8, [16 * 2 * 16]),
-  tile: 2,
-  dilation: [1, 2],
-  pad: [1, 2],
+  form: {tile: 2, taps: [3, 3]},
+  regions: [0, 1].map(outX => ({
+    ...FULL,
+    ...{outX, outStepX: 2, countX: 2},
+    ...{inY: -1, inX: outX - 2, inStepX: 2},
+    taps: [{dy: 0, dx: 0, k: 0}],
+  })),
   scratch: dense(9, [640]),
   epilogue: GEMM.epilogue,
 };

@@ -4,8 +4,8 @@ import test from 'ava';
 import {validateProgram} from '../../src/program/decode.js';
 import {encodeProgram} from '../../src/program/encode.js';
 import {loadAddon} from '../../src/runtime/native.js';
-import {WINOGRAD_CHANNELS, type WinogradStep} from '../../src/schedule/steps.js';
-import type {WinogradTile} from '../../src/untangle/winograd.js';
+import {type Region, WINOGRAD_CHANNELS, type WinogradStep} from '../../src/schedule/steps.js';
+import type {WinogradForm} from '../../src/untangle/winograd.js';
 import {dense, sampleParts, WINOGRAD_STEP} from './encode-sample.js';
 
 /** The message with which a program of this step is refused; the executor has to refuse it too. */
@@ -29,16 +29,48 @@ function messageOf(check: () => void): string {
   }
 }
 
-test('tiles and steps', t => {
+/** The regions of the sample with a change to the second. */
+function regions(change: Partial<Region>): Pick<WinogradStep, 'regions'> {
+  const [first, second] = WINOGRAD_STEP.regions as [Region, Region];
+  return {regions: [first, {...second, ...change}]};
+}
+
+test('tiles and taps', t => {
+  const form = (tile: number, ...taps: number[]) => ({
+    form: {tile, taps} as unknown as WinogradForm,
+  });
   t.is(refusal({}), 'accepted');
   t.is(refusal({scratch: null}), 'accepted');
-  t.is(refusal({dilation: [2 ** 20, 1], pad: [0, 2 ** 20]}), 'accepted');
-  t.regex(refusal({tile: 3 as WinogradTile}), /tile is 3; expected 2 or 4/);
-  t.regex(refusal({tile: 0 as WinogradTile}), /tile is 0; expected 2 or 4/);
-  t.regex(refusal({dilation: [0, 1]}), /dilationY is 0; expected 1 to 1048576/);
-  t.regex(refusal({dilation: [1, 2 ** 20 + 1]}), /dilationX is 1048577/);
-  t.regex(refusal({pad: [2 ** 32 - 1, 0]}), /padTop is 4294967295; expected 0 to 1048576/);
-  t.regex(refusal({pad: [0, 2 ** 31]}), /padLeft is 2147483648/);
+  t.is(refusal(form(2, 2, 3)), 'accepted');
+  t.is(refusal(form(4, 1, 2)), 'accepted');
+  t.regex(refusal(form(1, 3, 3)), /there are no tiles of 1 for 3x3 taps/);
+  t.regex(refusal(form(0, 3, 3)), /there are no tiles of 0/);
+  t.regex(refusal(form(5, 3, 3)), /there are no tiles of 5/);
+  t.regex(refusal(form(3, 2, 3)), /there are no tiles of 3 for 2x3 taps/);
+  t.regex(refusal(form(2, 1, 1)), /there are no tiles of 2 for 1x1 taps/);
+  t.regex(refusal(form(2, 0, 3)), /there are no tiles of 2 for 0x3 taps/);
+  t.regex(refusal(form(2, 3, 4)), /there are no tiles of 2 for 3x4 taps/);
+});
+
+test('regions', t => {
+  const tap = {dy: 0, dx: 0, k: 0};
+  t.is(refusal(regions({inY: -(2 ** 20), inX: 2 ** 20})), 'accepted');
+  t.is(refusal(regions({inStepX: 2 ** 20})), 'accepted');
+  t.regex(refusal(regions({inStepX: 2 ** 29})), /536870912 is out of range for a pixel/);
+  t.regex(refusal(regions({countX: 3})), /writes y at \(0, 1\) to \(3, 5\), outside/);
+  t.regex(refusal(regions({taps: [{...tap, k: 1}]})), /reads weights past row 2/);
+  for (const change of [
+    {taps: []},
+    {taps: [tap, tap]},
+    {taps: [{...tap, dx: 1}]},
+    {taps: [{...tap, dy: -1}]},
+    {padded: false, inY: 0, inX: 0, countX: 1},
+    {cropped: true},
+    {perTap: true},
+    {inStepX: 0},
+  ])
+    t.regex(refusal(regions(change)), /is no window of one kernel/, JSON.stringify(change));
+  t.regex(refusal(regions({kc: 1})), /kc = 1 is neither/);
 });
 
 test('maps', t => {
@@ -57,15 +89,14 @@ test('maps', t => {
     weights: dense(8, [512]),
     epilogue: {...epilogue, residual: null},
   });
-  t.regex(refusal(wide(WINOGRAD_CHANNELS)), /weights has 512 elements; expected 524288/);
+  t.regex(refusal(wide(WINOGRAD_CHANNELS)), /weights has 32 rows; a kernel takes 32768/);
   t.regex(refusal(wide(WINOGRAD_CHANNELS + 1)), /x has 2049 channels; at most 2048/);
-  const long = {buffer: 0, offset: 0, shape: [1, 2 ** 20 + 1, 1, 2], strides: [0, 0, 0, 1]};
-  t.regex(refusal({x: long}), /a map has 1048577 rows or columns/);
 });
 
 test('memory', t => {
-  t.regex(refusal({tile: 4}), /weights has 512 elements; expected 1152/);
-  t.regex(refusal({weights: dense(8, [496])}), /weights has 496 elements; expected 512/);
+  t.regex(refusal({form: {tile: 4, taps: [3, 3]}}), /weights has 32 rows; a kernel takes 72/);
+  t.regex(refusal({weights: dense(8, [496])}), /weights has 31 rows; a kernel takes 32/);
+  t.regex(refusal({weights: dense(8, [511])}), /weights has 31.9375 rows; a kernel takes 32/);
   const {epilogue} = WINOGRAD_STEP;
   t.regex(refusal({epilogue: {...epilogue, bias: dense(5, [15])}}), /bias has 15 elements/);
   t.regex(refusal({epilogue: {...epilogue, slope: dense(5, [4])}}), /slope/);

@@ -3,11 +3,12 @@
 import test, {type ExecutionContext} from 'ava';
 import {compile} from '../../src/compile.js';
 import {open} from '../../src/index.js';
+import type {Command} from '../../src/program/commands.js';
 import {decodeProgram} from '../../src/program/decode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import type {Program} from '../../src/program/program.js';
 import {SCHEDULES} from '../../src/schedule/candidates.js';
-import type {WinogradTile} from '../../src/untangle/winograd.js';
+import type {WinogradForm} from '../../src/untangle/winograd.js';
 import {winogradBound} from '../schedule/winograd-bound.js';
 import {CONVOLUTION_MODELS, integers, SMALL_MODELS} from './small-models.js';
 
@@ -49,7 +50,7 @@ test('winograd computes the same within its bound', t => {
       const channels = fast!.program.views[command.x]!.shape[3]!;
       const most = {x: 4, weights: 4, added: 4};
       const slope = 4;
-      const bound = slope * winogradBound(command.tile as WinogradTile, channels, most);
+      const bound = slope * winogradBound(formOf(command), channels, most);
       exact!.outputs[0]!.forEach((value, index) => {
         const error = Math.abs(value - fast!.outputs[0]![index]!);
         t.true(error <= bound, `${name}: ${error} at ${index}`);
@@ -59,6 +60,10 @@ test('winograd computes the same within its bound', t => {
   }
   t.true(seen > 0);
 });
+
+function formOf(command: Extract<Command, {op: 'winograd'}>): WinogradForm {
+  return {tile: command.tile, taps: [command.tapsY, command.tapsX]} as WinogradForm;
+}
 
 function inputsOf(program: {
   readonly inputs: readonly {readonly elements: number}[];

@@ -7,6 +7,7 @@ import {ARENA_ALIGNMENT} from '../../src/schedule/arena.js';
 import type {Buffer, ConvStep, Counts, Storage, WinogradStep} from '../../src/schedule/steps.js';
 import {explain} from '../program/encode-sample.js';
 import {executeConvStep, type Memory} from './execute.js';
+import {at, indices} from './lower-case.js';
 
 /** Executes one step of a convolution, writing into `memory`, and returns what was counted. */
 export function executeStep(step: ConvStep, memory: Memory): Counts {
@@ -48,6 +49,17 @@ function executeWinograd(step: WinogradStep, memory: Memory): Counts {
   const {outputs, counts} = interpret(decodeProgram(bytes), [memory.get(step.x.buffer)!], {
     count: true,
   });
-  memory.get(step.y.buffer)!.set(outputs[0]!);
+  copyWritten(step, outputs[0]!, memory.get(step.y.buffer)!);
   return counts[0]!;
+}
+
+/** What the regions write, as other steps may write the rest of y. */
+function copyWritten({y, regions}: WinogradStep, from: Float32Array, to: Float32Array): void {
+  const [batch, , , channels] = y.shape as [number, number, number, number];
+  for (const {outY, outX, outStepY, outStepX, countY, countX} of regions) {
+    for (const [n, qy, qx, c] of indices([batch, countY, countX, channels])) {
+      const place = at(y, [n!, outY + outStepY * qy!, outX + outStepX * qx!, c!]);
+      to[place] = from[place]!;
+    }
+  }
 }

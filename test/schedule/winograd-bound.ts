@@ -2,7 +2,20 @@
 
 import assert from 'node:assert/strict';
 import type {Step} from '../../src/schedule/steps.js';
-import {type Matrix, type WinogradTile, winogradMatrices} from '../../src/untangle/winograd.js';
+import {
+  isWinogradForm,
+  type Matrix,
+  WINOGRAD_TILES,
+  type WinogradForm,
+  winogradMatrices,
+} from '../../src/untangle/winograd.js';
+
+/** All forms for which there are kernels. */
+export const WINOGRAD_FORMS: readonly WinogradForm[] = WINOGRAD_TILES.flatMap(tile =>
+  [1, 2, 3].flatMap(rows =>
+    [1, 2, 3].map(columns => ({tile, taps: [rows, columns]}) as WinogradForm),
+  ),
+).filter(isWinogradForm);
 
 /** Unit roundoff of f32. */
 const ROUNDOFF = 2 ** -24;
@@ -19,15 +32,16 @@ export interface Magnitudes {
 }
 
 /** The most by which an output before its activation can be wrong. */
-export function winogradBound(tile: WinogradTile, inChannels: number, most: Magnitudes): number {
+export function winogradBound(form: WinogradForm, inChannels: number, most: Magnitudes): number {
+  const {tile, taps} = form;
   const roundings = (inChannels + OTHER_ROUNDINGS) * ROUNDOFF;
-  const sums = inChannels * growth(tile) ** 2 * most.x * most.weights;
+  const sums = inChannels * growth(tile, taps[0]) * growth(tile, taps[1]) * most.x * most.weights;
   return (roundings / (1 - roundings)) * (sums + most.added);
 }
 
 /** The most that absolute values grow along one axis: of row i of |Aᵀ|, the sum over v of |a_iv| |g_v|₁ |b_v|₁. */
-export function growth(tile: WinogradTile): number {
-  const {output, weights, input} = winogradMatrices(tile);
+export function growth(tile: number, taps: number): number {
+  const {output, weights, input} = winogradMatrices(tile, taps);
   const sums = (matrix: Matrix) =>
     matrix.map(row => row.reduce((sum, entry) => sum + Math.abs(entry), 0));
   const [g, b] = [sums(weights), sums(input)];
@@ -51,14 +65,14 @@ export function assertComputed(
     what = '',
   }: {actual: ArrayLike<number>; expected: readonly number[]; what?: string},
 ): void {
-  const tiles = steps.flatMap(step => (step.op === 'winograd' ? [step.tile] : []));
-  if (tiles.length === 0) {
+  const forms = steps.flatMap(step => (step.op === 'winograd' ? [step.form] : []));
+  if (forms.length === 0) {
     // Adding 0 turns -0 into 0.
     const plain = (values: ArrayLike<number>) => Array.from(values, value => value + 0);
     assert.deepEqual(plain(actual), plain(expected), what);
     return;
   }
-  const bounds = tiles.map(tile => winogradBound(tile, inChannels, SMALL));
+  const bounds = forms.map(form => winogradBound(form, inChannels, SMALL));
   const bound = LARGEST_SLOPE * Math.max(...bounds);
   assert.equal(actual.length, expected.length, what);
   expected.forEach((value, index) => {

@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import test, {type ExecutionContext} from 'ava';
 import type {ConvGeometry} from '../../src/graph/graph.js';
-import {planWinograd, type WinogradPlan} from '../../src/schedule/candidates/winograd.js';
+import type {WinogradCandidateStep} from '../../src/schedule/candidates/candidate.js';
+import {winograd} from '../../src/schedule/candidates/tiled.js';
 import {convProblem} from '../../src/schedule/candidates.js';
-import {PANEL, WINOGRAD_CHANNELS, type WinogradStep} from '../../src/schedule/steps.js';
+import {type ConvStep, PANEL, WINOGRAD_CHANNELS} from '../../src/schedule/steps.js';
+import {winogradProducts} from '../../src/untangle/winograd.js';
 import {checkProperty} from '../helpers/properties.js';
 import type {ConvDefinition} from '../reference/conv.js';
-import {THREE_BY_THREE_CASES} from './conv-cases.js';
+import {CONV_CASES, THREE_BY_THREE_CASES} from './conv-cases.js';
 import {executeStep} from './execute-winograd.js';
 import {at, indices, lower, type Settings} from './lower-case.js';
 import {mapView} from './views.js';
@@ -31,7 +33,7 @@ interface Sizes {
 
 const SIZES: Sizes = {input: [12, 10], output: [12, 10], channels: [16, 16]};
 
-function plan(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}): WinogradPlan | null {
+function problemOf(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}, isExact = false) {
   const {input, output, channels} = {...SIZES, ...sizes};
   const spatial = (size: readonly number[]) => size.slice(2 - (geometry.kernel?.length ?? 2));
   const map = (size: readonly number[], count: number) =>
@@ -44,29 +46,63 @@ function plan(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}): Wino
     hasSlope: false,
     hasActivation: true,
   };
-  return planWinograd(convProblem({...SAME, ...geometry}, operands));
+  return convProblem({...SAME, ...geometry}, operands, {isExact});
 }
 
-test('dense 3x3 convolutions of stride 1 that pad inwards take it, dilated and transposed ones too', t => {
-  t.not(plan({}), null);
-  t.not(plan({padBegin: [0, 2]}), null);
-  t.not(plan({dilations: [2, 5], padBegin: [2, 5]}), null);
-  // A transposed one reads back to 2 pixels before its pads.
-  t.deepEqual([plan({transposed: true})!.y.pad, plan({transposed: true})!.x.pad], [1, 1]);
-  t.is(plan({transposed: true, padBegin: [2, 2], dilations: [2, 2]})!.y.pad, 2);
-  t.not(plan({transposed: true, padBegin: [2, 2]}), null);
+/** The steps of the candidate as far as they are tiled, wherever that can be done. */
+function tiled(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}) {
+  const steps = winograd(problemOf(geometry, sizes), true)?.steps ?? [];
+  return steps.filter((step): step is WinogradCandidateStep => step.op === 'winograd');
+}
 
-  t.is(plan({transposed: true, padBegin: [3, 1]}), null);
-  t.is(plan({padBegin: [-1, 1]}), null);
-  t.is(plan({strides: [1, 2]}), null);
-  t.is(plan({transposed: true, strides: [2, 2]}), null);
-  t.is(plan({kernel: [3, 5]}), null);
-  t.is(plan({kernel: [1, 3], padBegin: [0, 1]}), null);
-  t.is(plan({groups: 2}), null);
-  const oneAxis = {kernel: [3], strides: [1], dilations: [1], padBegin: [1]};
-  t.is(plan(oneAxis), null);
-  t.not(plan({}, {channels: [WINOGRAD_CHANNELS, 1]}), null);
-  t.is(plan({}, {channels: [WINOGRAD_CHANNELS + 1, 1]}), null);
+/** Taps of the tiled steps, regions, and steps in all. */
+function shape(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}) {
+  const steps = tiled(geometry, sizes);
+  const all = winograd(problemOf(geometry, sizes), true)?.steps.length ?? 0;
+  return [...steps.map(({form, regions}) => `${form.taps.join('x')} ${regions.length}`), all];
+}
+
+test('convolutions of two or three taps an axis and stride 1 take it, dilated and transposed ones too', t => {
+  t.deepEqual(shape({}), ['3x3 1', 1]);
+  t.deepEqual(shape({padBegin: [0, 2]}), ['3x3 1', 1]);
+  t.deepEqual(shape({padBegin: [-1, 1]}), ['3x3 1', 1]);
+  t.deepEqual(shape({dilations: [2, 5], padBegin: [2, 5]}), ['3x3 10', 1]);
+  t.deepEqual(shape({kernel: [2, 2], padBegin: [0, 0]}), ['2x2 1', 1]);
+  t.deepEqual(shape({kernel: [1, 3], padBegin: [0, 1]}), ['1x3 1', 1]);
+  t.deepEqual(shape({kernel: [3], strides: [1], dilations: [1], padBegin: [1]}), ['1x3 1', 1]);
+  // A transposed one reads back to 2 pixels before its pads.
+  const [step] = tiled({transposed: true});
+  t.deepEqual([step!.regions[0]!.inY, step!.regions[0]!.inX], [-1, -1]);
+  t.is(tiled({transposed: true, padBegin: [2, 2], dilations: [2, 2]})[0]!.regions[0]!.inY, -2);
+
+  t.deepEqual(shape({strides: [1, 2]}), [0]);
+  t.deepEqual(shape({kernel: [3, 5]}), [0]);
+  t.deepEqual(shape({kernel: [1, 1], padBegin: [0, 0]}), [0]);
+  t.deepEqual(shape({groups: 2}), [0]);
+  t.deepEqual(shape({}, {channels: [WINOGRAD_CHANNELS, 1]}), ['3x3 1', 1]);
+  t.deepEqual(shape({}, {channels: [WINOGRAD_CHANNELS + 1, 1]}), [0]);
+  t.is(winograd(problemOf({}, {}, true), true), null);
+});
+
+test('phases of a transposed convolution are tiled by their taps, a single tap is left to gemmTaps', t => {
+  const up = {output: [24, 20]} as const;
+  const by = (size: number, stride: number, padBegin = 1) =>
+    shape(
+      {
+        transposed: true,
+        kernel: [size, size],
+        strides: [stride, stride],
+        padBegin: [padBegin, padBegin],
+      },
+      up,
+    );
+  t.deepEqual(by(4, 2), ['2x2 4', 1]);
+  t.deepEqual(by(3, 2), ['1x2 1', '2x1 1', '2x2 1', 4]);
+  t.deepEqual(by(5, 2, 2), ['3x3 1', '3x2 1', '2x3 1', '2x2 1', 4]);
+  t.deepEqual(by(2, 2, 0), [0]);
+  // Four taps an axis are too many, phases without taps too few.
+  t.deepEqual(by(8, 2, 3), [0]);
+  t.deepEqual(by(2, 3, 0), [0]);
 });
 
 test('a volume of one plane takes it too, deeper ones do not', t => {
@@ -84,18 +120,22 @@ test('a volume of one plane takes it too, deeper ones do not', t => {
       dilations: [1, 1, 1],
       padBegin: [0, 1, 1],
     };
-    return planWinograd(convProblem(geometry, operands, {folds: {input: fold, output: fold}}));
+    return winograd(convProblem(geometry, operands, {folds: {input: fold, output: fold}}), true);
   };
-  t.deepEqual(volume(1), plan({}));
+  t.deepEqual(volume(1)?.steps, winograd(problemOf({}), true)?.steps);
   t.is(volume(2), null);
 });
 
-test('a dilated convolution has tiles of its own for each residue', t => {
+test('a dilated convolution has regions of its own for each residue', t => {
   const sizes = {input: [12, 24], output: [12, 7]} as const;
-  const {tile, y, x} = plan({dilations: [5, 9], padBegin: [5, 2]}, sizes)!;
-  t.deepEqual([y.residues, y.tiles], [5, Math.ceil(3 / tile)]);
-  // Fewer outputs than residues.
-  t.deepEqual([x.residues, x.tiles], [7, 1]);
+  const [{regions}] = tiled({dilations: [5, 9], padBegin: [5, 2]}, sizes) as [
+    WinogradCandidateStep,
+  ];
+  // Fewer output columns than residues.
+  t.is(regions.length, 5 * 7);
+  t.deepEqual([...new Set(regions.map(({countY}) => countY))], [3, 2]);
+  t.deepEqual([...new Set(regions.map(({countX}) => countX))], [1]);
+  t.is(new Set(regions.map(({taps}) => taps[0]!.k)).size, 1);
 });
 
 test('one pass over the operands, and tiles that wait in the arena once there and back', t => {
@@ -103,11 +143,11 @@ test('one pass over the operands, and tiles that wait in the arena once there an
   const columns = 3 * PANEL;
   const [private_, shared] = [8, 256].map(inChannels => {
     const sizes = {input: [24, 24], output: [24, 24], channels: [inChannels, outChannels]} as const;
-    return {inChannels, ...plan({}, sizes)!};
+    return {inChannels, ...tiled({}, sizes)[0]!};
   });
-  for (const {inChannels, tile, y, x, counts, scratchElements} of [private_!, shared!]) {
-    const products = (tile + 2) ** 2;
-    const tiles = y.tiles * x.tiles;
+  for (const {inChannels, form, counts, scratchElements} of [private_!, shared!]) {
+    const products = winogradProducts(form);
+    const tiles = Math.ceil(24 / form.tile) ** 2;
     const waiting = scratchElements > 0 ? tiles * products * (inChannels + columns) : 0;
     t.is(counts.macs, tiles * products * inChannels * outChannels);
     const operands = 24 * 24 * inChannels + products * inChannels * columns + columns;
@@ -118,6 +158,15 @@ test('one pass over the operands, and tiles that wait in the arena once there an
   t.true(shared!.scratchElements > 0);
 });
 
+test('it is taken where it clearly costs less', t => {
+  const large = {input: [64, 64], output: [128, 128], channels: [256, 64]} as const;
+  const k4s2 = {transposed: true, kernel: [4, 4], strides: [2, 2]};
+  t.is(winograd(problemOf(k4s2, large), false)?.steps.length, 1);
+  // Weights of 6.25 times the size for a handful of tiles.
+  const small = {input: [4, 4], output: [8, 8], channels: [512, 256]} as const;
+  t.is(winograd(problemOf(k4s2, small), false), null);
+});
+
 const PLAIN: Settings = {gap: 0, activation: 'identity', residual: 'none', hasBias: false};
 
 /** Lowers and runs a convolution; the counts have to be those of the interpreter, the results within the bound. */
@@ -125,7 +174,7 @@ function check(
   t: ExecutionContext,
   definition: Partial<ConvDefinition>,
   {transposed = false, ...settings}: Partial<Settings> & {readonly transposed?: boolean} = {},
-): WinogradStep {
+): Extract<ConvStep, {op: 'winograd'}> {
   const full: ConvDefinition = {
     batch: 1,
     groups: 1,
@@ -141,12 +190,12 @@ function check(
   };
   const conv = {transposed, definition: full, seed: 7};
   const {steps, memory, y, expected} = lower(conv, 'winograd', {...PLAIN, ...settings});
-  const [step] = steps;
-  assert(step?.op === 'winograd');
-  t.deepEqual(executeStep(step, memory), step.counts);
+  for (const each of steps) t.deepEqual(executeStep(each, memory), each.counts);
   const actual = indices(y.shape).map(index => memory.get(1)![at(y, index)]!);
   t.notThrows(() => assertComputed(steps, full.inChannels, {actual, expected}));
-  return step;
+  const [first] = steps;
+  assert(first?.op === 'winograd');
+  return first;
 }
 
 test('blocks of few channels stay in the workspace, blocks of many lie in the arena', t => {
@@ -161,9 +210,9 @@ test('blocks of few channels stay in the workspace, blocks of many lie in the ar
   t.not(check(t, wide, {hasBias: true, activation: 'prelu'}).scratch, null);
 });
 
-test('small maps take tiles of two, large ones tiles of four', t => {
-  t.is(check(t, {input: [2, 2], output: [2, 2]}).tile, 2);
-  t.is(check(t, {input: [16, 16], output: [16, 16]}).tile, 4);
+test('small maps take small tiles, large ones tiles of four', t => {
+  t.is(check(t, {input: [2, 2], output: [2, 2]}).form.tile, 2);
+  t.is(check(t, {input: [16, 16], output: [16, 16]}).form.tile, 4);
 });
 
 test('pads may differ from axis to axis and reach far, outputs may lie outside the input', t => {
@@ -177,7 +226,7 @@ test('dilations may exceed the map, as long as every tap is inside for some outp
   const dilations = [9, 20] as const;
   check(t, {dilations, padBegin: [12, 39], input: [8, 3], output: [20, 42]}, {hasBias: true});
   check(t, {dilations, padBegin: [1, 2], input: [24, 45], output: [2, 8]});
-  t.is(plan({dilations, padBegin: dilations}, {input: [8, 8], output: [8, 8]}), null);
+  t.deepEqual(tiled({dilations, padBegin: dilations}, {input: [8, 8], output: [8, 8]}), []);
 });
 
 test('the input may be the residual', t => {
@@ -191,22 +240,40 @@ test('a transposed convolution is one of flipped taps', t => {
   check(t, {dilations: [2, 3], padBegin: [2, 5]}, {transposed: true, hasBias: true});
 });
 
-test('random 3x3 convolutions: both tiles, counted as they are run', t => {
-  const tiles = new Set<number>();
-  checkProperty(
-    t,
-    THREE_BY_THREE_CASES,
-    conv => {
-      const settings = {...PLAIN, hasBias: true};
-      const {steps, memory, y, expected} = lower(conv, 'winograd', settings);
-      for (const step of steps) {
-        if (step.op === 'winograd') tiles.add(step.tile);
-        assert.deepEqual(step.counts, executeStep(step, memory));
-      }
-      const actual = indices(y.shape).map(index => memory.get(1)![at(y, index)]!);
-      assertComputed(steps, conv.definition.inChannels, {actual, expected});
-    },
-    100,
-  );
-  t.deepEqual([...tiles].sort(), [2, 4]);
+test('transposed convolutions of any stride, with taps apart', t => {
+  const up = {input: [7, 6], output: [14, 12], strides: [2, 2], padBegin: [1, 1]} as const;
+  check(t, {...up, kernel: [4, 4]}, {transposed: true, hasBias: true, activation: 'relu'});
+  check(t, {...up, kernel: [3, 3], batch: 2}, {transposed: true, gap: 3, residual: 'full'});
+  check(t, {...up, kernel: [5, 6], padBegin: [2, 2]}, {transposed: true, activation: 'prelu'});
+  const thirds = {input: [5, 4], output: [15, 13], strides: [3, 3], kernel: [5, 7]} as const;
+  check(t, {...thirds, padBegin: [1, 2]}, {transposed: true, hasBias: true});
+  // The taps of a phase are three pixels apart.
+  check(t, {...up, kernel: [4, 3], dilations: [3, 3], padBegin: [4, 3]}, {transposed: true});
+  const deep = {inChannels: 640, outChannels: 2, input: [9, 12], output: [18, 24]} as const;
+  t.not(check(t, {...up, ...deep, kernel: [4, 4]}, {transposed: true}).scratch, null);
 });
+
+for (const [what, cases, forms] of [
+  ['3x3 convolutions', THREE_BY_THREE_CASES, 3],
+  ['convolutions', CONV_CASES, 12],
+] as const) {
+  test(`random ${what}: tiles of many forms, counted as they are run`, t => {
+    const seen = new Set<string>();
+    checkProperty(
+      t,
+      cases,
+      conv => {
+        const settings = {...PLAIN, hasBias: true};
+        const {steps, memory, y, expected} = lower(conv, 'winograd', settings);
+        for (const step of steps) {
+          if (step.op === 'winograd') seen.add(`${step.form.tile} ${step.form.taps}`);
+          assert.deepEqual(step.counts, executeStep(step, memory));
+        }
+        const actual = indices(y.shape).map(index => memory.get(1)![at(y, index)]!);
+        assertComputed(steps, conv.definition.inChannels, {actual, expected});
+      },
+      300,
+    );
+    t.true(seen.size >= forms, [...seen].join('; '));
+  });
+}

@@ -4,114 +4,156 @@ import test from 'ava';
 import fc from 'fast-check';
 import {PANEL} from '../../src/untangle/pack.js';
 import {
+  isWinogradForm,
   type KernelSource,
+  type Matrix,
   packWinograd,
-  WINOGRAD_TAPS,
   WINOGRAD_TILES,
+  type WinogradForm,
   winogradInputs,
   winogradMatrices,
+  winogradOutputs,
+  winogradProducts,
   winogradTileElements,
 } from '../../src/untangle/winograd.js';
 import {checkProperty} from '../helpers/properties.js';
-import {growth} from '../schedule/winograd-bound.js';
+import {growth, WINOGRAD_FORMS} from '../schedule/winograd-bound.js';
 
 const range = (count: number) => Array.from({length: count}, (_, index) => index);
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
-for (const tile of WINOGRAD_TILES) {
-  const inputs = winogradInputs(tile);
-  const {output, weights, input} = winogradMatrices(tile);
-  // Halves are exact; roots of a half and of two are not.
-  const rounding = tile === 2 ? 0 : 2 ** -50;
+/** Halves are exact; roots of a half and of two are not. */
+const roundingOf = (tile: number) => (tile === 2 ? 0 : 2 ** -50);
 
-  test(`F(${tile}, 3): output i takes tap k of input i + k, and nothing else`, t => {
-    t.deepEqual(
-      [output, weights, input].map(matrix => [matrix.length, matrix[0]!.length]),
-      [
-        [tile, inputs],
-        [inputs, WINOGRAD_TAPS],
-        [inputs, inputs],
-      ],
-    );
-    for (const i of range(tile)) {
-      for (const k of range(WINOGRAD_TAPS)) {
-        for (const j of range(inputs)) {
-          const share = sum(
-            range(inputs).map(v => output[i]![v]! * weights[v]![k]! * input[v]![j]!),
-          );
-          t.true(Math.abs(share - (j === i + k ? 1 : 0)) <= 8 * rounding, `${i} ${k} ${j}`);
+const nameOf = ({tile, taps}: WinogradForm) => `tiles of ${tile} for ${taps.join('x')} taps`;
+
+test('there are tiles of two and four for two and three taps, and of three for three', t => {
+  t.is(WINOGRAD_FORMS.length, 19);
+  const has = (tile: number, rows: number, columns: number) =>
+    isWinogradForm({tile, taps: [rows, columns]} as WinogradForm);
+  t.true(has(2, 1, 2) && has(4, 3, 2) && has(3, 3, 1));
+  t.false(has(4, 1, 1) || has(3, 2, 3) || has(1, 3, 3) || has(5, 3, 3) || has(2, 4, 2));
+  t.false(has(2, 0, 3) || has(2, 1.5, 3));
+});
+
+for (const tile of WINOGRAD_TILES) {
+  for (const taps of [1, 2, 3].filter(count => tile !== 3 || count !== 2)) {
+    test(`F(${tile}, ${taps}): output i takes tap k of input i + k, and nothing else`, t => {
+      const {output, weights, input} = winogradMatrices(tile, taps);
+      const [outputs, inputs] = [winogradOutputs(tile, taps), winogradInputs(tile, taps)];
+      t.is(outputs, taps === 1 ? 1 : tile);
+      t.deepEqual(
+        [output, weights, input].map(matrix => [matrix.length, matrix[0]!.length]),
+        [
+          [outputs, inputs],
+          [inputs, taps],
+          [inputs, inputs],
+        ],
+      );
+      for (const i of range(outputs)) {
+        for (const k of range(taps)) {
+          for (const j of range(inputs)) {
+            const share = sum(
+              range(inputs).map(v => output[i]![v]! * weights[v]![k]! * input[v]![j]!),
+            );
+            const wrong = Math.abs(share - (j === i + k ? 1 : 0));
+            t.true(wrong <= 8 * roundingOf(tile), `${i} ${k} ${j}`);
+          }
         }
       }
-    }
-  });
+    });
+  }
+}
 
-  test(`F(${tile}, 3) along both axes is a 3x3 convolution of a tile`, t => {
+for (const form of WINOGRAD_FORMS) {
+  const {tile, taps} = form;
+  const [rows, columns] = taps.map(count => winogradMatrices(tile, count)) as [
+    ReturnType<typeof winogradMatrices>,
+    ReturnType<typeof winogradMatrices>,
+  ];
+  const [height, width] = taps.map(count => winogradInputs(tile, count)) as [number, number];
+  const outputs = winogradOutputs(tile, taps[1]);
+  const rounding = roundingOf(tile);
+
+  test(`${nameOf(form)} compute a convolution`, t => {
     const eighths = (count: number) =>
       fc.array(
         fc.integer({min: -800, max: 800}).map(value => value / 8),
         {minLength: count, maxLength: count},
       );
-    checkProperty(t, fc.tuple(eighths(inputs ** 2), eighths(WINOGRAD_TAPS ** 2)), ([x, w]) => {
-      const left = transform(input, x, inputs);
-      const right = transform(weights, w, WINOGRAD_TAPS);
+    checkProperty(t, fc.tuple(eighths(height * width), eighths(taps[0] * taps[1])), ([x, w]) => {
+      const left = transform(rows.input, columns.input, x);
+      const right = transform(rows.weights, columns.weights, w);
       const products = left.map((value, f) => value * right[f]!);
-      transform(output, products, inputs).forEach((value, at) => {
-        const [i, j] = [Math.floor(at / tile), at % tile];
+      transform(rows.output, columns.output, products).forEach((value, at) => {
+        const [i, j] = [Math.floor(at / outputs), at % outputs];
         const expected = sum(
-          w.map((tap, k) => tap * x[(i + Math.floor(k / 3)) * inputs + j + (k % 3)]!),
+          w.map((tap, k) => tap * x[(i + Math.floor(k / taps[1])) * width + j + (k % taps[1])]!),
         );
         t.true(Math.abs(value - expected) <= 1e8 * rounding);
       });
     });
   });
 
-  test(`F(${tile}, 3): weights lie panel by panel, product by product, columns past the last are zero`, t => {
+  test(`${nameOf(form)}: weights lie panel by panel, kernel by kernel, product by product`, t => {
     const [inChannels, outChannels] = [3, PANEL + 5];
-    // [in][out][tap] as in a transposed convolution, and taps in an order of their own.
+    const elements = taps[0] * taps[1];
+    // [in][out][tap] as in a transposed convolution of two phases, taps in an order of their own.
     const source: KernelSource = {
-      weights: Float32Array.from(range(inChannels * outChannels * 9), i => ((i * 7) % 11) - 5),
+      weights: Float32Array.from(
+        range(inChannels * outChannels * 2 * elements),
+        i => ((i * 7) % 11) - 5,
+      ),
       inChannels,
       outChannels,
-      input: outChannels * 9,
-      output: 9,
-      taps: [8, 7, 6, 5, 4, 3, 2, 1, 0],
+      input: outChannels * 2 * elements,
+      output: 2 * elements,
     };
-    const packed = packWinograd(source, tile);
-    t.is(packed.length, 2 * inputs ** 2 * inChannels * PANEL);
+    const kernels = [0, 1].map(first => range(elements).map(k => first + 2 * (elements - 1 - k)));
+    const packed = packWinograd(source, form, kernels);
+    const products = winogradProducts(form);
+    t.is(products, height * width);
+    t.is(packed.length, 2 * 2 * products * inChannels * PANEL);
     packed.forEach((value, at) => {
       const [row, column] = [Math.floor(at / PANEL), at % PANEL];
       const channel = row % inChannels;
-      const product = Math.floor(row / inChannels) % inputs ** 2;
-      const out = Math.floor(row / inChannels / inputs ** 2) * PANEL + column;
-      const kernel = source.taps.map(
+      const product = Math.floor(row / inChannels) % products;
+      const kernel = Math.floor(row / inChannels / products) % 2;
+      // Columns past the last are zero.
+      const out = Math.floor(row / inChannels / products / 2) * PANEL + column;
+      const values = kernels[kernel]!.map(
         tap => source.weights[channel * source.input + out * source.output + tap]!,
       );
-      const expected = out < outChannels ? transform(weights, kernel, WINOGRAD_TAPS)[product]! : 0;
+      const expected =
+        out < outChannels ? transform(rows.weights, columns.weights, values)[product]! : 0;
       t.true(Math.abs(value - expected) <= 2 ** -24 * Math.abs(expected) + 64 * rounding, `${at}`);
     });
   });
 
-  test(`F(${tile}, 3): a tile holds its transformed inputs and its products`, t => {
-    const floats = inputs ** 2 * (7 + 2 * PANEL);
-    t.true(winogradTileElements(tile, 7, 2) >= floats);
-    t.true(winogradTileElements(tile, 7, 2) <= floats + 2 * PANEL);
+  test(`${nameOf(form)} hold their transformed inputs and their sums`, t => {
+    const floats = height * width * (7 + 2 * PANEL);
+    t.true(winogradTileElements(form, 7, 2) >= floats);
+    t.true(winogradTileElements(form, 7, 2) <= floats + 2 * PANEL);
   });
 }
 
 test('absolute values grow as the documentation says', t => {
-  t.is(growth(2), 8);
-  t.true(Math.abs(growth(4) - 24.9) < 0.05);
+  const expected = {'2,2': 4, '2,3': 8, '3,3': 21, '4,2': 16.7, '4,3': 24.9};
+  for (const [key, value] of Object.entries(expected)) {
+    const [tile, taps] = key.split(',').map(Number) as [number, number];
+    t.true(Math.abs(growth(tile, taps) - value) < 0.05, key);
+  }
+  t.is(growth(2, 3), 8);
+  t.is(growth(2, 2), 4);
+  t.is(growth(4, 1), 1);
 });
 
-/** matrix · square · matrixᵀ of a row-major square. */
-function transform(
-  matrix: readonly (readonly number[])[],
-  square: readonly number[],
-  size: number,
-): number[] {
-  return matrix.flatMap(left =>
-    matrix.map(right =>
-      sum(square.map((value, at) => left[Math.floor(at / size)]! * right[at % size]! * value)),
+/** rows · matrix · columnsᵀ of a row-major matrix. */
+function transform(rows: Matrix, columns: Matrix, values: readonly number[]): number[] {
+  const width = columns[0]!.length;
+  return rows.flatMap(left =>
+    columns.map(right =>
+      sum(values.map((value, at) => left[Math.floor(at / width)]! * right[at % width]! * value)),
     ),
   );
 }

@@ -69,22 +69,32 @@ struct PlanarTile {
 };
 using PlanarF32 = void (*)(const PlanarTile& tile);
 
-/// A tile of n x n pixels to its n x n products' left factors: v = Bᵀ x B, channel by channel.
+/// A tile of n pixels, row by row, to the left factors of its n products: v = Bᵀ x B, channel by
+/// channel.
 struct WinogradInput {
-  const float* const* x;  // [n * n]: `channels` floats each
+  const float* const* x;  // [n]: `channels` floats each
   size_t channels;
-  float* v;  // [n * n], `stride` floats apart
+  float* v;  // [n], `stride` floats apart
   size_t stride;
 };
-/// And the sums of products to m x m outputs: y = Aᵀ p A + bias, written over the first m * m sums
-/// where y is null.
+/// And the sums of products to m outputs: y = Aᵀ p A + bias, written over the first m sums where y
+/// is null.
 struct WinogradOutput {
-  float* p;  // [n * n], `stride` floats apart
+  float* p;  // [n], `stride` floats apart
   size_t stride;
   size_t channels;
   const float* bias;  // [channels]; null: none
-  float* const* y;    // [m * m]: `channels` floats each; single ones may be null: not wanted
+  float* const* y;    // [m]: `channels` floats each; single ones may be null: not wanted
 };
+struct WinogradKernels {
+  void (*input)(const WinogradInput&);
+  void (*output)(const WinogradOutput&);
+};
+
+// Tiles of 2 to 4 outputs along an axis of 2 or 3 taps; along one of 1 tap, 1 output.
+inline constexpr size_t kMinWinogradTile = 2;
+inline constexpr size_t kMaxWinogradTile = 4;
+inline constexpr size_t kMaxWinogradTaps = 3;
 
 /// target[i][j] = act(source[i][j] + residual[i][j]); a target may be its source or its residual.
 struct EpilogueRows {
@@ -110,8 +120,9 @@ struct Kernels {
   size_t lanes;                                // pixels of one vector of a planar tile
   size_t planar_vectors[kMaxPlanarRows];       // widest planar tile, [rows - 1]
   PlanarF32 planar[kMaxPlanarRows][kMaxPlanarVectors];  // [rows - 1][vectors - 1]; null past it
-  void (*winograd_input[2])(const WinogradInput&);      // F(2, 3), F(4, 3)
-  void (*winograd_output[2])(const WinogradOutput&);    // the same
+  // [tile - kMinWinogradTile][taps_y - 1][taps_x - 1]; null where there are none
+  WinogradKernels winograd[kMaxWinogradTile - kMinWinogradTile + 1][kMaxWinogradTaps]
+                          [kMaxWinogradTaps];
   EpilogueF32 epilogue;
   OpKernels ops;
   /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations

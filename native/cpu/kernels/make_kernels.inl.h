@@ -39,10 +39,9 @@ constexpr Kernels make_kernels(const char* isa) {
   fill_depthwise(kernels.depthwise, typename MakeIndices<SHAPE.pixels>::Type{});
   kernels.lanes = Vec::kLanes;
   fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});
-  kernels.winograd_input[0] = winograd_input_f32<2>;
-  kernels.winograd_input[1] = winograd_input_f32<4>;
-  kernels.winograd_output[0] = winograd_output_f32<2>;
-  kernels.winograd_output[1] = winograd_output_f32<4>;
+  fill_winograd<2>(kernels.winograd[0]);
+  fill_winograd<3>(kernels.winograd[1]);
+  fill_winograd<4>(kernels.winograd[2]);
   kernels.epilogue = epilogue_f32;
   kernels.ops = make_op_kernels();
   kernels.fma_rounds = fma_rounds;

@@ -1,37 +1,87 @@
 // Bodies of the Winograd transforms; the contracts are WinogradInput and WinogradOutput in
 // kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
 //
-// The matrices are those of src/untangle/winograd.ts: F(2, 3) at the points 0, 1, -1 and infinity,
-// F(4, 3) at 0, ±√½, ±√2 and infinity, where even and odd parts of a pair of points share their
-// sums.
+// The matrices are those of src/untangle/winograd.ts. They depend on the points of evaluation,
+// which the number of inputs gives; where points come in pairs, their even and odd parts are
+// shared.
 
-template <size_t M>
+inline constexpr float kRootHalf = 0.70710678118654752440f;
+inline constexpr float kRootTwo = 1.41421356237309504880f;
+
+/// N inputs of one axis: `input` is Bᵀ x, `output` the first M rows of Aᵀ p.
+template <size_t N>
 struct Winograd;
 
+/// One tap: nothing to transform.
 template <>
-struct Winograd<2> {
-  static constexpr size_t kInputs = 4;
+struct Winograd<1> {
+  static void input(const Vec::Reg (&x)[1], Vec::Reg (&v)[1]) { v[0] = x[0]; }
+  static void output(const Vec::Reg (&p)[1], Vec::Reg (&y)[1]) { y[0] = p[0]; }
+};
 
-  /// Bᵀ x
+/// 0, 1 and infinity.
+template <>
+struct Winograd<3> {
+  static void input(const Vec::Reg (&x)[3], Vec::Reg (&v)[3]) {
+    v[0] = Vec::sub(x[1], x[0]);
+    v[1] = x[1];
+    v[2] = Vec::sub(x[2], x[1]);
+  }
+  static void output(const Vec::Reg (&p)[3], Vec::Reg (&y)[2]) {
+    y[0] = Vec::add(p[0], p[1]);
+    y[1] = Vec::add(p[1], p[2]);
+  }
+};
+
+/// 0, 1, -1 and infinity.
+template <>
+struct Winograd<4> {
   static void input(const Vec::Reg (&x)[4], Vec::Reg (&v)[4]) {
     v[0] = Vec::sub(x[2], x[0]);
     v[1] = Vec::add(x[2], x[1]);
     v[2] = Vec::sub(x[2], x[1]);
     v[3] = Vec::sub(x[3], x[1]);
   }
-  /// Aᵀ p
   static void output(const Vec::Reg (&p)[4], Vec::Reg (&y)[2]) {
     y[0] = Vec::add(p[0], Vec::add(p[1], p[2]));
     y[1] = Vec::add(p[3], Vec::sub(p[1], p[2]));
   }
 };
 
+/// 0, ±√½, √2 and infinity. What 0 and infinity share has the factor x² - ½.
 template <>
-struct Winograd<4> {
-  static constexpr size_t kInputs = 6;
-  static constexpr float kRootHalf = 0.70710678118654752440f;
-  static constexpr float kRootTwo = 1.41421356237309504880f;
+struct Winograd<5> {
+  static void input(const Vec::Reg (&x)[5], Vec::Reg (&v)[5]) {
+    const Vec::Reg before = Vec::fma(Vec::splat(-0.5f), x[0], x[2]);
+    const Vec::Reg middle = Vec::fma(Vec::splat(-0.5f), x[1], x[3]);
+    const Vec::Reg after = Vec::fma(Vec::splat(-0.5f), x[2], x[4]);
+    v[0] = Vec::fma(Vec::splat(-kRootTwo), before, middle);
+    v[1] = Vec::fma(Vec::splat(-kRootHalf), x[2], Vec::sub(x[3], x[1]));
+    v[2] = Vec::fma(Vec::splat(-3.0f * kRootHalf), x[2], Vec::add(x[3], x[1]));
+    v[3] = middle;
+    v[4] = Vec::fma(Vec::splat(-kRootTwo), middle, after);
+  }
+  template <size_t M>
+  static void output(const Vec::Reg (&p)[5], Vec::Reg (&y)[M]) {
+    static_assert(M == 3 || M == 4);
+    const Vec::Reg sum = Vec::add(p[1], p[2]);
+    const Vec::Reg difference = Vec::sub(p[1], p[2]);
+    y[0] = Vec::add(p[0], Vec::add(sum, p[3]));
+    y[1] = Vec::fma(Vec::splat(kRootHalf), difference, times(kRootTwo, p[3]));
+    y[2] = Vec::fma(Vec::splat(0.5f), sum, times(2.0f, p[3]));
+    if constexpr (M == 3) {
+      y[2] = Vec::add(y[2], p[4]);
+    } else {
+      y[3] = Vec::fma(Vec::splat(0.5f * kRootHalf), difference,
+                      Vec::fma(Vec::splat(2.0f * kRootTwo), p[3], p[4]));
+    }
+  }
+  static Vec::Reg times(float a, Vec::Reg b) { return Vec::fma(Vec::splat(a), b, Vec::zero()); }
+};
 
+/// 0, ±√½, ±√2 and infinity.
+template <>
+struct Winograd<6> {
   static void input(const Vec::Reg (&x)[6], Vec::Reg (&v)[6]) {
     const Vec::Reg small_even = Vec::fma(Vec::splat(-2.0f), x[2], x[4]);
     const Vec::Reg small_odd = Vec::fma(Vec::splat(-2.0f), x[1], x[3]);
@@ -50,14 +100,19 @@ struct Winograd<4> {
     const Vec::Reg large_sum = Vec::add(p[3], p[4]);
     const Vec::Reg large_difference = Vec::sub(p[3], p[4]);
     y[0] = Vec::add(p[0], Vec::add(small_sum, large_sum));
-    y[1] = Vec::fma(Vec::splat(kRootHalf), small_difference, mul(kRootTwo, large_difference));
-    y[2] = Vec::fma(Vec::splat(0.5f), small_sum, mul(2.0f, large_sum));
+    y[1] = Vec::fma(Vec::splat(kRootHalf), small_difference,
+                    Winograd<5>::times(kRootTwo, large_difference));
+    y[2] = Vec::fma(Vec::splat(0.5f), small_sum, Winograd<5>::times(2.0f, large_sum));
     y[3] = Vec::fma(Vec::splat(0.5f * kRootHalf), small_difference,
                     Vec::fma(Vec::splat(2.0f * kRootTwo), large_difference, p[5]));
   }
+};
 
- private:
-  static Vec::Reg mul(float a, Vec::Reg b) { return Vec::fma(Vec::splat(a), b, Vec::zero()); }
+/// M outputs of R taps.
+template <size_t M, size_t R>
+struct WinogradAxis {
+  static constexpr size_t kOutputs = R == 1 ? 1 : M;
+  static constexpr size_t kInputs = kOutputs + R - 1;
 };
 
 /// Loads and stores whole vectors, or the `count` lanes that are left of the channels.
@@ -72,65 +127,91 @@ struct FirstLanes {
 };
 
 /// Channels [c, c + lanes): the columns of the tile first, then its rows.
-template <size_t M, class Lanes>
+template <class Y, class X, class Lanes>
 inline void winograd_input_lanes(const WinogradInput& tile, size_t c, Lanes lanes) {
-  constexpr size_t N = Winograd<M>::kInputs;
-  Vec::Reg half[N][N];
-  for (size_t j = 0; j < N; j++) {
-    Vec::Reg x[N];
-    Vec::Reg v[N];
-    UNTANGLE_UNROLL for (size_t i = 0; i < N; i++) x[i] = lanes.load(tile.x[i * N + j] + c);
-    Winograd<M>::input(x, v);
-    UNTANGLE_UNROLL for (size_t i = 0; i < N; i++) half[i][j] = v[i];
+  constexpr size_t NY = Y::kInputs;
+  constexpr size_t NX = X::kInputs;
+  Vec::Reg half[NY][NX];
+  for (size_t j = 0; j < NX; j++) {
+    Vec::Reg x[NY];
+    Vec::Reg v[NY];
+    UNTANGLE_UNROLL for (size_t i = 0; i < NY; i++) x[i] = lanes.load(tile.x[i * NX + j] + c);
+    Winograd<NY>::input(x, v);
+    UNTANGLE_UNROLL for (size_t i = 0; i < NY; i++) half[i][j] = v[i];
   }
-  for (size_t i = 0; i < N; i++) {
-    Vec::Reg v[N];
-    Winograd<M>::input(half[i], v);
-    UNTANGLE_UNROLL for (size_t j = 0; j < N; j++) {
-      lanes.store(tile.v + (i * N + j) * tile.stride + c, v[j]);
+  for (size_t i = 0; i < NY; i++) {
+    Vec::Reg v[NX];
+    Winograd<NX>::input(half[i], v);
+    UNTANGLE_UNROLL for (size_t j = 0; j < NX; j++) {
+      lanes.store(tile.v + (i * NX + j) * tile.stride + c, v[j]);
     }
   }
 }
 
-template <size_t M>
+template <class Y, class X>
 void winograd_input_f32(const WinogradInput& tile) {
   size_t c = 0;
   for (; c + Vec::kLanes <= tile.channels; c += Vec::kLanes) {
-    winograd_input_lanes<M>(tile, c, WholeLanes{});
+    winograd_input_lanes<Y, X>(tile, c, WholeLanes{});
   }
-  if (c < tile.channels) winograd_input_lanes<M>(tile, c, FirstLanes{tile.channels - c});
+  if (c < tile.channels) winograd_input_lanes<Y, X>(tile, c, FirstLanes{tile.channels - c});
 }
 
-template <size_t M, class Lanes>
+template <class Y, class X, class Lanes>
 inline void winograd_output_lanes(const WinogradOutput& tile, size_t c, Lanes lanes) {
-  constexpr size_t N = Winograd<M>::kInputs;
-  Vec::Reg half[M][N];
-  for (size_t j = 0; j < N; j++) {
-    Vec::Reg p[N];
-    Vec::Reg y[M];
-    UNTANGLE_UNROLL for (size_t i = 0; i < N; i++) {
-      p[i] = lanes.load(tile.p + (i * N + j) * tile.stride + c);
+  constexpr size_t NY = Y::kInputs;
+  constexpr size_t NX = X::kInputs;
+  constexpr size_t MY = Y::kOutputs;
+  constexpr size_t MX = X::kOutputs;
+  Vec::Reg half[MY][NX];
+  for (size_t j = 0; j < NX; j++) {
+    Vec::Reg p[NY];
+    Vec::Reg y[MY];
+    UNTANGLE_UNROLL for (size_t i = 0; i < NY; i++) {
+      p[i] = lanes.load(tile.p + (i * NX + j) * tile.stride + c);
     }
-    Winograd<M>::output(p, y);
-    UNTANGLE_UNROLL for (size_t i = 0; i < M; i++) half[i][j] = y[i];
+    Winograd<NY>::output(p, y);
+    UNTANGLE_UNROLL for (size_t i = 0; i < MY; i++) half[i][j] = y[i];
   }
   const Vec::Reg bias = tile.bias != nullptr ? lanes.load(tile.bias + c) : Vec::zero();
-  for (size_t i = 0; i < M; i++) {
-    Vec::Reg y[M];
-    Winograd<M>::output(half[i], y);
-    UNTANGLE_UNROLL for (size_t j = 0; j < M; j++) {
-      const size_t at = i * M + j;
+  for (size_t i = 0; i < MY; i++) {
+    Vec::Reg y[MX];
+    Winograd<NX>::output(half[i], y);
+    UNTANGLE_UNROLL for (size_t j = 0; j < MX; j++) {
+      const size_t at = i * MX + j;
       float* target = tile.y != nullptr ? tile.y[at] : tile.p + at * tile.stride;
       if (target != nullptr) lanes.store(target + c, Vec::add(y[j], bias));
     }
   }
 }
 
-template <size_t M>
+template <class Y, class X>
 void winograd_output_f32(const WinogradOutput& tile) {
   size_t c = 0;
   for (; c + Vec::kLanes <= tile.channels; c += Vec::kLanes) {
-    winograd_output_lanes<M>(tile, c, WholeLanes{});
+    winograd_output_lanes<Y, X>(tile, c, WholeLanes{});
   }
-  if (c < tile.channels) winograd_output_lanes<M>(tile, c, FirstLanes{tile.channels - c});
+  if (c < tile.channels) winograd_output_lanes<Y, X>(tile, c, FirstLanes{tile.channels - c});
+}
+
+template <size_t M, size_t RY, size_t RX>
+constexpr WinogradKernels winograd_kernels() {
+  using Y = WinogradAxis<M, RY>;
+  using X = WinogradAxis<M, RX>;
+  return {winograd_input_f32<Y, X>, winograd_output_f32<Y, X>};
+}
+
+/// Tiles of M outputs; with M = 3 there are none of two taps.
+template <size_t M>
+constexpr void fill_winograd(WinogradKernels (&of)[kMaxWinogradTaps][kMaxWinogradTaps]) {
+  of[0][2] = winograd_kernels<M, 1, 3>();
+  of[2][0] = winograd_kernels<M, 3, 1>();
+  of[2][2] = winograd_kernels<M, 3, 3>();
+  if constexpr (M != 3) {
+    of[0][1] = winograd_kernels<M, 1, 2>();
+    of[1][0] = winograd_kernels<M, 2, 1>();
+    of[1][1] = winograd_kernels<M, 2, 2>();
+    of[1][2] = winograd_kernels<M, 2, 3>();
+    of[2][1] = winograd_kernels<M, 3, 2>();
+  }
 }

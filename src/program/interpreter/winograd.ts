@@ -1,11 +1,12 @@
 // winograd: every tile transformed, multiplied product by product, and transformed back.
 
+import type {Region} from '../../schedule/steps.js';
 import {PANEL} from '../../untangle/pack.js';
 import {
+  type Matrix,
   type WinogradMatrices,
-  type WinogradTile,
-  winogradInputs,
   winogradMatrices,
+  winogradOutputs,
 } from '../../untangle/winograd.js';
 import type {Command} from '../commands.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
@@ -23,39 +24,43 @@ type WinogradCommand = Extract<Command, {op: 'winograd'}>;
 
 /** The command with its views resolved. */
 interface Winograd {
-  readonly command: WinogradCommand;
   readonly machine: Machine;
   readonly x: Operand;
   readonly y: Operand;
   readonly weights: Operand;
   readonly epilogue: Epilogue;
-  readonly matrices: WinogradMatrices;
-  /** Inputs of a tile along each axis. */
-  readonly inputs: number;
-  readonly tile: number;
+  /** Of the rows and of the columns. */
+  readonly matrices: readonly [WinogradMatrices, WinogradMatrices];
+  /** Outputs of a tile along each axis. */
+  readonly outputs: readonly [number, number];
+  /** Rows of the packed weights. */
+  readonly kTotal: number;
   /** Transformed tiles wait in the arena, where they count. */
   readonly isWaiting: boolean;
 }
 
-/** Output pixels (row + dilation * i, column + dilation * j) of an image. */
+/** Output pixels (qy + i, qx + j) of a region in an image. */
 interface Tile {
+  readonly region: Region;
   readonly n: number;
-  readonly row: number;
-  readonly column: number;
+  readonly qy: number;
+  readonly qx: number;
 }
 
 export function runWinograd(command: WinogradCommand, machine: Machine): void {
-  const tile = command.tile as WinogradTile;
+  const {tile, tapsY, tapsX, regionFirst, regionCount} = command;
+  const y = resolve(machine, command.y);
+  const weights = resolve(machine, command.weightsView);
+  const columns = Math.ceil(y.shape[3]! / PANEL) * PANEL;
   const job: Winograd = {
-    command,
     machine,
     x: resolve(machine, command.x),
-    y: resolve(machine, command.y),
-    weights: resolve(machine, command.weightsView),
+    y,
+    weights,
     epilogue: resolveEpilogue(machine, command),
-    matrices: winogradMatrices(tile),
-    inputs: winogradInputs(tile),
-    tile,
+    matrices: [winogradMatrices(tile, tapsY), winogradMatrices(tile, tapsX)],
+    outputs: [winogradOutputs(tile, tapsY), winogradOutputs(tile, tapsX)],
+    kTotal: weights.shape.reduce((product, size) => product * size, 1) / columns,
     isWaiting: resolveOptional(machine, command.scratchView) !== null,
   };
   machine.counter.beginPass();
@@ -63,94 +68,91 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
   countReadAll(machine.counter, job.epilogue.bias);
   countReadAll(machine.counter, job.epilogue.slope);
 
-  const [batch, height, width] = job.y.shape as [number, number, number];
-  const rows = tileStarts(height, command.dilationY, tile);
-  const columns = tileStarts(width, command.dilationX, tile);
-  for (let n = 0; n < batch; n++) {
-    for (const row of rows) for (const column of columns) runTile(job, {n, row, column});
+  const [rows, width] = job.outputs;
+  for (const region of machine.program.regions.slice(regionFirst, regionFirst + regionCount)) {
+    for (let n = 0; n < y.shape[0]!; n++) {
+      for (let qy = 0; qy < region.countY; qy += rows) {
+        for (let qx = 0; qx < region.countX; qx += width) runTile(job, {region, n, qy, qx});
+      }
+    }
   }
-}
-
-/** The first output of every tile: each residue of the dilation has as many tiles as the first. */
-function tileStarts(size: number, dilation: number, tile: number): number[] {
-  const perResidue = Math.ceil(Math.ceil(size / dilation) / tile);
-  const starts: number[] = [];
-  for (let residue = 0; residue < Math.min(dilation, size); residue++) {
-    for (let index = 0; index < perResidue; index++) starts.push(residue + dilation * tile * index);
-  }
-  return starts;
 }
 
 function runTile(job: Winograd, tile: Tile): void {
-  const {inputs, x, y, weights, machine, isWaiting} = job;
+  const {x, y, weights, machine, isWaiting, kTotal, matrices} = job;
+  const [rows, columns] = matrices;
   const [inChannels, outChannels] = [x.shape[3]!, y.shape[3]!];
-  const columns = Math.ceil(outChannels / PANEL) * PANEL;
-  const products = inputs * inputs;
+  const padded = Math.ceil(outChannels / PANEL) * PANEL;
+  const products = rows.input.length * columns.input.length;
   const transformed = Array.from({length: inChannels}, (_, channel) =>
-    transform(job.matrices.input, readWindow(job, tile, channel)),
+    transform(rows.input, columns.input, readWindow(job, tile, channel)),
   );
   machine.counter.addMacs(products * inChannels * outChannels);
-  if (isWaiting) machine.counter.addScratch(products * (inChannels + columns));
+  if (isWaiting) machine.counter.addScratch(products * (inChannels + padded));
 
   for (let c = 0; c < outChannels; c++) {
-    const panel = weights.offset + Math.floor(c / PANEL) * products * inChannels * PANEL;
+    const first = Math.floor(c / PANEL) * kTotal + tile.region.taps[0]!.k;
     const sums = new Float64Array(products);
     for (let f = 0; f < products; f++) {
-      const row = panel + f * inChannels * PANEL + (c % PANEL);
+      const row = weights.offset + (first + f * inChannels) * PANEL + (c % PANEL);
       for (let k = 0; k < inChannels; k++)
         sums[f]! += transformed[k]![f]! * weights.data[row + k * PANEL]!;
     }
-    store(job, tile, c, transform(job.matrices.output, sums));
+    store(job, tile, c, transform(rows.output, columns.output, sums));
   }
 }
 
 /** The inputs of one channel that a tile reads; zeros outside x. */
-function readWindow({command, machine, x, inputs}: Winograd, tile: Tile, channel: number) {
-  const window = new Float64Array(inputs * inputs);
-  for (let i = 0; i < inputs; i++) {
-    for (let j = 0; j < inputs; j++) {
-      const iy = tile.row - command.padTop + command.dilationY * i;
-      const ix = tile.column - command.padLeft + command.dilationX * j;
+function readWindow({machine, x, matrices}: Winograd, tile: Tile, channel: number): Float64Array {
+  const {region, n, qy, qx} = tile;
+  const [rows, columns] = [matrices[0].input.length, matrices[1].input.length];
+  const window = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      const iy = region.inY + region.inStepY * (qy + i);
+      const ix = region.inX + region.inStepX * (qx + j);
       if (!isInside(x, iy, ix)) continue;
-      const at = pixelOffset(x, tile.n, iy, ix) + channel * x.strides[3]!;
+      const at = pixelOffset(x, n, iy, ix) + channel * x.strides[3]!;
       machine.counter.read(x.slot, at, 1);
-      window[i * inputs + j] = x.data[at]!;
+      window[i * columns + j] = x.data[at]!;
     }
   }
   return window;
 }
 
-/** matrix · square · matrixᵀ, row-major. */
-function transform(matrix: WinogradMatrices['input'], square: Float64Array): Float64Array {
-  const size = matrix[0]!.length;
-  const result = new Float64Array(matrix.length ** 2);
-  matrix.forEach((left, i) => {
-    matrix.forEach((right, j) => {
+/** rows · window · columnsᵀ, row-major. */
+function transform(rows: Matrix, columns: Matrix, window: Float64Array): Float64Array {
+  const width = columns[0]!.length;
+  const result = new Float64Array(rows.length * columns.length);
+  for (const [i, left] of rows.entries()) {
+    for (const [j, right] of columns.entries()) {
       let sum = 0;
-      for (let a = 0; a < size; a++) {
-        for (let b = 0; b < size; b++) sum += left[a]! * right[b]! * square[a * size + b]!;
+      for (let a = 0; a < left.length; a++) {
+        for (let b = 0; b < width; b++) sum += left[a]! * right[b]! * window[a * width + b]!;
       }
-      result[i * matrix.length + j] = sum;
-    });
-  });
+      result[i * columns.length + j] = sum;
+    }
+  }
   return result;
 }
 
-/** Epilogue and store of the outputs of a tile that lie inside y. */
-function store(job: Winograd, tile: Tile, c: number, outputs: Float64Array): void {
-  const {command, machine, y, epilogue} = job;
-  for (const [at, output] of outputs.entries()) {
-    const oy = tile.row + command.dilationY * Math.floor(at / job.tile);
-    const ox = tile.column + command.dilationX * (at % job.tile);
-    if (!isInside(y, oy, ox)) continue;
+/** Epilogue and store of the outputs of a tile that its region has. */
+function store(job: Winograd, tile: Tile, c: number, values: Float64Array): void {
+  const {machine, y, epilogue, outputs} = job;
+  const {region, n} = tile;
+  for (const [at, output] of values.entries()) {
+    const qy = tile.qy + Math.floor(at / outputs[1]);
+    const qx = tile.qx + (at % outputs[1]);
+    if (qy >= region.countY || qx >= region.countX) continue;
+    const oy = region.outY + region.outStepY * qy;
+    const ox = region.outX + region.outStepX * qx;
     let value = output + elementOf(epilogue.bias, c);
     if (epilogue.residual !== null) {
-      const from =
-        pixelOffset(epilogue.residual, tile.n, oy, ox) + c * epilogue.residual.strides[3]!;
+      const from = pixelOffset(epilogue.residual, n, oy, ox) + c * epilogue.residual.strides[3]!;
       machine.counter.read(epilogue.residual.slot, from, 1);
       value += epilogue.residual.data[from]!;
     }
-    const to = pixelOffset(y, tile.n, oy, ox) + c * y.strides[3]!;
+    const to = pixelOffset(y, n, oy, ox) + c * y.strides[3]!;
     machine.counter.write(y.slot, to, 1);
     y.data[to] = epilogue.activate(value, c);
   }

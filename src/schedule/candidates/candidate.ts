@@ -4,7 +4,7 @@ import type {PackedTaps} from '../../untangle/pack.js';
 import {addCounts, type ConvWork, countConv} from '../counts.js';
 import type {Counts, Region} from '../steps.js';
 import {type ConvProblem, planarStepCost, rowsPerTap, stepCost} from './problem.js';
-import {planWinograd, type WinogradPlan} from './winograd.js';
+import type {WinogradPlan} from './winograd.js';
 
 /** The published methods and the project's own; 'auto' lets the cost model choose for each layer. */
 export const SCHEDULES = [
@@ -109,12 +109,4 @@ function planCost(name: ScheduleName, problem: ConvProblem, plan: StepPlan): num
   return name === 'planar'
     ? planarStepCost(problem, plan.regions)
     : stepCost(problem, plan.regions, plan.fusedY * plan.fusedX);
-}
-
-/** The candidate of one step in Winograd's form; null where it does not apply or the sums have to be exact. */
-export function winograd(problem: ConvProblem): Candidate | null {
-  const plan = problem.isExact ? null : planWinograd(problem);
-  if (plan === null) return null;
-  const {counts, cost} = plan;
-  return {name: 'winograd', steps: [{op: 'winograd', ...plan}], counts, cost};
 }

@@ -1,43 +1,39 @@
-// Winograd: 3x3 stride-1 convolutions, dilated ones too, in tiles of 2x2 or 4x4 outputs.
+// Winograd: phases of two or three taps an axis in tiles of neighbouring outputs.
 //
-// A dilated convolution is d x d convolutions of the pixels d apart (polyphase views, untangling.md section 1.6): their tiles
-// read and write pixels d apart, and since a pixel's channels lie together that costs nothing.
+// Every phase of a transposed convolution is an ordinary one of stride 1, with a kernel of its own (docs/01-architecture.md,
+// "Winograd"). A dilated phase is d x d convolutions of the pixels d apart (polyphase views, untangling.md section 1.6): their
+// tiles read and write pixels d apart, and since a pixel's channels lie together that costs nothing.
 
-import {isDeep} from '../../untangle/conv.js';
+import {isDeep, type PlanePhase} from '../../untangle/conv.js';
+import type {Phase} from '../../untangle/phases.js';
 import {
+  isWinogradForm,
+  type KernelTaps,
   WINOGRAD_TAPS,
   WINOGRAD_TILES,
-  type WinogradTile,
-  winogradInputs,
+  type WinogradForm,
+  winogradOutputs,
+  winogradProducts,
   winogradTileElements,
 } from '../../untangle/winograd.js';
-import {clearlyCheapest, winogradCost} from '../cost.js';
+import {COST, clearlyCheapest, winogradCost} from '../cost.js';
 import type {ConvOperands} from '../counts.js';
-import {firstIndices, type IndexSet} from '../pixels.js';
+import type {PixelProduct} from '../pixels.js';
 import {mapElements, sharedElements, within} from '../region-pixels.js';
-import {type Counts, PANEL, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../steps.js';
+import {type Counts, PANEL, type Region, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../steps.js';
 import type {ConvProblem} from './problem.js';
 
 const F32_BYTES = 4;
 
-/** One axis: residue r holds outputs r + dilation * j, in `tiles` runs of the tile's outputs. */
-export interface WinogradAxis {
-  readonly dilation: number;
-  /** Pads before the input; at least 0. */
-  readonly pad: number;
-  readonly residues: number;
-  readonly tiles: number;
-}
-
-/** A convolution in Winograd's form. */
+/** A step in Winograd's form. */
 export interface WinogradPlan {
-  readonly tile: WinogradTile;
-  readonly y: WinogradAxis;
-  readonly x: WinogradAxis;
+  readonly form: WinogradForm;
+  /** Each reads the weights of a kernel from its tap's k on; those of a kernel follow one another. */
+  readonly regions: readonly Region[];
+  /** ONNX kernel elements of each kernel, row by row of its window. */
+  readonly kernels: readonly KernelTaps[];
   /** Arena floats for the transformed tiles of one block; 0 when a thread's workspace holds enough of them. */
   readonly scratchElements: number;
-  /** ONNX kernel element of each tap of the window, row by row. */
-  readonly kernelIndexes: readonly number[];
   readonly counts: Counts;
   readonly cost: number;
 }
@@ -48,74 +44,118 @@ const FEWEST_PRIVATE_TILES = 12;
 /** Floats of an arena block (8 MiB), and its tiles. */
 const BLOCK = {elements: 2 ** 21, fewest: 16, most: 192} as const;
 
-/** The cheapest tile size; null unless the convolution is a dense 3x3 one of stride 1 that reads inwards. */
-export function planWinograd(problem: ConvProblem): WinogradPlan | null {
-  const {phases, groups, inChannels, operands} = problem;
-  const [phase] = phases;
-  const isDense = groups === 1 && inChannels <= WINOGRAD_CHANNELS && phases.length === 1;
-  if (!isDense || phase?.z.taps.length !== 1 || isDeep(problem.plane)) return null;
-
-  const kernelIndexes = phase.taps.map(tap => tap.kernelIndex);
-  const steps = {y: axisStep(phase.y), x: axisStep(phase.x)};
-  if (steps.y === null || steps.x === null) return null;
-  const axes = {y: steps.y, x: steps.x};
-  return clearlyCheapest(
-    WINOGRAD_TILES.map(tile => planTile(operands, {tile, axes, kernelIndexes})),
-  );
+/** The taps [rows, columns] of a phase that can be tiled; null for others. */
+export function tiledTaps(
+  {groups, inChannels, plane}: ConvProblem,
+  phase: PlanePhase,
+): WinogradForm['taps'] | null {
+  const isDense = groups === 1 && inChannels <= WINOGRAD_CHANNELS && !isDeep(plane);
+  const isTiled = isDense && phase.z.taps.length === 1 && [phase.y, phase.x].every(isEven);
+  const taps = [phase.y.taps.length, phase.x.taps.length] as const;
+  return isTiled && taps.some(count => count > 1) ? taps : null;
 }
 
-interface AxisStep {
-  readonly dilation: number;
-  readonly pad: number;
-  readonly outCount: number;
+/** A few taps, evenly apart, that step with the outputs. */
+function isEven({inStep, taps}: Phase): boolean {
+  const isFew = taps.length >= 1 && taps.length <= WINOGRAD_TAPS;
+  return isFew && inStep === 1 && taps.every((tap, i) => tap.inStart === startOf(taps, i));
 }
 
-/** Three taps evenly apart that step with the outputs; null otherwise. */
-function axisStep(phase: ConvProblem['phases'][number]['y']): AxisStep | null {
-  const {outStart, outStep, inStep, outCount, taps} = phase;
-  if (outStart !== 0 || outStep !== 1 || inStep !== 1 || taps.length !== WINOGRAD_TAPS) return null;
-  const [first, second, third] = taps.map(tap => tap.inStart) as [number, number, number];
-  const dilation = second - first;
-  const isEven = dilation >= 1 && third - second === dilation && first <= 0;
-  return isEven ? {dilation, pad: -first, outCount} : null;
+function startOf(taps: Phase['taps'], index: number): number {
+  return taps[0]!.inStart + index * dilationOf(taps);
 }
 
-interface TileParts {
-  readonly tile: WinogradTile;
-  readonly axes: {readonly y: AxisStep; readonly x: AxisStep};
-  readonly kernelIndexes: readonly number[];
+function dilationOf(taps: Phase['taps']): number {
+  return taps.length === 1 ? 1 : taps[1]!.inStart - taps[0]!.inStart;
 }
 
-function planTile(operands: ConvOperands, {tile, axes, kernelIndexes}: TileParts): WinogradPlan {
-  const axis = ({dilation, pad, outCount}: AxisStep): WinogradAxis => {
-    const residues = Math.min(dilation, outCount);
-    return {dilation, pad, residues, tiles: Math.ceil(Math.ceil(outCount / dilation) / tile)};
-  };
-  const y = axis(axes.y);
-  const x = axis(axes.x);
+/** The cheapest tiles for phases that all have `taps`. */
+export function planWinograd(
+  problem: ConvProblem,
+  phases: readonly PlanePhase[],
+  taps: WinogradForm['taps'],
+): WinogradPlan {
+  const forms = WINOGRAD_TILES.map(tile => ({tile, taps})).filter(isWinogradForm);
+  return clearlyCheapest(forms.map(form => planForm(problem.operands, phases, form)));
+}
+
+/** Outputs start + step * q, 0 <= q < count, that read from input `from` + inStep * q on. */
+interface Residue {
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+  readonly from: number;
+  readonly inStep: number;
+}
+
+/** Residue r of a dilated axis: every d-th output from r on. */
+function residuesOf({outStart, outStep, outCount, taps}: Phase): Residue[] {
+  const dilation = dilationOf(taps);
+  return Array.from({length: Math.min(dilation, outCount)}, (_, residue) => ({
+    start: outStart + residue * outStep,
+    step: outStep * dilation,
+    count: Math.ceil((outCount - residue) / dilation),
+    from: taps[0]!.inStart + residue,
+    inStep: dilation,
+  }));
+}
+
+/** The phases' outputs in tiles of one form. */
+interface Tiling {
+  readonly form: WinogradForm;
+  /** Of each phase. */
+  readonly axes: readonly {readonly y: readonly Residue[]; readonly x: readonly Residue[]}[];
+  readonly tiles: readonly number[];
+  readonly panels: number;
+  readonly inChannels: number;
+  readonly products: number;
+}
+
+function planForm(
+  operands: ConvOperands,
+  phases: readonly PlanePhase[],
+  form: WinogradForm,
+): WinogradPlan {
   const [batch, , , inChannels] = operands.x.shape as [number, number, number, number];
+  const axes = phases.map(phase => ({y: residuesOf(phase.y), x: residuesOf(phase.x)}));
+  const tilesOf = (residues: readonly Residue[], axis: 0 | 1) =>
+    residues.reduce((sum, {count}) => sum + tilesAlong(form, axis, count), 0);
+  const tiles = axes.map(({y, x}) => batch * tilesOf(y, 0) * tilesOf(x, 1));
   const panels = Math.ceil(operands.y.shape[3]! / PANEL);
-  const tiles = batch * y.residues * y.tiles * x.residues * x.tiles;
-  const products = winogradInputs(tile) ** 2;
-  const tileElements = winogradTileElements(tile, inChannels, panels);
-  const privateTiles = Math.floor(WORKSPACE_BYTES / F32_BYTES / tileElements);
-  const isPrivate = privateTiles >= Math.min(tiles, FEWEST_PRIVATE_TILES);
-  const blockTiles = isPrivate ? privateTiles : sharedBlock(tiles, tileElements);
+  const tiling = {form, axes, tiles, panels, inChannels, products: winogradProducts(form)};
 
-  const plan = {tile, y, x, scratchElements: isPrivate ? 0 : blockTiles * tileElements};
+  const tileElements = winogradTileElements(form, inChannels, panels);
+  const privateTiles = Math.floor(WORKSPACE_BYTES / F32_BYTES / tileElements);
+  const most = Math.max(...tiles);
+  const isPrivate = privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
+  const blockTiles = isPrivate ? privateTiles : sharedBlock(most, tileElements);
+  const scratchElements = isPrivate ? 0 : blockTiles * tileElements;
+  const cost = tiles.reduce(
+    (sum, count) =>
+      sum +
+      winogradCost({
+        taps: form.taps[0] * form.taps[1],
+        tiles: count,
+        blockTiles: Math.min(count, blockTiles),
+        products: tiling.products,
+        inChannels,
+        panels,
+        sharedElements: isPrivate ? 0 : tileElements,
+      }),
+    COST.stepOverhead,
+  );
   return {
-    ...plan,
-    kernelIndexes,
-    counts: count(operands, {...plan, tiles, products, panels}),
-    cost: winogradCost({
-      tiles,
-      blockTiles: Math.min(tiles, blockTiles),
-      products,
-      inChannels,
-      panels,
-      sharedElements: isPrivate ? 0 : tileElements,
-    }),
+    form,
+    regions: regionsOf(tiling),
+    kernels: phases.map(phase => phase.taps.map(tap => tap.kernelIndex)),
+    scratchElements,
+    counts: countTiling(operands, tiling, scratchElements > 0),
+    cost,
   };
+}
+
+function tilesAlong({tile, taps}: WinogradForm, axis: 0 | 1, count: number): number {
+  return Math.ceil(count / winogradOutputs(tile, taps[axis]));
 }
 
 /** Tiles of a block in the arena, so that all blocks are about equal. */
@@ -125,33 +165,45 @@ function sharedBlock(tiles: number, tileElements: number): number {
   return Math.ceil(tiles / Math.ceil(tiles / most));
 }
 
-interface CountedPlan extends Pick<WinogradPlan, 'tile' | 'y' | 'x' | 'scratchElements'> {
-  readonly tiles: number;
-  readonly products: number;
-  readonly panels: number;
+function regionsOf({axes, products, inChannels}: Tiling): Region[] {
+  return axes.flatMap(({y, x}, kernel) =>
+    y.flatMap(row =>
+      x.map(
+        (column): Region => ({
+          outY: row.start,
+          outX: column.start,
+          outStepY: row.step,
+          outStepX: column.step,
+          countY: row.count,
+          countX: column.count,
+          inY: row.from,
+          inX: column.from,
+          inStepY: row.inStep,
+          inStepX: column.inStep,
+          taps: [{dy: 0, dx: 0, k: kernel * products * inChannels}],
+          kc: inChannels,
+          padded: true,
+          cropped: false,
+          perTap: false,
+        }),
+      ),
+    ),
+  );
 }
 
 /** One pass over the operands; transformed tiles that wait in the arena are written and read once besides. */
-function count(operands: ConvOperands, plan: CountedPlan): Counts {
+function countTiling(operands: ConvOperands, tiling: Tiling, isWaiting: boolean): Counts {
   const {x, y, residual, hasBias, hasSlope} = operands;
-  const {tiles, products, panels, scratchElements} = plan;
-  const inChannels = x.shape[3]!;
+  const {axes, products, panels, inChannels} = tiling;
+  const tiles = tiling.tiles.reduce((sum, count) => sum + count, 0);
   const columns = panels * PANEL;
-  const read = {
-    view: x,
-    pixels: [
-      {
-        rows: touched(plan.y, plan.tile, x.shape[1]!),
-        columns: touched(plan.x, plan.tile, x.shape[2]!),
-      },
-    ],
-  };
-  const written = [{rows: firstIndices(y.shape[1]!), columns: firstIndices(y.shape[2]!)}];
+  const read = {view: x, pixels: axes.map(phase => readPixels(phase, tiling.form, x.shape))};
+  const written = axes.map(phase => writtenPixels(phase, y.shape));
   const added = residual
     ? mapElements(residual, written) - sharedElements(read, {view: residual, pixels: written})
     : 0;
-  const waiting = scratchElements > 0 ? tiles * products * (inChannels + columns) : 0;
-  const weights = products * inChannels * columns;
+  const waiting = isWaiting ? tiles * products * (inChannels + columns) : 0;
+  const weights = axes.length * products * inChannels * columns;
   const epilogue = (hasBias ? columns : 0) + (hasSlope ? columns : 0) + added;
   return {
     macs: tiles * products * inChannels * y.shape[3]!,
@@ -160,11 +212,25 @@ function count(operands: ConvOperands, plan: CountedPlan): Counts {
   };
 }
 
-/** Rows (columns) of the input that some tile reads. */
-function touched(axis: WinogradAxis, tile: WinogradTile, size: number): IndexSet {
-  const {dilation, pad, residues, tiles} = axis;
-  const count = tiles * tile + WINOGRAD_TAPS - 1;
-  return Array.from({length: residues}, (_, residue) =>
-    within({first: residue - pad, step: dilation, count}, size),
-  ).flat();
+type TiledPhase = Tiling['axes'][number];
+
+/** Pixels of the input that some tile of a phase reads. */
+function readPixels(
+  {y, x}: TiledPhase,
+  form: WinogradForm,
+  shape: readonly number[],
+): PixelProduct {
+  const along = (residues: readonly Residue[], axis: 0 | 1) =>
+    residues.flatMap(({from, inStep, count}) => {
+      const outputs = tilesAlong(form, axis, count) * winogradOutputs(form.tile, form.taps[axis]);
+      const inputs = outputs + form.taps[axis] - 1;
+      return within({first: from, step: inStep, count: inputs}, shape[axis + 1]!);
+    });
+  return {rows: along(y, 0), columns: along(x, 1)};
+}
+
+function writtenPixels({y, x}: TiledPhase, shape: readonly number[]): PixelProduct {
+  const along = (residues: readonly Residue[], size: number) =>
+    residues.flatMap(({start, step, count}) => within({first: start, step, count}, size));
+  return {rows: along(y, shape[1]!), columns: along(x, shape[2]!)};
 }

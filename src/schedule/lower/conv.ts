@@ -13,7 +13,6 @@ import {
 } from '../../untangle/pack.js';
 import {packWinograd} from '../../untangle/winograd.js';
 import {type Folds, POINTWISE} from '../candidates/problem.js';
-import type {WinogradPlan} from '../candidates/winograd.js';
 import {
   type Candidate,
   type CandidateStep,
@@ -98,7 +97,7 @@ export function lowerConv(
   });
 }
 
-/** Phases side by side in the columns of a candidate. */
+/** Phases side by side in the columns of all steps of a candidate. */
 export function fusedPhasesOf(candidate: Candidate): number {
   const [step] = candidate.steps;
   return step === undefined || step.op === 'winograd' ? 1 : step.fusedY * step.fusedX;
@@ -135,23 +134,17 @@ export function convSteps<AnyStep extends CandidateStep>(
       weights: operands.weights(anyStep),
       epilogue: operands.epilogue,
     };
-    if (step.op === 'winograd')
-      return {op: 'winograd', ...shared, ...tiling(step, operands.builder)};
+    if (step.op === 'winograd') {
+      const {form, regions, scratchElements} = step;
+      const scratch = scratchElements > 0 ? operands.builder.scratch(scratchElements) : null;
+      return {op: 'winograd', ...shared, form, regions, scratch};
+    }
     const {regions, kTotal, groups, fusedY, fusedX} = step;
     const common = {...shared, regions};
     if (step.op === 'depthwise') return {op: 'depthwise', ...common};
     if (step.op === 'planarTaps') return {op: 'planarTaps', ...common, kTotal};
     return {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
   });
-}
-
-function tiling({tile, y, x, scratchElements}: WinogradPlan, builder: ConvBuilder) {
-  return {
-    tile,
-    dilation: [y.dilation, x.dilation],
-    pad: [y.pad, x.pad],
-    scratch: scratchElements > 0 ? builder.scratch(scratchElements) : null,
-  } as const;
 }
 
 /** The weights of one step in the executor's order; a gemm's [K, N] are those of a transposed 1x1 convolution. */
@@ -175,7 +168,7 @@ function packStep(
   };
   if (step.op === 'winograd') {
     const {input, output} = weightStrides(source);
-    return packWinograd({...source, input, output, taps: step.kernelIndexes}, step.tile);
+    return packWinograd({...source, input, output}, step.form, step.kernels);
   }
   return packWeights(source, step.packedTaps, {
     fusedPhases: step.fusedY * step.fusedX,
