@@ -42,12 +42,27 @@ void choose_block(LoopNest& nest) {
   }
 }
 
+// Channels from which on a transpose is worth lines of their own.
+constexpr size_t kFewestStreamed = 8;
+
+/// A block of y = x; `streams` when y is for nobody soon. What is streamed has to be ended.
+void copy_block(const OpKernels& ops, const Block& x, const Block& y, size_t rows, size_t columns,
+                bool streams) {
+  const bool to_planes = x.row_stride == 1 && y.column_stride == 1 && rows >= kFewestStreamed;
+  const bool aligned = reinterpret_cast<uintptr_t>(y.data) % kStreamAlignment == 0 &&
+                       y.row_stride % ptrdiff_t{kStreamAlignment / sizeof(float)} == 0;
+  if (!streams || !to_planes || !aligned) return ops.copy_block(x, y, rows, columns);
+  ops.transpose_stream(x.data, x.column_stride, y.data, y.row_stride, columns, rows);
+  ops.end_streams();
+}
+
 }  // namespace
 
 void run_copy(const CopyCommand& command, const Execution& run) {
   const ResolvedView views[] = {resolve(run, command.y), resolve(run, command.x)};
   LoopNest nest = collapse(views);
   choose_block(nest);
+  const bool streams = leaves(run, command.y);
   const size_t row_dim = nest.rank - 2;
   const size_t rows = nest.dims[row_dim];
   const size_t columns = nest.dims[nest.rank - 1];
@@ -72,8 +87,8 @@ void run_copy(const CopyCommand& command, const Execution& run) {
                                     nest.strides[v][cut_dim] * static_cast<ptrdiff_t>(start),
                                 nest.strides[v][row_dim], nest.strides[v][row_dim + 1]};
                  };
-                 run.kernels.ops.copy_block(block(kX), block(kY), cut_rows ? length : rows,
-                                            cut_rows ? columns : length);
+                 copy_block(run.kernels.ops, block(kX), block(kY), cut_rows ? length : rows,
+                            cut_rows ? columns : length, streams);
                }
              });
 }

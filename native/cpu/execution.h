@@ -83,6 +83,23 @@ inline ResolvedView resolve(const Execution& run, uint32_t index) {
           &view.dim0, &view.stride0};
 }
 
+/// Elements of a view.
+inline size_t elements(const ResolvedView& view) {
+  size_t product = 1;
+  for (uint32_t d = 0; d < view.rank; d++) product *= view.dims[d];
+  return product;
+}
+
+// Larger outputs leave the caches before the caller reads them: written past the caches, their
+// lines need not be read first, and planes that lie a power of two apart do not meet in few sets.
+inline constexpr size_t kStreamedFloats = 262144;
+
+/// Whether a view is for the caller, and so mostly not for a later command, and large.
+inline bool leaves(const Execution& run, uint32_t index) {
+  return run.program.views[index].slot >= kSlotFirstOutput &&
+         elements(resolve(run, index)) >= kStreamedFloats;
+}
+
 // One function per command; cpu/<command>.cc.
 void run_gemm_taps(const GemmTapsCommand& command, const Execution& run);
 void run_planar_taps(const PlanarTapsCommand& command, const Execution& run);

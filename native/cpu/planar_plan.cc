@@ -21,10 +21,6 @@ constexpr size_t kItemsPerThread = 4;
 // Multiply-accumulates worth an item of their own: some 2 us.
 constexpr size_t kMinItemMacs = 131072;
 
-// Larger outputs leave the caches before the caller reads them: written past the caches, their
-// lines need not be read first, and planes that lie a power of two apart do not meet in few sets.
-constexpr size_t kStreamedFloats = 262144;
-
 size_t round_up(size_t value, size_t to) { return divide_up(value, to) * to; }
 
 PlanarMap resolve_planar(const Execution& run, uint32_t index) {
@@ -98,11 +94,6 @@ void plan_channels(const PlanarJob& job, PlanarPlan& plan) {
   plan.block = std::min(plan.count_y, std::max(at_once, by_slice));
 }
 
-/// Whether what is written to a view is for the caller, and so mostly not for a later command.
-bool leaves(const Execution& run, uint32_t view) {
-  return run.program.views[view].slot >= kSlotFirstOutput;
-}
-
 }  // namespace
 
 PlanarJob make_planar_job(const PlanarTapsCommand& command, const Execution& run) {
@@ -117,8 +108,7 @@ PlanarJob make_planar_job(const PlanarTapsCommand& command, const Execution& run
           .slope = resolve_constants(run, command.slope_view),
           .k_total = command.k_total,
           .rows = planar_rows(y.channels),
-          .streams = leaves(run, command.y) && y.stride_x == 1 &&
-                     y.n * y.height * y.width * y.channels >= kStreamedFloats,
+          .streams = y.stride_x == 1 && leaves(run, command.y),
           .activation = static_cast<Unary>(command.activation),
           .alpha = std::bit_cast<float>(command.alpha_bits),
           .beta = std::bit_cast<float>(command.beta_bits)};

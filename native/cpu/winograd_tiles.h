@@ -65,12 +65,6 @@ struct WinogradJob {
   size_t kernel(const RegionRecord& region) const { return run.program.taps[region.tap_first].k; }
 };
 
-inline size_t elements(const ResolvedView& view) {
-  size_t product = 1;
-  for (uint32_t d = 0; d < view.rank; d++) product *= view.dims[d];
-  return product;
-}
-
 inline WinogradJob make_winograd_job(const WinogradCommand& command, const Execution& run) {
   const MapView y = resolve_map(run, command.y);
   const ResolvedView weights = resolve(run, command.weights_view);

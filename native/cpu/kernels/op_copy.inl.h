@@ -198,6 +198,40 @@ void stream(const float* x, float* y, size_t count) {
   __builtin_memcpy(y + i, x + i, (count - i) * sizeof(float));
 }
 
+// Rows of the source that are written to a target row together: long runs are kinder to memory.
+inline constexpr size_t kStreamRun = 128;
+
+void transpose_stream(const float* source, ptrdiff_t source_row, float* target,
+                      ptrdiff_t target_row, size_t rows, size_t columns) {
+  const size_t j_end = columns / kTransposeSide * kTransposeSide;
+  const auto strip = [&](size_t i, size_t j) {
+    alignas(64) float lines[kTransposeSide][kTransposeTile];
+    const float* from = source + static_cast<ptrdiff_t>(i) * source_row + j;
+    transpose_square(from, source_row, lines[0], kTransposeTile);
+    transpose_square(from + static_cast<ptrdiff_t>(kTransposeSide) * source_row, source_row,
+                     lines[0] + kTransposeSide, kTransposeTile);
+    for (size_t line = 0; line < kTransposeSide; line++) {
+      float* to = target + static_cast<ptrdiff_t>(j + line) * target_row + i;
+      for (size_t lane = 0; lane < kTransposeTile; lane += Vec::kLanes)
+        Vec::stream(to + lane, Vec::load(lines[line] + lane));
+    }
+  };
+  const size_t whole = rows / kTransposeTile * kTransposeTile;
+  for (size_t run = 0; run < whole; run += kStreamRun) {
+    const size_t end = whole - run < kStreamRun ? whole : run + kStreamRun;
+    for (size_t j = 0; j < j_end; j += kTransposeSide) {
+      for (size_t i = run; i < end; i += kTransposeTile) strip(i, j);
+    }
+  }
+  const auto rest = [&](size_t i, size_t j, size_t count, size_t width) {
+    if (count == 0 || width == 0) return;
+    transpose(source + static_cast<ptrdiff_t>(i) * source_row + j, source_row,
+              target + static_cast<ptrdiff_t>(j) * target_row + i, target_row, count, width);
+  };
+  rest(0, j_end, whole, columns - j_end);
+  rest(whole, 0, rows - whole, columns);
+}
+
 void fill(float value, float* y, ptrdiff_t stride, size_t count) {
   if (stride == 1) {
     for (size_t i = 0; i < count; i++) y[i] = value;

@@ -14,6 +14,7 @@ constexpr OpKernels make_op_kernels() {
       .select = select,
       .copy_block = copy_block,
       .stream = stream,
+      .transpose_stream = transpose_stream,
       .end_streams = Vec::end_streams,
       .fill = fill,
       .pool_step = pool_step,
