@@ -132,22 +132,28 @@ export function packWinograd(
   kernels: readonly KernelTaps[],
 ): Float32Array {
   const {inChannels, outChannels} = source;
-  const [rows, columns] = form.taps.map(taps => winogradMatrices(form.tile, taps).weights) as [
-    Matrix,
-    Matrix,
-  ];
-  const products = rows.length * columns.length;
+  const transform = kernelTransform(form);
+  const products = winogradProducts(form);
   const panels = Math.ceil(outChannels / PANEL);
   const packed = new Float32Array(panels * kernels.length * products * inChannels * PANEL);
-  const block = new Float64Array(products * PANEL);
+  // Rows of the products of a channel lie far apart: they are written a whole row at a time.
+  const block = new Float32Array(products * PANEL);
 
   for (let panel = 0; panel < panels; panel++) {
+    const first = panel * PANEL;
+    const columns = Math.min(PANEL, outChannels - first);
+    if (columns < PANEL) block.fill(0);
     for (const [kernel, taps] of kernels.entries()) {
+      const row = (panel * kernels.length + kernel) * products * inChannels;
       for (let channel = 0; channel < inChannels; channel++) {
-        transformPanel(source, {rows, columns, taps, panel, channel}, block);
+        for (let column = 0; column < columns; column++) {
+          const base = channel * source.input + (first + column) * source.output;
+          transform({weights: source.weights, base, taps}, block, column);
+        }
         for (let f = 0; f < products; f++) {
-          const row = ((panel * kernels.length + kernel) * products + f) * inChannels + channel;
-          packed.set(block.subarray(f * PANEL, (f + 1) * PANEL), row * PANEL);
+          const at = (row + f * inChannels + channel) * PANEL;
+          for (let column = 0; column < PANEL; column++)
+            packed[at + column] = block[f * PANEL + column]!;
         }
       }
     }
@@ -156,42 +162,42 @@ export function packWinograd(
   return packed;
 }
 
-/** One input channel of a kernel. */
-interface PanelPart {
-  readonly rows: Matrix;
-  readonly columns: Matrix;
+/** Reads w(dy, dx) at base + taps[columns * dy + dx]. */
+interface KernelAt {
+  readonly weights: Float32Array;
+  readonly base: number;
   readonly taps: KernelTaps;
-  readonly panel: number;
-  readonly channel: number;
 }
 
-/** block[v, u][column] = (G w Gᵀ)[v, u] for the output channels of a panel, zero past the last. */
-function transformPanel(
-  source: KernelSource,
-  {rows, columns, taps, panel, channel}: PanelPart,
-  block: Float64Array,
-): void {
-  const {weights, outChannels, input, output} = source;
-  const width = columns[0]!.length;
-  const half = new Float64Array(rows.length * width);
-  const used = Math.min(PANEL, outChannels - panel * PANEL);
-  if (used < PANEL) block.fill(0);
-  for (let column = 0; column < used; column++) {
-    const base = channel * input + (panel * PANEL + column) * output;
-    for (const [v, row] of rows.entries()) {
+/** G w Gᵀ in doubles, into a column of a block; plain loops, as this runs for every pair of channels. */
+function kernelTransform({
+  tile,
+  taps,
+}: WinogradForm): (from: KernelAt, block: Float32Array, column: number) => void {
+  const [height, width] = taps;
+  const [rows, columns] = taps.map(count =>
+    Float64Array.from(winogradMatrices(tile, count).weights.flat()),
+  ) as [Float64Array, Float64Array];
+  const [rowCount, columnCount] = [rows.length / height, columns.length / width];
+  const half = new Float64Array(rowCount * width);
+
+  return ({weights, base, taps: offsets}, block, column) => {
+    for (let v = 0; v < rowCount; v++) {
       for (let dx = 0; dx < width; dx++) {
         let sum = 0;
-        for (let dy = 0; dy < row.length; dy++)
-          sum += row[dy]! * weights[base + taps[dy * width + dx]!]!;
+        for (let dy = 0; dy < height; dy++)
+          sum += rows[v * height + dy]! * weights[base + offsets[dy * width + dx]!]!;
         half[v * width + dx] = sum;
       }
     }
-    for (let v = 0; v < rows.length; v++) {
-      for (const [u, row] of columns.entries()) {
+    let target = column;
+    for (let v = 0; v < rowCount; v++) {
+      for (let u = 0; u < columnCount; u++) {
         let sum = 0;
-        for (let dx = 0; dx < width; dx++) sum += row[dx]! * half[v * width + dx]!;
-        block[(v * columns.length + u) * PANEL + column] = sum;
+        for (let dx = 0; dx < width; dx++) sum += columns[u * width + dx]! * half[v * width + dx]!;
+        block[target] = sum;
+        target += PANEL;
       }
     }
-  }
+  };
 }
