@@ -169,35 +169,47 @@ interface KernelAt {
   readonly taps: KernelTaps;
 }
 
-/** G w Gᵀ in doubles, into a column of a block; plain loops, as this runs for every pair of channels. */
+/**
+ * G w Gᵀ in doubles, into a column of a block.
+ *
+ * This runs for every pair of channels: kernels are padded to three taps an axis so that its sums need no loops.
+ */
 function kernelTransform({
   tile,
   taps,
 }: WinogradForm): (from: KernelAt, block: Float32Array, column: number) => void {
+  const [rows, columns] = taps.map(count => paddedRows(winogradMatrices(tile, count).weights)) as [
+    Float64Array,
+    Float64Array,
+  ];
   const [height, width] = taps;
-  const [rows, columns] = taps.map(count =>
-    Float64Array.from(winogradMatrices(tile, count).weights.flat()),
-  ) as [Float64Array, Float64Array];
-  const [rowCount, columnCount] = [rows.length / height, columns.length / width];
-  const half = new Float64Array(rowCount * width);
+  const window = new Float64Array(WINOGRAD_TAPS ** 2);
 
   return ({weights, base, taps: offsets}, block, column) => {
-    for (let v = 0; v < rowCount; v++) {
-      for (let dx = 0; dx < width; dx++) {
-        let sum = 0;
-        for (let dy = 0; dy < height; dy++)
-          sum += rows[v * height + dy]! * weights[base + offsets[dy * width + dx]!]!;
-        half[v * width + dx] = sum;
-      }
+    for (let dy = 0; dy < height; dy++) {
+      for (let dx = 0; dx < width; dx++)
+        window[dy * WINOGRAD_TAPS + dx] = weights[base + offsets[dy * width + dx]!]!;
     }
+    const [a0, a1, a2] = [window[0]!, window[1]!, window[2]!];
+    const [b0, b1, b2] = [window[3]!, window[4]!, window[5]!];
+    const [c0, c1, c2] = [window[6]!, window[7]!, window[8]!];
     let target = column;
-    for (let v = 0; v < rowCount; v++) {
-      for (let u = 0; u < columnCount; u++) {
-        let sum = 0;
-        for (let dx = 0; dx < width; dx++) sum += columns[u * width + dx]! * half[v * width + dx]!;
-        block[target] = sum;
+    for (let v = 0; v < rows.length; v += WINOGRAD_TAPS) {
+      const [g0, g1, g2] = [rows[v]!, rows[v + 1]!, rows[v + 2]!];
+      const left = g0 * a0 + g1 * b0 + g2 * c0;
+      const middle = g0 * a1 + g1 * b1 + g2 * c1;
+      const right = g0 * a2 + g1 * b2 + g2 * c2;
+      for (let u = 0; u < columns.length; u += WINOGRAD_TAPS) {
+        block[target] = columns[u]! * left + columns[u + 1]! * middle + columns[u + 2]! * right;
         target += PANEL;
       }
     }
   };
+}
+
+/** Rows of three numbers, zero past a matrix's own. */
+function paddedRows(matrix: Matrix): Float64Array {
+  return Float64Array.from(
+    matrix.flatMap(row => Array.from({length: WINOGRAD_TAPS}, (_, tap) => row[tap] ?? 0)),
+  );
 }
