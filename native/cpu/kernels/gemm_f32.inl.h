@@ -7,6 +7,9 @@
 // Accumulators stay in registers only if these loops are fully unrolled, so we ask for it.
 #define UNTANGLE_UNROLL _Pragma("GCC unroll 16")
 
+// Rows of weights that are asked for ahead: hardware stops at the ends of pages.
+constexpr size_t kPrefetchRows = 48;
+
 constexpr size_t kPanelVectors = kPanel / Vec::kLanes;
 
 /// Copies `rows` x `columns` floats between a tile's rows and a full-width block: the way in and
@@ -72,6 +75,12 @@ inline void store_tile(const GemmTile& tile, const Vec::Reg (&acc)[MR][NV]) {
   }
 }
 
+/// Asks for what lies `ahead` floats after p, which need not exist.
+inline void prefetch(const float* p, size_t ahead) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(p) + ahead * sizeof(float);
+  __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
 template <size_t MR, size_t PANELS>
 void gemm_f32_tile(const GemmTile& tile) {
   constexpr size_t NV = PANELS * kPanelVectors;
@@ -89,6 +98,8 @@ void gemm_f32_tile(const GemmTile& tile) {
     const float* w = tile.weights + tile.tap_k[tap] * kPanel;
 
     for (size_t k = 0; k < kc; k++, w += kPanel) {
+      UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
+          prefetch(w + panel * panel_stride, kPrefetchRows * kPanel);
       Vec::Reg b[NV];
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
         const size_t panel = j / kPanelVectors;
