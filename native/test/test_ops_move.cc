@@ -33,24 +33,6 @@ void check_transpose(uint32_t channels, uint32_t pixels, bool to_planes) {
           "transpose " + std::to_string(channels) + " x " + std::to_string(pixels));
 }
 
-/// Written past the caches; rows of the target are `target_row` floats apart.
-void check_stream(const Kernels& kernels, size_t rows, size_t columns, size_t target_row) {
-  std::vector<float> source(rows * (columns + 3));
-  for (size_t i = 0; i < source.size(); i++) source[i] = static_cast<float>(i);
-  std::vector<float> memory(columns * target_row + 2 * kStreamAlignment, -1);
-  const auto past = reinterpret_cast<uintptr_t>(memory.data()) % kStreamAlignment;
-  float* target = memory.data() + (past == 0 ? 0 : (kStreamAlignment - past) / sizeof(float));
-  std::vector<float> expected = memory;
-  float* at = expected.data() + (target - memory.data());
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < columns; j++) at[j * target_row + i] = source[i * (columns + 3) + j];
-  }
-  kernels.ops.transpose_stream(source.data(), static_cast<ptrdiff_t>(columns + 3), target,
-                               static_cast<ptrdiff_t>(target_row), rows, columns);
-  kernels.ops.end_streams();
-  CHECK(memory == expected, "stream %zu x %zu, %s", rows, columns, kernels.isa);
-}
-
 /// A program file may copy a row over part of itself: any result will do, but every element must be
 /// one of x.
 void check_overlap(int shift) {
@@ -396,12 +378,6 @@ int main() {
     for (const uint32_t pixels : {1, 7, 64, 1000}) {
       check_transpose(channels, pixels, true);
       check_transpose(channels, pixels, false);
-    }
-  }
-  const Kernels* sets[8];
-  for (size_t set = available_kernels(sets, 8); set-- > 0;) {
-    for (const size_t rows : {1, 15, 16, 130, 300}) {
-      for (const size_t columns : {1, 7, 8, 19, 64}) check_stream(*sets[set], rows, columns, 304);
     }
   }
   check_random_chain(1000, {64, 33, 70});

@@ -47,6 +47,15 @@ export function countConv(work: ConvWork, operands: ConvOperands): Counts {
   ]);
 }
 
+/** Exact counts and lists of thousands of regions take longer than their price, and most candidates are not taken. */
+export function once<T>(make: () => T): () => T {
+  let made: {readonly value: T} | undefined;
+  return () => {
+    made ??= {value: make()};
+    return made.value;
+  };
+}
+
 /** The sum of counts. */
 export function addCounts(counts: readonly Counts[]): Counts {
   return {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import test, {type ExecutionContext} from 'ava';
 import type {ConvGeometry} from '../../src/graph/graph.js';
-import type {WinogradCandidateStep} from '../../src/schedule/candidates/candidate.js';
 import {winograd} from '../../src/schedule/candidates/tiled.js';
+import type {WinogradCandidateStep} from '../../src/schedule/candidates/winograd.js';
 import {convProblem} from '../../src/schedule/candidates.js';
 import {type ConvStep, PANEL, WINOGRAD_CHANNELS} from '../../src/schedule/steps.js';
 import {winogradProducts} from '../../src/untangle/winograd.js';
@@ -136,6 +136,16 @@ test('a dilated convolution has regions of its own for each residue', t => {
   t.deepEqual([...new Set(regions.map(({countY}) => countY))], [3, 2]);
   t.deepEqual([...new Set(regions.map(({countX}) => countX))], [1]);
   t.is(new Set(regions.map(({taps}) => taps[0]!.k)).size, 1);
+});
+
+test('so many residues that tiles would be nearly empty, or regions too many, are left to others', t => {
+  const dilated = (...dilations: [number, number]) => {
+    const size = [2048, 2048] as const;
+    return shape({dilations, padBegin: dilations}, {input: size, output: size});
+  };
+  t.deepEqual(dilated(32, 32), ['3x3 1024', 1]);
+  t.deepEqual(dilated(33, 32), [0]);
+  t.deepEqual(dilated(1, 1024), ['3x3 1024', 1]);
 });
 
 test('one pass over the operands, and tiles that wait in the arena once there and back', t => {

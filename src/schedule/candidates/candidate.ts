@@ -1,10 +1,10 @@
 // A candidate: one way to run a convolution, as data; priced, counted, and ready to be packed.
 
 import type {PackedTaps} from '../../untangle/pack.js';
-import {addCounts, type ConvWork, countConv} from '../counts.js';
+import {addCounts, type ConvWork, countConv, once} from '../counts.js';
 import type {Counts, Region} from '../steps.js';
 import {type ConvProblem, planarStepCost, rowsPerTap, stepCost} from './problem.js';
-import type {WinogradPlan} from './winograd.js';
+import type {WinogradCandidateStep} from './winograd.js';
 
 /** The published methods and the project's own; 'auto' lets the cost model choose for each layer. */
 export const SCHEDULES = [
@@ -26,11 +26,6 @@ export interface TapsStep extends ConvWork {
   readonly packedTaps: PackedTaps;
   readonly kTotal: number;
   readonly counts: Counts;
-}
-
-/** A step in Winograd's form. */
-export interface WinogradCandidateStep extends WinogradPlan {
-  readonly op: 'winograd';
 }
 
 export type CandidateStep = TapsStep | WinogradCandidateStep;
@@ -93,15 +88,6 @@ export function candidate(
       return addCounts(steps.map(step => step.counts));
     },
     cost: plans.reduce((sum, plan) => sum + planCost(name, problem, plan), 0),
-  };
-}
-
-/** Exact counts of thousands of regions take longer than their price, and most candidates are not taken. */
-function once<T>(make: () => T): () => T {
-  let made: {readonly value: T} | undefined;
-  return () => {
-    made ??= {value: make()};
-    return made.value;
   };
 }
 

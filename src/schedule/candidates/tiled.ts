@@ -4,10 +4,10 @@ import type {PlanePhase} from '../../untangle/conv.js';
 import type {WinogradForm} from '../../untangle/winograd.js';
 import {COST} from '../cost.js';
 import {addCounts} from '../counts.js';
-import type {Candidate, WinogradCandidateStep} from './candidate.js';
+import type {Candidate} from './candidate.js';
 import {fusedTaps} from './methods.js';
 import type {ConvProblem} from './problem.js';
-import {planWinograd, tiledTaps} from './winograd.js';
+import {planWinograd, tiledTaps, type WinogradCandidateStep} from './winograd.js';
 
 /** Phases with as many taps along each axis. */
 interface Kind {
@@ -23,10 +23,10 @@ export function winograd(problem: ConvProblem, isForced: boolean): Candidate | n
   const tiled: WinogradCandidateStep[] = [];
   const taken = new Set<PlanePhase>();
   for (const {taps, phases} of kindsOf(problem)) {
-    const plan = planWinograd(problem, phases, taps);
-    const pays = plan.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;
+    const step = planWinograd(problem, phases, taps);
+    const pays = step.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;
     if (!pays && !isForced) continue;
-    tiled.push({op: 'winograd', ...plan});
+    tiled.push(step);
     for (const phase of phases) taken.add(phase);
   }
   if (tiled.length === 0) return null;

@@ -17,7 +17,7 @@ import {
   winogradTileElements,
 } from '../../untangle/winograd.js';
 import {COST, clearlyCheapest, winogradCost} from '../cost.js';
-import type {ConvOperands} from '../counts.js';
+import {type ConvOperands, once} from '../counts.js';
 import type {PixelProduct} from '../pixels.js';
 import {mapElements, sharedElements, within} from '../region-pixels.js';
 import {type Counts, PANEL, type Region, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../steps.js';
@@ -26,7 +26,8 @@ import type {ConvProblem} from './problem.js';
 const F32_BYTES = 4;
 
 /** A step in Winograd's form. */
-export interface WinogradPlan {
+export interface WinogradCandidateStep {
+  readonly op: 'winograd';
   readonly form: WinogradForm;
   /** Each reads the weights of a kernel from its tap's k on; those of a kernel follow one another. */
   readonly regions: readonly Region[];
@@ -41,6 +42,9 @@ export interface WinogradPlan {
 /** Tiles of a block that make the GEMMs worth their weights; fewer want a larger block in the arena. */
 const FEWEST_PRIVATE_TILES = 12;
 
+/** Residues of a dilated phase, each a region; where there are more, few outputs are left to a tile. */
+const MOST_RESIDUES = 1024;
+
 /** Floats of an arena block (8 MiB), and its tiles. */
 const BLOCK = {elements: 2 ** 21, fewest: 16, most: 192} as const;
 
@@ -50,9 +54,10 @@ export function tiledTaps(
   phase: PlanePhase,
 ): WinogradForm['taps'] | null {
   const isDense = groups === 1 && inChannels <= WINOGRAD_CHANNELS && !isDeep(plane);
-  const isTiled = isDense && phase.z.taps.length === 1 && [phase.y, phase.x].every(isEven);
+  if (!isDense || phase.z.taps.length !== 1 || !isEven(phase.y) || !isEven(phase.x)) return null;
   const taps = [phase.y.taps.length, phase.x.taps.length] as const;
-  return isTiled && taps.some(count => count > 1) ? taps : null;
+  const isFew = residueCount(phase.y) * residueCount(phase.x) <= MOST_RESIDUES;
+  return isFew && taps.some(count => count > 1) ? taps : null;
 }
 
 /** A few taps, evenly apart, that step with the outputs. */
@@ -69,14 +74,35 @@ function dilationOf(taps: Phase['taps']): number {
   return taps.length === 1 ? 1 : taps[1]!.inStart - taps[0]!.inStart;
 }
 
+function residueCount({taps, outCount}: Phase): number {
+  return Math.min(dilationOf(taps), outCount);
+}
+
 /** The cheapest tiles for phases that all have `taps`. */
 export function planWinograd(
-  problem: ConvProblem,
+  {operands}: ConvProblem,
   phases: readonly PlanePhase[],
   taps: WinogradForm['taps'],
-): WinogradPlan {
+): WinogradCandidateStep {
+  const axes = phases.map(phase => ({y: residuesOf(phase.y), x: residuesOf(phase.x)}));
   const forms = WINOGRAD_TILES.map(tile => ({tile, taps})).filter(isWinogradForm);
-  return clearlyCheapest(forms.map(form => planForm(problem.operands, phases, form)));
+  const tiling = clearlyCheapest(forms.map(form => tileForm(operands, axes, form)));
+  const {form, scratchElements, cost} = tiling;
+  const regions = once(() => regionsOf(tiling));
+  const counts = once(() => countTiling(operands, tiling));
+  return {
+    op: 'winograd',
+    form,
+    get regions() {
+      return regions();
+    },
+    kernels: phases.map(phase => phase.taps.map(tap => tap.kernelIndex)),
+    scratchElements,
+    cost,
+    get counts() {
+      return counts();
+    },
+  };
 }
 
 /** Outputs start + step * q, 0 <= q < count, that read from input `from` + inStep * q on. */
@@ -89,9 +115,10 @@ interface Residue {
 }
 
 /** Residue r of a dilated axis: every d-th output from r on. */
-function residuesOf({outStart, outStep, outCount, taps}: Phase): Residue[] {
+function residuesOf(phase: Phase): Residue[] {
+  const {outStart, outStep, outCount, taps} = phase;
   const dilation = dilationOf(taps);
-  return Array.from({length: Math.min(dilation, outCount)}, (_, residue) => ({
+  return Array.from({length: residueCount(phase)}, (_, residue) => ({
     start: outStart + residue * outStep,
     step: outStep * dilation,
     count: Math.ceil((outCount - residue) / dilation),
@@ -100,29 +127,31 @@ function residuesOf({outStart, outStep, outCount, taps}: Phase): Residue[] {
   }));
 }
 
+interface TiledPhase {
+  readonly y: readonly Residue[];
+  readonly x: readonly Residue[];
+}
+
 /** The phases' outputs in tiles of one form. */
 interface Tiling {
   readonly form: WinogradForm;
   /** Of each phase. */
-  readonly axes: readonly {readonly y: readonly Residue[]; readonly x: readonly Residue[]}[];
+  readonly axes: readonly TiledPhase[];
   readonly tiles: readonly number[];
   readonly panels: number;
   readonly inChannels: number;
   readonly products: number;
+  readonly scratchElements: number;
+  readonly cost: number;
 }
 
-function planForm(
-  operands: ConvOperands,
-  phases: readonly PlanePhase[],
-  form: WinogradForm,
-): WinogradPlan {
+function tileForm(operands: ConvOperands, axes: readonly TiledPhase[], form: WinogradForm): Tiling {
   const [batch, , , inChannels] = operands.x.shape as [number, number, number, number];
-  const axes = phases.map(phase => ({y: residuesOf(phase.y), x: residuesOf(phase.x)}));
   const tilesOf = (residues: readonly Residue[], axis: 0 | 1) =>
     residues.reduce((sum, {count}) => sum + tilesAlong(form, axis, count), 0);
   const tiles = axes.map(({y, x}) => batch * tilesOf(y, 0) * tilesOf(x, 1));
   const panels = Math.ceil(operands.y.shape[3]! / PANEL);
-  const tiling = {form, axes, tiles, panels, inChannels, products: winogradProducts(form)};
+  const products = winogradProducts(form);
 
   const tileElements = winogradTileElements(form, inChannels, panels);
   const privateTiles = Math.floor(WORKSPACE_BYTES / F32_BYTES / tileElements);
@@ -137,21 +166,14 @@ function planForm(
         taps: form.taps[0] * form.taps[1],
         tiles: count,
         blockTiles: Math.min(count, blockTiles),
-        products: tiling.products,
+        products,
         inChannels,
         panels,
         sharedElements: isPrivate ? 0 : tileElements,
       }),
     COST.stepOverhead,
   );
-  return {
-    form,
-    regions: regionsOf(tiling),
-    kernels: phases.map(phase => phase.taps.map(tap => tap.kernelIndex)),
-    scratchElements,
-    counts: countTiling(operands, tiling, scratchElements > 0),
-    cost,
-  };
+  return {form, axes, tiles, panels, inChannels, products, scratchElements, cost};
 }
 
 function tilesAlong({tile, taps}: WinogradForm, axis: 0 | 1, count: number): number {
@@ -192,7 +214,7 @@ function regionsOf({axes, products, inChannels}: Tiling): Region[] {
 }
 
 /** One pass over the operands; transformed tiles that wait in the arena are written and read once besides. */
-function countTiling(operands: ConvOperands, tiling: Tiling, isWaiting: boolean): Counts {
+function countTiling(operands: ConvOperands, tiling: Tiling): Counts {
   const {x, y, residual, hasBias, hasSlope} = operands;
   const {axes, products, panels, inChannels} = tiling;
   const tiles = tiling.tiles.reduce((sum, count) => sum + count, 0);
@@ -202,7 +224,7 @@ function countTiling(operands: ConvOperands, tiling: Tiling, isWaiting: boolean)
   const added = residual
     ? mapElements(residual, written) - sharedElements(read, {view: residual, pixels: written})
     : 0;
-  const waiting = isWaiting ? tiles * products * (inChannels + columns) : 0;
+  const waiting = tiling.scratchElements > 0 ? tiles * products * (inChannels + columns) : 0;
   const weights = axes.length * products * inChannels * columns;
   const epilogue = (hasBias ? columns : 0) + (hasSlope ? columns : 0) + added;
   return {
@@ -211,8 +233,6 @@ function countTiling(operands: ConvOperands, tiling: Tiling, isWaiting: boolean)
     writtenBytes: (mapElements(y, written) + waiting) * F32_BYTES,
   };
 }
-
-type TiledPhase = Tiling['axes'][number];
 
 /** Pixels of the input that some tile of a phase reads. */
 function readPixels(
