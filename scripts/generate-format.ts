@@ -38,6 +38,7 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../src/schedule/steps.js';
+import {WINOGRAD_GAP} from '../src/untangle/winograd.js';
 import {generateDocs} from './format-docs.js';
 import {generateOperators} from './operators-docs.js';
 
@@ -107,6 +108,7 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kPlanarTile = ${PLANAR.tile};\n`,
     `inline constexpr uint32_t kMaxPlanarWindow = ${PLANAR.window};\n`,
     `inline constexpr uint32_t kMaxWinogradChannels = ${WINOGRAD_CHANNELS};\n`,
+    `inline constexpr uint32_t kWinogradGap = ${WINOGRAD_GAP};\n`,
     `inline constexpr uint32_t kWorkspaceBytes = ${WORKSPACE_BYTES};\n`,
     cppConstants('Slot', SLOT),
     cppConstants('Region', REGION_FLAGS),

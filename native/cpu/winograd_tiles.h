@@ -12,8 +12,6 @@ namespace untangle {
 
 inline constexpr size_t kMaxTileOutputs = kMaxWinogradTile;
 inline constexpr size_t kMaxTileInputs = kMaxWinogradTile + kMaxWinogradTaps - 1;
-// Keeps neighbouring tiles out of one another's cache sets.
-inline constexpr size_t kTileGap = 16;
 alignas(64) inline const float kWinogradZeros[kMaxWinogradChannels] = {};
 
 /// Outputs and inputs of a tile along one axis.
@@ -50,8 +48,8 @@ struct WinogradJob {
   size_t products() const { return rows.inputs * columns.inputs; }
   size_t outputs() const { return rows.outputs * columns.outputs; }
   size_t padded() const { return divide_up(y.channels, kPanel) * kPanel; }
-  size_t input_floats() const { return products() * x.channels + kTileGap; }
-  size_t sum_floats() const { return products() * padded() + kTileGap; }
+  size_t input_floats() const { return products() * x.channels + kWinogradGap; }
+  size_t sum_floats() const { return products() * padded() + kWinogradGap; }
   size_t tile_floats() const { return input_floats() + sum_floats(); }
   size_t kernel_floats() const { return products() * x.channels * padded(); }
   size_t column_tiles() const { return divide_up(padded(), kernels().panels * kPanel); }

@@ -108,6 +108,12 @@ class Validator {
 
   const uint32_t* dims(uint32_t index) const { return &program_.views[index].dim0; }
   const int32_t* strides(uint32_t index) const { return &program_.views[index].stride0; }
+  /// Elements of a view; views() bounds the product.
+  uint64_t elements(uint32_t index) const {
+    uint64_t product = 1;
+    for (uint32_t d = 0; d < 6; d++) product *= dims(index)[d];
+    return product;
+  }
   uint64_t slot_bytes(uint32_t slot) const;
 
   const Program& program_;

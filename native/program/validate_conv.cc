@@ -65,8 +65,7 @@ bool Validator::depthwise(const DepthwiseCommand& command) {
   if (!require(x[0] == y[0] && x[3] == y[3], "input and output differ in batch or channels")) {
     return false;
   }
-  uint64_t weights = 1;  // views() bounds the product
-  for (uint32_t d = 0; d < 6; d++) weights *= dims(command.weights_view)[d];
+  const uint64_t weights = elements(command.weights_view);
   if (!require(weights % x[3] == 0, "its weights are not whole rows of channels") ||
       !flat(command.weights_view, weights) || !optional_flat(command.bias_view, x[3]) ||
       !epilogue(command.activation, command.residual_view, command.slope_view, command.y, x[3]) ||

@@ -5,8 +5,6 @@
 namespace untangle {
 namespace {
 
-constexpr uint64_t kGap = 16;
-
 /// Tiles for which there are kernels; F(3, 2) is not one.
 bool known_tile(uint32_t tile, uint32_t taps_y, uint32_t taps_x) {
   const auto known = [tile](uint32_t taps) {
@@ -39,8 +37,7 @@ bool Validator::winograd(const WinogradCommand& command) {
   }
   const uint64_t padded = (uint64_t{y[3]} + kPanel - 1) / kPanel * kPanel;
   const uint64_t kernel = products(command) * x[3];
-  uint64_t weights = 1;  // views() bounds the product
-  for (uint32_t d = 0; d < 6; d++) weights *= dims(command.weights_view)[d];
+  const uint64_t weights = elements(command.weights_view);
   const uint64_t k_total = weights / padded;
   if (!require(weights % padded == 0 && k_total >= kernel, "its weights are no whole kernels") ||
       !flat(command.weights_view, weights) || !optional_flat(command.bias_view, padded) ||
@@ -74,15 +71,15 @@ bool Validator::winograd_windows(const WinogradCommand& command) {
 /// At least one tile fits its block.
 bool Validator::winograd_memory(const WinogradCommand& command) {
   const uint64_t padded = (uint64_t{dims(command.y)[3]} + kPanel - 1) / kPanel * kPanel;
-  const uint64_t tile = products(command) * (dims(command.x)[3] + padded) + 2 * kGap;
+  const uint64_t tile =
+      products(command) * (dims(command.x)[3] + padded) + 2 * uint64_t{kWinogradGap};
   if (command.scratch_view == kNone) {
     return require(tile * sizeof(float) <= kWorkspaceBytes, "a tile does not fit the workspace");
   }
   if (!writable(command.scratch_view)) return false;
-  uint64_t elements = 1;  // views() bounds the product
-  for (uint32_t d = 0; d < 6; d++) elements *= dims(command.scratch_view)[d];
-  return flat(command.scratch_view, elements) &&
-         require(elements >= tile, "a tile does not fit its scratch");
+  const uint64_t scratch = elements(command.scratch_view);
+  return flat(command.scratch_view, scratch) &&
+         require(scratch >= tile, "a tile does not fit its scratch");
 }
 
 }  // namespace untangle

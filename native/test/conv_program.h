@@ -68,6 +68,26 @@ inline std::span<float> aligned(std::vector<float>& memory) {
   return std::span<float>(memory).subspan(past == 0 ? 0 : kPanel - past, memory.size() - kPanel);
 }
 
+/// A workspace of each thread, full of NaN.
+class Workspaces {
+ public:
+  explicit Workspaces(size_t threads) {
+    for (size_t i = 0; i < threads; i++) {
+      blocks_.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
+      std::memset(blocks_.back(), 0xff, kWorkspaceBytes);
+    }
+  }
+  ~Workspaces() {
+    for (std::byte* block : blocks_) std::free(block);
+  }
+  Workspaces(const Workspaces&) = delete;
+  Workspaces& operator=(const Workspaces&) = delete;
+  std::byte* const* data() const { return blocks_.data(); }
+
+ private:
+  std::vector<std::byte*> blocks_;
+};
+
 /// The memory and tables of one case. Arena: x (pitch of one spare channel per pixel), residual, y
 /// (likewise).
 class ConvProgram {
@@ -145,11 +165,7 @@ class ConvProgram {
     };
     const Program program{{}, views, {}, regions_, taps_, {}, {}, constants, 0, 0, 0};
     ThreadPool pool(threads);
-    std::vector<std::byte*> workspace;
-    for (size_t i = 0; i < threads; i++) {
-      workspace.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
-      std::memset(workspace.back(), 0xff, kWorkspaceBytes);
-    }
+    const Workspaces workspace(threads);
     const std::atomic<bool> aborted{abort};
     IndexFault fault;
     const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
@@ -157,7 +173,6 @@ class ConvProgram {
                         pool,    kernels,
                         aborted, fault};
     body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
-    for (std::byte* block : workspace) std::free(block);
   }
 
   void clear_padding() {

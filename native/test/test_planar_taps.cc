@@ -95,11 +95,7 @@ class PlanarProgram {
   std::vector<float> run(const Kernels& kernels, size_t threads, bool abort = false) {
     std::vector<float> arena = arena_;
     ThreadPool pool(threads);
-    std::vector<std::byte*> workspace;
-    for (size_t i = 0; i < threads; i++) {
-      workspace.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
-      std::memset(workspace.back(), 0xff, kWorkspaceBytes);
-    }
+    const Workspaces workspace(threads);
     const Program program{{}, views_, {}, regions_, taps_, {}, {}, constants_, 0, 0, 0};
     const std::atomic<bool> aborted{abort};
     IndexFault fault;
@@ -123,7 +119,6 @@ class PlanarProgram {
                      0,
                      {}},
                     run);
-    for (std::byte* block : workspace) std::free(block);
     return arena;
   }
 

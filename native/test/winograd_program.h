@@ -237,11 +237,7 @@ class WinogradProgram {
   void execute(const Program& program, std::vector<float>& arena, const Kernels& kernels,
                size_t threads, bool has_scratch, bool abort) const {
     ThreadPool pool(threads);
-    std::vector<std::byte*> workspace;
-    for (size_t i = 0; i < threads; i++) {
-      workspace.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
-      std::memset(workspace.back(), 0xff, kWorkspaceBytes);
-    }
+    const Workspaces workspace(threads);
     const std::atomic<bool> aborted{abort};
     IndexFault fault;
     const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
@@ -253,7 +249,6 @@ class WinogradProgram {
                   case_.tile, case_.taps_y, case_.taps_x, 0, static_cast<uint32_t>(regions_.size()),
                   static_cast<uint32_t>(case_.activation), 0, 0},
                  run);
-    for (std::byte* block : workspace) std::free(block);
   }
 
   /// The definition, for the output `at` floats after the start of y.

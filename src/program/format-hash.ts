@@ -21,6 +21,7 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../schedule/steps.js';
+import {WINOGRAD_GAP} from '../untangle/winograd.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -45,6 +46,7 @@ export function formatTables(): string {
     normalizeChunks: NORMALIZE_CHUNKS,
     planar: PLANAR,
     winogradChannels: WINOGRAD_CHANNELS,
+    winogradGap: WINOGRAD_GAP,
     workspaceBytes: WORKSPACE_BYTES,
     slots: SLOT,
     regionFlags: REGION_FLAGS,
