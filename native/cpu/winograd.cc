@@ -1,10 +1,11 @@
 // winograd: kernels of two or three taps an axis as one GEMM per product of a tile.
 //
 // Tiles of a kernel follow one another, region by region. Blocks of them go through three stages:
-// transform the inputs, multiply, transform the sums. Small kernels are read for a block of each
-// thread, in its workspace or, with many channels, in its part of the arena; large ones for a block
-// of all threads, which work on each stage together. An output is one chain of FMAs over the
-// channels either way, whatever the threads.
+// transform the inputs, multiply, transform the sums. Small kernels are transformed once, into the
+// arena, and read for a block of each thread, in its workspace or, with many channels, in its part
+// of the arena. Of large ones a thread transforms the part that it is about to multiply, for a
+// block of all threads, which work on each stage together: that part never leaves the core's cache.
+// An output is one chain of FMAs over the channels either way, whatever the threads.
 
 #include <algorithm>
 #include <atomic>
@@ -15,17 +16,56 @@ namespace untangle {
 
 namespace {
 
-// Channels whose weights stay in L2 while all row tiles use them.
-constexpr size_t kSlice = 512;
+// Channels whose weights stay in L2 while all row tiles use them; those of a row of products fit
+// the workspace.
+constexpr size_t kSlice = 256;
+static_assert(kMaxTileInputs * kSlice * kMaxTilePanels * kPanel * sizeof(float) <= kWorkspaceBytes);
 // Fewest tiles of an item of the transforms, and items of each thread where there are more.
 constexpr size_t kItemTiles = 4;
 constexpr size_t kItemsPerThread = 8;
 
-// Transformed tiles that stay in a core's L2, and fewest of them worth the weights they read;
-// larger kernels are not read again for every such block.
+// Transformed tiles that stay in a core's L2, and fewest of them worth the weights they read.
 constexpr size_t kBlockFloats = 163840;
 constexpr size_t kFewestTiles = 16;
-constexpr size_t kKernelFloats = size_t{1} << 20;
+
+/// Weights of a product from some channel on: a row of a panel per channel.
+struct Factors {
+  const float* weights;
+  size_t panel_stride;
+};
+
+/// A part of a kernel: `panels` panels, and channels [first, first + count) of each.
+struct KernelPart {
+  size_t kernel;  // its first row
+  size_t panel;
+  size_t panels;
+  size_t first;
+  size_t count;
+};
+
+/// Where transformed weights go, and the floats from a panel, and from a product, to the next.
+struct Target {
+  float* u;
+  size_t panel_stride;
+  size_t stride;
+};
+
+/// Row `row` of the products of a part.
+void transform_weights(const WinogradJob& job, const KernelPart& part, size_t row,
+                       const Target& target) {
+  for (size_t panel = 0; panel < part.panels; panel++) {
+    const float* w[kMaxWinogradTaps * kMaxWinogradTaps];
+    for (size_t tap = 0; tap < job.taps(); tap++) {
+      const size_t k = part.kernel + tap * job.x.channels + part.first;
+      w[tap] = job.weights + ((part.panel + panel) * job.k_total + k) * kPanel;
+    }
+    job.transforms.weights({.w = w,
+                            .count = part.count * kPanel,
+                            .row = row,
+                            .u = target.u + panel * target.panel_stride,
+                            .stride = target.stride});
+  }
+}
 
 /// Tiles [first, first + count) of a kernel and the memory of their transforms.
 class WinogradBlock {
@@ -53,38 +93,67 @@ class WinogradBlock {
     }
   }
 
-  /// One product of all tiles, one column tile wide.
-  void multiply(size_t product, size_t column) const {
+  /// One product of all tiles, one column tile wide: channels [channel, channel + count), whose
+  /// factors are given.
+  void multiply(size_t product, size_t column, size_t channel, size_t count,
+                const Factors& factors) const {
     const Kernels& kernels = job_.kernels();
-    const size_t channels = job_.x.channels;
     const size_t width = kernels.panels * kPanel;
     const size_t columns = std::min(width, job_.padded() - column * width);
     const size_t row_tiles = divide_up(count_, kernels.mr);
+    const uint32_t first_row = 0;
+    for (size_t tile = 0; tile < row_tiles; tile++) {
+      const size_t start = split_at(count_, row_tiles, tile);
+      const size_t rows = split_at(count_, row_tiles, tile + 1) - start;
+      const float* a[kMaxTileRows];
+      float* c[kMaxTileRows];
+      for (size_t i = 0; i < rows; i++) {
+        a[i] = inputs_ + (start + i) * job_.input_floats() + product * job_.x.channels + channel;
+        c[i] = sums_ + (start + i) * job_.sum_floats() + product * job_.padded() + column * width;
+      }
+      kernels.gemm[(columns - 1) / kPanel][rows - 1]({.rows = a,
+                                                      .tap_k = &first_row,
+                                                      .taps = 1,
+                                                      .kc = count,
+                                                      .weights = factors.weights,
+                                                      .panel_stride = factors.panel_stride,
+                                                      .bias = nullptr,
+                                                      .c = c,
+                                                      .columns = columns,
+                                                      .accumulate = channel > 0});
+    }
+  }
+
+  /// The same over all channels of a kernel that has been transformed.
+  void multiply_kept(size_t product, size_t column, const float* kept) const {
+    const size_t channels = job_.x.channels;
+    const size_t panel_stride = job_.products() * channels * kPanel;
     const size_t slices = divide_up(channels, kSlice);
     for (size_t slice = 0; slice < slices; slice++) {
       const size_t channel = split_at(channels, slices, slice);
-      const size_t factor = product * channels + channel;
-      const auto k = static_cast<uint32_t>(tiles_.kernel + factor);
-      for (size_t tile = 0; tile < row_tiles; tile++) {
-        const size_t start = split_at(count_, row_tiles, tile);
-        const size_t rows = split_at(count_, row_tiles, tile + 1) - start;
-        const float* a[kMaxTileRows];
-        float* c[kMaxTileRows];
-        for (size_t i = 0; i < rows; i++) {
-          a[i] = inputs_ + (start + i) * job_.input_floats() + factor;
-          c[i] = sums_ + (start + i) * job_.sum_floats() + product * job_.padded() + column * width;
-        }
-        kernels.gemm[(columns - 1) / kPanel][rows - 1](
-            {.rows = a,
-             .tap_k = &k,
-             .taps = 1,
-             .kc = split_at(channels, slices, slice + 1) - channel,
-             .weights = job_.weights + column * kernels.panels * job_.k_total * kPanel,
-             .panel_stride = job_.k_total * kPanel,
-             .bias = nullptr,
-             .c = c,
-             .columns = columns,
-             .accumulate = slice > 0});
+      const size_t count = split_at(channels, slices, slice + 1) - channel;
+      const float* weights = kept + column * job_.kernels().panels * panel_stride +
+                             (product * channels + channel) * kPanel;
+      multiply(product, column, channel, count, {weights, panel_stride});
+    }
+  }
+
+  /// A row of products, whose weights are transformed into `memory` a slice at a time.
+  void multiply_row(size_t row, size_t column, float* memory) const {
+    const size_t channels = job_.x.channels;
+    const size_t products = job_.columns.inputs;
+    const size_t panel = column * job_.kernels().panels;
+    const size_t panels = std::min(job_.kernels().panels, job_.panels() - panel);
+    const size_t slices = divide_up(channels, kSlice);
+    for (size_t slice = 0; slice < slices; slice++) {
+      const size_t channel = split_at(channels, slices, slice);
+      const size_t count = split_at(channels, slices, slice + 1) - channel;
+      const size_t stride = count * kPanel;
+      const size_t panel_stride = products * stride;
+      transform_weights(job_, {tiles_.kernel, panel, panels, channel, count}, row,
+                        {memory, panel_stride, stride});
+      for (size_t f = 0; f < products; f++) {
+        multiply(row * products + f, column, channel, count, {memory + f * stride, panel_stride});
       }
     }
   }
@@ -147,8 +216,8 @@ size_t private_blocks(const WinogradJob& job, const KernelTiles& tiles, size_t f
   return divide_up(tiles.count, std::max<size_t>(1, most));
 }
 
-void run_private_block(const WinogradJob& job, const KernelTiles& tiles, size_t blocks,
-                       size_t index, float* memory) {
+void run_private_block(const WinogradJob& job, const KernelTiles& tiles, const float* kept,
+                       size_t blocks, size_t index, float* memory) {
   const size_t first = split_at(tiles.count, blocks, index);
   const size_t count = split_at(tiles.count, blocks, index + 1) - first;
   const WinogradBlock block(job, tiles, memory, first, count);
@@ -156,29 +225,34 @@ void run_private_block(const WinogradJob& job, const KernelTiles& tiles, size_t 
   block.transform_inputs(0, count);
   for (size_t product = 0; product < job.products(); product++) {
     if (job.aborted()) return;
-    for (size_t column = 0; column < job.column_tiles(); column++) block.multiply(product, column);
+    for (size_t column = 0; column < job.column_tiles(); column++) {
+      block.multiply_kept(product, column, kept);
+    }
   }
   block.transform_outputs(0, count);
 }
 
 /// A block of at most `fit` tiles after the other in each thread's memory.
 template <typename F>
-void run_private(const WinogradJob& job, size_t fit, F&& memory) {
+void run_private(const WinogradJob& job, const float* kept, size_t fit, F&& memory) {
   size_t items = 0;
   for_each_kernel(job, [&](const KernelTiles& tiles) { items += private_blocks(job, tiles, fit); });
   job.run.pool.parallel_for(items, [&](size_t item, size_t thread) {
     size_t first = 0;
+    const float* kernel = kept;
     for_each_kernel(job, [&](const KernelTiles& tiles) {
       const size_t blocks = private_blocks(job, tiles, fit);
       if (item >= first && item < first + blocks)
-        run_private_block(job, tiles, blocks, item - first, memory(thread));
+        run_private_block(job, tiles, kernel, blocks, item - first, memory(thread));
       first += blocks;
+      kernel += job.kernel_floats();
     });
   });
 }
 
-/// All threads on each stage of a block.
-void run_shared_block(const WinogradJob& job, const WinogradBlock& block, size_t count) {
+/// All threads on each stage of a block; `kept` is null where weights are transformed on the way.
+void run_shared_block(const WinogradJob& job, const WinogradBlock& block, const float* kept,
+                      size_t count) {
   const size_t threads = job.run.pool.threads();
   const size_t item_tiles = std::max(kItemTiles, divide_up(count, threads * kItemsPerThread));
   const size_t items = divide_up(count, item_tiles);
@@ -187,8 +261,13 @@ void run_shared_block(const WinogradJob& job, const WinogradBlock& block, size_t
     block.transform_inputs(item * item_tiles, std::min(count, (item + 1) * item_tiles));
   });
   const size_t column_tiles = job.column_tiles();
-  job.run.pool.parallel_for(job.products() * column_tiles, [&](size_t item, size_t) {
-    if (!job.aborted()) block.multiply(item / column_tiles, item % column_tiles);
+  const size_t rows = kept != nullptr ? job.products() : job.rows.inputs;
+  job.run.pool.parallel_for(rows * column_tiles, [&](size_t item, size_t thread) {
+    if (job.aborted()) return;
+    if (kept != nullptr) return block.multiply_kept(item / column_tiles, item % column_tiles, kept);
+    // Rows of a column tile follow one another: they read the same weights.
+    block.multiply_row(item % rows, item / rows,
+                       reinterpret_cast<float*>(job.run.workspace[thread]));
   });
   job.run.pool.parallel_for(items, [&](size_t item, size_t) {
     if (job.aborted()) return;
@@ -196,24 +275,34 @@ void run_shared_block(const WinogradJob& job, const WinogradBlock& block, size_t
   });
 }
 
-/// Blocks in the arena: one of each thread while its kernel is cheap to read again, else one of
-/// all.
-void run_in_arena(const WinogradJob& job, const ResolvedView& scratch) {
-  const size_t fit = elements(scratch) / job.tile_floats();
-  const size_t own = std::min(fit / job.run.pool.threads(),
-                              std::max(kFewestTiles, kBlockFloats / job.tile_floats()));
-  if (own >= kFewestTiles && job.kernel_floats() <= kKernelFloats) {
-    return run_private(
-        job, own, [&](size_t thread) { return scratch.data + thread * own * job.tile_floats(); });
-  }
+/// A block of at most `fit` tiles of all threads after the other.
+void run_shared(const WinogradJob& job, const float* kept, size_t fit, float* memory) {
   for_each_kernel(job, [&](const KernelTiles& tiles) {
     const size_t blocks = divide_up(tiles.count, fit);
     for (size_t index = 0; index < blocks; index++) {
       if (job.aborted()) return;
       const size_t first = split_at(tiles.count, blocks, index);
       const size_t count = split_at(tiles.count, blocks, index + 1) - first;
-      run_shared_block(job, WinogradBlock(job, tiles, scratch.data, first, count), count);
+      run_shared_block(job, WinogradBlock(job, tiles, memory, first, count), kept, count);
     }
+    if (kept != nullptr) kept += job.kernel_floats();
+  });
+}
+
+/// Transforms all kernels: [kernels][panels][products][channels][kPanel].
+void keep_kernels(const WinogradJob& job, float* kept) {
+  const size_t channels = job.x.channels;
+  const size_t stride = channels * kPanel;
+  const size_t items = job.panels() * job.rows.inputs;
+  for_each_kernel(job, [&](const KernelTiles& tiles) {
+    job.run.pool.parallel_for(items, [&](size_t item, size_t) {
+      if (job.aborted()) return;
+      const size_t panel = item / job.rows.inputs;
+      const size_t row = item % job.rows.inputs;
+      float* u = kept + (panel * job.products() + row * job.columns.inputs) * stride;
+      transform_weights(job, {tiles.kernel, panel, 1, 0, channels}, row, {u, 0, stride});
+    });
+    kept += job.kernel_floats();
   });
 }
 
@@ -221,12 +310,25 @@ void run_in_arena(const WinogradJob& job, const ResolvedView& scratch) {
 
 void run_winograd(const WinogradCommand& command, const Execution& run) {
   const WinogradJob job = make_winograd_job(command, run);
-  if (command.scratch_view == kNone) {
-    const size_t fit = kWorkspaceBytes / sizeof(float) / job.tile_floats();
-    return run_private(
-        job, fit, [&](size_t thread) { return reinterpret_cast<float*>(run.workspace[thread]); });
+  const ResolvedView scratch = resolve(run, command.scratch_view);
+  const size_t kept_floats = job.keeps_kernels() ? count_kernels(job) * job.kernel_floats() : 0;
+  const float* kept = kept_floats > 0 ? scratch.data : nullptr;
+  if (kept != nullptr) keep_kernels(job, scratch.data);
+
+  const size_t threads = run.pool.threads();
+  float* const blocks = scratch.data + kept_floats;
+  const size_t fit = (elements(scratch) - kept_floats) / job.tile_floats();
+  if (fit == 0) {
+    const size_t own = kWorkspaceBytes / sizeof(float) / job.tile_floats();
+    return run_private(job, kept, own, [&](size_t thread) {
+      return reinterpret_cast<float*>(run.workspace[thread]);
+    });
   }
-  run_in_arena(job, resolve(run, command.scratch_view));
+  const size_t own =
+      std::min(fit / threads, std::max(kFewestTiles, kBlockFloats / job.tile_floats()));
+  if (kept == nullptr || own < kFewestTiles) return run_shared(job, kept, fit, blocks);
+  run_private(job, kept, own,
+              [&](size_t thread) { return blocks + thread * own * job.tile_floats(); });
 }
 
 }  // namespace untangle

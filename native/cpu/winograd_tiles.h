@@ -16,6 +16,7 @@ alignas(64) inline const float kWinogradZeros[kMaxWinogradChannels] = {};
 
 /// Outputs and inputs of a tile along one axis.
 struct TileAxis {
+  size_t taps;
   size_t outputs;
   size_t inputs;
 
@@ -24,7 +25,7 @@ struct TileAxis {
 
 inline TileAxis make_tile_axis(uint32_t tile, uint32_t taps) {
   const size_t outputs = taps == 1 ? 1 : tile;
-  return {outputs, outputs + taps - 1};
+  return {taps, outputs, outputs + taps - 1};
 }
 
 struct WinogradJob {
@@ -33,7 +34,7 @@ struct WinogradJob {
   MapView x;
   MapView y;
   MapView residual;
-  const float* weights;  // [panels][k_total][kPanel]
+  const float* weights;  // [panels][k_total][kPanel]: [kernels][taps][channels] rows of a panel
   const float* bias;     // [panels * kPanel], or null
   const float* slope;    // the same
   size_t k_total;
@@ -45,14 +46,17 @@ struct WinogradJob {
   WinogradKernels transforms;
 
   const Kernels& kernels() const { return run.kernels; }
+  size_t taps() const { return rows.taps * columns.taps; }
   size_t products() const { return rows.inputs * columns.inputs; }
   size_t outputs() const { return rows.outputs * columns.outputs; }
   size_t padded() const { return divide_up(y.channels, kPanel) * kPanel; }
   size_t input_floats() const { return products() * x.channels + kWinogradGap; }
   size_t sum_floats() const { return products() * padded() + kWinogradGap; }
   size_t tile_floats() const { return input_floats() + sum_floats(); }
+  size_t panels() const { return padded() / kPanel; }
   size_t kernel_floats() const { return products() * x.channels * padded(); }
-  size_t column_tiles() const { return divide_up(padded(), kernels().panels * kPanel); }
+  bool keeps_kernels() const { return kernel_floats() <= kMaxWinogradKernel; }
+  size_t column_tiles() const { return divide_up(panels(), kernels().panels); }
   bool has_epilogue() const { return activation != Unary::kIdentity || residual.data != nullptr; }
   bool aborted() const { return run.aborted.load(std::memory_order_relaxed); }
 
@@ -109,6 +113,12 @@ void for_each_kernel(const WinogradJob& job, F&& visit) {
     visit(tiles);
     first += tiles.regions.size();
   }
+}
+
+inline size_t count_kernels(const WinogradJob& job) {
+  size_t count = 0;
+  for_each_kernel(job, [&](const KernelTiles&) { count++; });
+  return count;
 }
 
 /// A tile, as outputs (qy.., qx..) of a region in an image; moves on to the next.

@@ -36,20 +36,19 @@ bool Validator::winograd(const WinogradCommand& command) {
     return false;
   }
   const uint64_t padded = (uint64_t{y[3]} + kPanel - 1) / kPanel * kPanel;
-  const uint64_t kernel = products(command) * x[3];
+  const uint64_t kernel = uint64_t{command.taps_y} * command.taps_x * x[3];
   const uint64_t weights = elements(command.weights_view);
   const uint64_t k_total = weights / padded;
   if (!require(weights % padded == 0 && k_total >= kernel, "its weights are no whole kernels") ||
       !flat(command.weights_view, weights) || !optional_flat(command.bias_view, padded) ||
       !epilogue(command.activation, command.residual_view, command.slope_view, command.y, padded) ||
-      (command.residual_view != kNone && !unit_stride(command.residual_view, 3)) ||
-      !winograd_memory(command)) {
+      (command.residual_view != kNone && !unit_stride(command.residual_view, 3))) {
     return false;
   }
-  // A tap stands for a kernel: the rows of its other products follow.
+  // A tap stands for a kernel: the rows of its other taps follow.
   return regions(command.region_first, command.region_count,
                  {x, strides(command.x), y, k_total - kernel + x[3], 1, 1, 1, false}) &&
-         winograd_windows(command);
+         winograd_windows(command) && winograd_memory(command);
 }
 
 /// Each region has one tap, at the window's first element; any part of the window may lie outside.
@@ -68,18 +67,36 @@ bool Validator::winograd_windows(const WinogradCommand& command) {
   return true;
 }
 
-/// At least one tile fits its block.
+/// Scratch has room for the small kernels, once transformed, and for a tile unless the workspace
+/// has.
 bool Validator::winograd_memory(const WinogradCommand& command) {
+  const uint64_t channels = dims(command.x)[3];
   const uint64_t padded = (uint64_t{dims(command.y)[3]} + kPanel - 1) / kPanel * kPanel;
-  const uint64_t tile =
-      products(command) * (dims(command.x)[3] + padded) + 2 * uint64_t{kWinogradGap};
-  if (command.scratch_view == kNone) {
-    return require(tile * sizeof(float) <= kWorkspaceBytes, "a tile does not fit the workspace");
-  }
+  const uint64_t tile = products(command) * (channels + padded) + 2 * uint64_t{kWinogradGap};
+  const uint64_t kernel = products(command) * channels * padded;
+  const bool is_kept = kernel <= kMaxWinogradKernel;
+  const uint64_t kept = is_kept ? winograd_kernels(command) * kernel : 0;
   if (!writable(command.scratch_view)) return false;
   const uint64_t scratch = elements(command.scratch_view);
-  return flat(command.scratch_view, scratch) &&
-         require(scratch >= tile, "a tile does not fit its scratch");
+  if (!flat(command.scratch_view, scratch) ||
+      !require(scratch >= kept, "its kernels do not fit its scratch")) {
+    return false;
+  }
+  const bool is_held = is_kept && tile * sizeof(float) <= kWorkspaceBytes;
+  return require(is_held || scratch - kept >= tile, "a tile does not fit its scratch");
+}
+
+/// Kernels of regions one after the other, each counted where it begins.
+uint64_t Validator::winograd_kernels(const WinogradCommand& command) {
+  uint64_t count = 0;
+  uint32_t last = 0;
+  for (const RegionRecord& region :
+       program_.regions.subspan(command.region_first, command.region_count)) {
+    const uint32_t kernel = program_.taps[region.tap_first].k;
+    if (count == 0 || kernel != last) count++;
+    last = kernel;
+  }
+  return count;
 }
 
 }  // namespace untangle

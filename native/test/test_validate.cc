@@ -183,10 +183,11 @@ File make_file() {
   f.indices = {0, 1, 1, 2, 3, 3, 0, 0, 2, 1, 3, 0};
   f.add(ResizeCommand{Opcode::kResize, y, large, 2, 0, 0, 0, halves, kNone, {}});
   add_products_and_tables(f);
-  const uint32_t transformed = f.view(kSlotConstants, {4 * 4 * 3 * 16});
-  const uint32_t tiles = f.view(kSlotArena, {2 * (4 * 4 * (3 + 16) + 32)});
+  const uint32_t transformed = f.view(kSlotConstants, {3 * 3 * 3 * 16});
+  const uint32_t kernel = f.view(kSlotArena, {4 * 4 * 3 * 16});
+  const uint32_t tiles = f.view(kSlotArena, {4 * 4 * 3 * 16 + 2 * (4 * 4 * (3 + 16) + 32)});
   f.taps.push_back({0, 0, 0, 0});
-  for (const uint32_t memory : {tiles, kNone}) {
+  for (const uint32_t memory : {tiles, kernel}) {
     const auto first = static_cast<uint32_t>(f.regions.size());
     const auto tap = static_cast<uint32_t>(f.taps.size() - 1);
     for (int32_t column : {0, 1}) {

@@ -35,30 +35,13 @@ struct WinogradCase {
   size_t phases() const { return size_t{stride_y} * stride_x; }
   size_t padded() const { return (y.channels + kPanel - 1) / kPanel * kPanel; }
   size_t tile_floats() const { return products() * (x.channels + padded()) + 32; }
-  size_t weight_floats() const { return phases() * products() * x.channels * padded(); }
-};
-
-using Row = std::vector<double>;
-
-/// Rows of G: powers of the points over the products of their differences, infinity last.
-inline std::vector<Row> weight_matrix(uint32_t tile, uint32_t taps) {
-  const double half = std::sqrt(0.5);
-  const double root = std::sqrt(2.0);
-  const std::vector<double> all[] = {
-      {}, {}, {0, 1}, {0, 1, -1}, {0, half, -half, root}, {0, half, -half, root, -root}};
-  const std::vector<double>& points = all[(taps == 1 ? 1 : tile) + taps - 2];
-  std::vector<Row> rows;
-  for (const double point : points) {
-    double scale = 1;
-    for (const double other : points) scale *= other == point ? 1 : point - other;
-    Row row;
-    for (uint32_t k = 0; k < taps; k++) row.push_back(std::pow(point, k) / scale);
-    rows.push_back(row);
+  size_t weight_floats() const { return phases() * taps() * x.channels * padded(); }
+  /// Of the transformed kernels that are kept.
+  size_t kept_floats() const {
+    const size_t kernel = products() * x.channels * padded();
+    return kernel <= kMaxWinogradKernel ? phases() * kernel : 0;
   }
-  rows.push_back(Row(taps, 0));
-  rows.back().back() = 1;
-  return rows;
-}
+};
 
 /// The most that values grow along an axis.
 inline double growth(uint32_t tile, uint32_t taps) {
@@ -105,7 +88,7 @@ inline ViewRecord flat(uint32_t slot, size_t at, size_t count) {
   return view;
 }
 
-/// Arena: x, residual, y and the scratch, if any, at its very end.
+/// Arena: x, residual, y and the scratch at its very end.
 class WinogradProgram {
  public:
   explicit WinogradProgram(const WinogradCase& c) : case_(c) {
@@ -118,10 +101,11 @@ class WinogradProgram {
     list_regions();
   }
 
-  /// Runs the command with `tiles` tiles of scratch, or none; the part of the arena before it.
+  /// Runs the command with scratch for `tiles` tiles besides the kernels; the part of the arena
+  /// before it.
   std::vector<float> run(const Kernels& kernels, size_t threads, size_t tiles, bool abort = false) {
     const size_t scratch_at = arena_.size();
-    const size_t scratch_floats = tiles * case_.tile_floats();
+    const size_t scratch_floats = case_.kept_floats() + tiles * case_.tile_floats();
     std::vector<float> arena = arena_;
     arena.resize(scratch_at + scratch_floats, kNan);
     std::vector<float> constants_memory(packed_.size() + 2 * case_.padded() + kPanel);
@@ -136,9 +120,9 @@ class WinogradProgram {
         flat(kSlotConstants, 0, packed_.size()),
         flat(kSlotConstants, packed_.size(), case_.padded()),
         flat(kSlotConstants, packed_.size() + case_.padded(), case_.padded()),
-        flat(kSlotArena, scratch_at, std::max<size_t>(1, scratch_floats))};
+        flat(kSlotArena, scratch_at, scratch_floats)};
     const Program program{{}, views, {}, regions_, taps_, {}, {}, constants, 0, 0, 0};
-    execute(program, arena, kernels, threads, tiles > 0, abort);
+    execute(program, arena, kernels, threads, abort);
     arena.resize(scratch_at);
     return arena;
   }
@@ -171,7 +155,7 @@ class WinogradProgram {
   /// All operands are at most 1, slopes too.
   double bound() const {
     const double most = growth(case_.tile, case_.taps_y) * growth(case_.tile, case_.taps_x);
-    const double roundings = (case_.x.channels + 20) * 0x1p-24;
+    const double roundings = (case_.x.channels + 27) * 0x1p-24;
     return roundings / (1 - roundings) * (case_.x.channels * most + 2);
   }
 
@@ -180,22 +164,15 @@ class WinogradProgram {
   }
 
   void pack() {
-    const std::vector<Row> rows = weight_matrix(case_.tile, case_.taps_y);
-    const std::vector<Row> columns = weight_matrix(case_.tile, case_.taps_x);
     packed_.assign(case_.weight_floats(), 0);
-    for (size_t i = 0; i < case_.y.channels * case_.x.channels * case_.phases(); i++) {
-      const size_t phase = i % case_.phases();
-      const size_t in = i / case_.phases() % case_.x.channels;
-      const size_t out = i / case_.phases() / case_.x.channels;
-      for (size_t f = 0; f < case_.products(); f++) {
-        double sum = 0;
-        for (size_t k = 0; k < case_.taps(); k++) {
-          sum += rows[f / columns.size()][k / case_.taps_x] *
-                 columns[f % columns.size()][k % case_.taps_x] * kernel(phase, out, in, k);
+    const size_t rows = case_.taps() * case_.x.channels;
+    for (size_t phase = 0; phase < case_.phases(); phase++) {
+      for (size_t out = 0; out < case_.y.channels; out++) {
+        for (size_t k = 0; k < rows; k++) {
+          const size_t row = (out / kPanel * case_.phases() + phase) * rows + k;
+          packed_[row * kPanel + out % kPanel] =
+              kernel(phase, out, k % case_.x.channels, k / case_.x.channels);
         }
-        const size_t panel = out / kPanel * case_.phases() + phase;
-        const size_t row = (panel * case_.products() + f) * case_.x.channels + in;
-        packed_[row * kPanel + out % kPanel] = static_cast<float>(sum);
       }
     }
   }
@@ -229,13 +206,13 @@ class WinogradProgram {
           regions_.push_back(region);
         }
       }
-      const auto rows = static_cast<uint32_t>(phase * case_.products() * case_.x.channels);
+      const auto rows = static_cast<uint32_t>(phase * case_.taps() * case_.x.channels);
       taps_.push_back({0, 0, rows, 0});
     }
   }
 
   void execute(const Program& program, std::vector<float>& arena, const Kernels& kernels,
-               size_t threads, bool has_scratch, bool abort) const {
+               size_t threads, bool abort) const {
     ThreadPool pool(threads);
     const Workspaces workspace(threads);
     const std::atomic<bool> aborted{abort};
@@ -244,11 +221,11 @@ class WinogradProgram {
                         nullptr, workspace.data(),
                         pool,    kernels,
                         aborted, fault};
-    run_winograd({Opcode::kWinograd, 0, 1, 3, case_.bias ? 4 : kNone, case_.residual ? 2 : kNone,
-                  case_.activation == Unary::kPrelu ? 5 : kNone, has_scratch ? 6 : kNone,
-                  case_.tile, case_.taps_y, case_.taps_x, 0, static_cast<uint32_t>(regions_.size()),
-                  static_cast<uint32_t>(case_.activation), 0, 0},
-                 run);
+    run_winograd(
+        {Opcode::kWinograd, 0, 1, 3, case_.bias ? 4 : kNone, case_.residual ? 2 : kNone,
+         case_.activation == Unary::kPrelu ? 5 : kNone, 6, case_.tile, case_.taps_y, case_.taps_x,
+         0, static_cast<uint32_t>(regions_.size()), static_cast<uint32_t>(case_.activation), 0, 0},
+        run);
   }
 
   /// The definition, for the output `at` floats after the start of y.

@@ -4,12 +4,11 @@ import {type Region, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../schedule/steps
 import {PANEL} from '../untangle/pack.js';
 import {
   isWinogradForm,
+  keptKernelElements,
   type WinogradForm,
   type WinogradTile,
-  winogradProducts,
   winogradTileElements,
 } from '../untangle/winograd.js';
-import {NONE} from './commands.js';
 import {
   type Checker,
   ensure,
@@ -48,25 +47,36 @@ export function checkWinograd(checker: Checker, command: CommandOf<'winograd'>):
   const panels = Math.ceil(outChannels / PANEL);
   const weights = readable(checker, 'weights', command.weightsView);
   const kTotal = weights.shape.reduce((product, size) => product * size, 1) / (panels * PANEL);
-  const kernel = winogradProducts(form) * inChannels;
+  const kernel = tapsY * tapsX * inChannels;
   const isWhole = Number.isInteger(kTotal) && kTotal >= kernel;
   ensure(checker, isWhole, () => `weights has ${kTotal} rows; a kernel takes ${kernel}`);
   requireDense(checker, 'weights', weights, kTotal * panels * PANEL);
   checkEpilogue(checker, command, y, panels * PANEL);
-  checkScratch(checker, command, winogradTileElements(form, inChannels, panels));
   checkRegions(checker, command, {
     input: [xH, xW],
     output: [yH, yW],
     fused: [1, 1],
     inChannels,
     isRowDense: false,
-    // A tap stands for a kernel: the rows of its other products follow.
+    // A tap stands for a kernel: the rows of its other taps follow.
     kTotal: kTotal - kernel + inChannels,
   });
-  const {regions} = checker.context.program;
   const {regionFirst, regionCount} = command;
-  for (const region of regions.slice(regionFirst, regionFirst + regionCount))
+  const {program} = checker.context;
+  const regions = program.regions.slice(regionFirst, regionFirst + regionCount);
+  for (const region of regions)
     ensure(checker, isWindow(region), () => 'a region is no window of one kernel');
+  checkScratch(checker, command, {
+    tile: winogradTileElements(form, inChannels, panels),
+    kernel: keptKernelElements(form, inChannels, panels),
+    kernels: countKernels(regions),
+  });
+}
+
+/** Kernels of regions one after the other, each counted where it begins. */
+export function countKernels(regions: readonly Region[]): number {
+  const kernels = regions.map(({taps}) => taps[0]!.k);
+  return kernels.filter((kernel, index) => index === 0 || kernel !== kernels[index - 1]).length;
 }
 
 /** One tap at the window's first element, any part of which may lie outside x. */
@@ -76,26 +86,32 @@ function isWindow({taps, padded, cropped, perTap, inStepY, inStepX}: Region): bo
   return isOne && padded && !cropped && !perTap && inStepY >= 1 && inStepX >= 1;
 }
 
-/** At least one tile fits the scratch, or the workspace where there is none. */
+/** What a step keeps: floats of a tile's transforms, and of each transformed kernel, 0 when it is not kept. */
+interface Kept {
+  readonly tile: number;
+  readonly kernel: number;
+  readonly kernels: number;
+}
+
+/** The kernels fit the scratch, and with them a tile, unless the workspace has room for it. */
 function checkScratch(
   checker: Checker,
   {scratchView}: CommandOf<'winograd'>,
-  tileElements: number,
+  {tile, kernel, kernels}: Kept,
 ): void {
-  if (scratchView === NONE) {
-    ensure(
-      checker,
-      tileElements <= WORKSPACE_ELEMENTS,
-      () => `a tile takes ${tileElements} floats; the workspace has ${WORKSPACE_ELEMENTS}`,
-    );
-    return;
-  }
   const scratch = writable(checker, 'scratch', scratchView);
   const elements = scratch.shape.reduce((product, size) => product * size, 1);
   requireDense(checker, 'scratch', scratch, elements);
+  const kept = kernel * kernels;
   ensure(
     checker,
-    elements >= tileElements,
-    () => `a tile takes ${tileElements} floats; scratch has ${elements}`,
+    elements >= kept,
+    () => `its kernels take ${kept} floats; scratch has ${elements}`,
+  );
+  const isHeld = kept > 0 && tile <= WORKSPACE_ELEMENTS;
+  ensure(
+    checker,
+    isHeld || elements - kept >= tile,
+    () => `a tile takes ${tile} floats; scratch has ${elements - kept} for it`,
   );
 }

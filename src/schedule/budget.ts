@@ -48,7 +48,7 @@ export interface MemoryLimits {
 /**
  * Schedules a graph within a budget, giving up speed only as far as memory asks for it.
  *
- * Winograd's form goes first: its weights are 1.6 to 6.25 times the plain ones, and its tiles may take scratch. Then
+ * Winograd's form goes first: its kernels and tiles take scratch. Then
  * concats: the parts of one are written straight into the whole, which then lives from its first part on. As long as the
  * budget is exceeded, concats that wait during the busiest step are copied together at their end instead.
  *

@@ -19,8 +19,8 @@ export {type ConvProblem, convProblem} from './candidates/problem.js';
 /**
  * The candidate of a schedule, or the cheapest one for 'auto'.
  *
- * A schedule that does not apply to this convolution gives way to the cheapest direct one. Winograd rounds more and holds
- * larger weights: to be taken by 'auto' it has to win by more than a little.
+ * A schedule that does not apply to this convolution gives way to the cheapest direct one. Winograd rounds more: to be
+ * taken by 'auto' it has to win by more than a little.
  */
 export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {
   const direct = chooseDirect(problem, schedule);

@@ -34,14 +34,14 @@ export const COST = {
   layoutCopy: 2,
   /** Transforming 16 channels of a tile to one of its products, and back. */
   transform: 6,
+  /** Transforming 16 weights to one of the products. */
+  transformWeights: 6,
   /** Floats of transformed tiles that reach or leave a farther cache while one vector is multiplied. */
   transformedPerVector: 4,
   /** Waiting for the other threads between two stages of a step. */
   barrier: 3000,
   /** Winograd's share of the direct cost from which on its larger errors are worth it. */
   winogradShare: 0.85,
-  /** What a byte of weights that the plain ones do not have must save in a run: some 50 us a MiB. Memory is scarce too. */
-  addedWeightByte: 0.18,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
@@ -178,8 +178,6 @@ function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead}: Gemm)
 
 /** Sizes of the tiles of one kernel in Winograd's form. */
 export interface WinogradShape {
-  /** Of the plain kernel. */
-  readonly taps: number;
   readonly tiles: number;
   /** Tiles that share one reading of the weights. */
   readonly blockTiles: number;
@@ -187,13 +185,15 @@ export interface WinogradShape {
   readonly products: number;
   readonly inChannels: number;
   readonly panels: number;
+  /** Floats of the transformed kernel when it is kept; else it is transformed for every block. */
+  readonly keptElements: number;
   /** Floats of a transformed tile when it waits in the arena, else 0. */
   readonly sharedElements: number;
 }
 
-/** A GEMM per product and block, transforming the tiles there and back, and the price of the larger weights. */
+/** A GEMM per product and block, transforming the kernel, and transforming the tiles there and back. */
 export function winogradCost(shape: WinogradShape): number {
-  const {tiles, blockTiles, products, inChannels, panels, sharedElements, taps} = shape;
+  const {tiles, blockTiles, products, inChannels, panels, keptElements, sharedElements} = shape;
   const gemm = gemmCost({
     rows: blockTiles,
     depth: inChannels + COST.tapOverhead,
@@ -204,11 +204,12 @@ export function winogradCost(shape: WinogradShape): number {
   });
   const blocks = tiles / blockTiles;
   const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
-  const waiting = (2 * tiles * sharedElements) / COST.transformedPerVector / PANEL;
+  const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
+  const weights = kernels * products * inChannels * panels * COST.transformWeights;
+  const kept = 2 * (tiles * sharedElements + keptElements);
+  const waiting = kept / COST.transformedPerVector / PANEL;
   const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * COST.barrier : 0;
-  const addedBytes = Math.max(0, products - taps) * inChannels * panels * PANEL_ROW_BYTES;
-  const memory = addedBytes * COST.addedWeightByte;
-  return blocks * products * gemm + transforms + waiting + barriers + memory;
+  return blocks * products * gemm + transforms + weights + waiting + barriers;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */

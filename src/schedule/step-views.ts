@@ -42,7 +42,7 @@ export function stepViews(step: Step): View[] {
 
 function stepScratch(step: Step): View[] {
   const isScratching = step.op === 'normalize' || step.op === 'winograd';
-  return isScratching && step.scratch !== null ? [step.scratch] : [];
+  return isScratching ? [step.scratch] : [];
 }
 
 /** Rewrites every view of a step. */
@@ -64,7 +64,7 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
         x: map(step.x),
         y: map(step.y),
         weights: map(step.weights),
-        scratch: step.scratch === null ? null : map(step.scratch),
+        scratch: map(step.scratch),
         epilogue: mapEpilogue(step.epilogue, map),
       };
     case 'elementwise':

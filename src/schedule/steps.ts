@@ -160,12 +160,12 @@ export interface WinogradStep extends StepBase {
   readonly x: View;
   /** [N, OH, OW, Cout] with channel stride 1. */
   readonly y: View;
-  /** Transformed and packed: [panels][kernels * products * Cin][PANEL]; a flat view. */
+  /** Packed: [panels][kernels * taps * Cin][PANEL], taps row by row of their window; a flat view. */
   readonly weights: View;
   readonly form: WinogradForm;
   readonly regions: readonly Region[];
-  /** Arena memory for the transformed tiles of a block; null when they fit a thread's workspace. */
-  readonly scratch: View | null;
+  /** Arena memory for the kernels that are kept transformed, and for the tiles of a block unless they fit a thread's workspace. */
+  readonly scratch: View;
   readonly epilogue: StepEpilogue;
 }
 

@@ -63,6 +63,15 @@ export function winogradProducts({tile, taps}: WinogradForm): number {
   return winogradInputs(tile, taps[0]) * winogradInputs(tile, taps[1]);
 }
 
+/** Most floats of a kernel that is transformed once and kept for all tiles; of larger ones parts are, block by block. */
+export const WINOGRAD_KERNEL = 2 ** 20;
+
+/** Floats of a transformed kernel that is kept: [panels][products][inChannels][PANEL]; 0 for one too large. */
+export function keptKernelElements(form: WinogradForm, inChannels: number, panels: number): number {
+  const elements = winogradProducts(form) * inChannels * panels * PANEL;
+  return elements <= WINOGRAD_KERNEL ? elements : 0;
+}
+
 /** Keeps neighbouring tiles of a block out of one another's cache sets. */
 export const WINOGRAD_GAP = 16;
 
@@ -106,110 +115,5 @@ function polynomial(roots: readonly number[]): number[] {
         (_, power) => (product[power - 1] ?? 0) - root * (product[power] ?? 0),
       ),
     [1],
-  );
-}
-
-/** Where the weights of a convolution lie in those of ONNX. */
-export interface KernelSource {
-  readonly weights: Float32Array;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  /** Elements from an input (output) channel to the next. */
-  readonly input: number;
-  readonly output: number;
-}
-
-/** The offset of the tap that reads row dy and column dx of its window, at columns * dy + dx. */
-export type KernelTaps = readonly number[];
-
-/**
- * Transforms kernels to G w Gᵀ and packs them: [panels][kernels * products * inChannels][PANEL], as gemmTaps weights with a
- * tap per product.
- */
-export function packWinograd(
-  source: KernelSource,
-  form: WinogradForm,
-  kernels: readonly KernelTaps[],
-): Float32Array {
-  const {inChannels, outChannels} = source;
-  const transform = kernelTransform(form);
-  const products = winogradProducts(form);
-  const panels = Math.ceil(outChannels / PANEL);
-  const packed = new Float32Array(panels * kernels.length * products * inChannels * PANEL);
-  // Rows of the products of a channel lie far apart: they are written a whole row at a time.
-  const block = new Float32Array(products * PANEL);
-
-  for (let panel = 0; panel < panels; panel++) {
-    const first = panel * PANEL;
-    const columns = Math.min(PANEL, outChannels - first);
-    if (columns < PANEL) block.fill(0);
-    for (const [kernel, taps] of kernels.entries()) {
-      const row = (panel * kernels.length + kernel) * products * inChannels;
-      for (let channel = 0; channel < inChannels; channel++) {
-        for (let column = 0; column < columns; column++) {
-          const base = channel * source.input + (first + column) * source.output;
-          transform({weights: source.weights, base, taps}, block, column);
-        }
-        for (let f = 0; f < products; f++) {
-          const at = (row + f * inChannels + channel) * PANEL;
-          for (let column = 0; column < PANEL; column++)
-            packed[at + column] = block[f * PANEL + column]!;
-        }
-      }
-    }
-  }
-
-  return packed;
-}
-
-/** Reads w(dy, dx) at base + taps[columns * dy + dx]. */
-interface KernelAt {
-  readonly weights: Float32Array;
-  readonly base: number;
-  readonly taps: KernelTaps;
-}
-
-/**
- * G w Gᵀ in doubles, into a column of a block.
- *
- * This runs for every pair of channels: kernels are padded to three taps an axis so that its sums need no loops.
- */
-function kernelTransform({
-  tile,
-  taps,
-}: WinogradForm): (from: KernelAt, block: Float32Array, column: number) => void {
-  const [rows, columns] = taps.map(count => paddedRows(winogradMatrices(tile, count).weights)) as [
-    Float64Array,
-    Float64Array,
-  ];
-  const [height, width] = taps;
-  const window = new Float64Array(WINOGRAD_TAPS ** 2);
-
-  return ({weights, base, taps: offsets}, block, column) => {
-    for (let dy = 0; dy < height; dy++) {
-      for (let dx = 0; dx < width; dx++)
-        window[dy * WINOGRAD_TAPS + dx] = weights[base + offsets[dy * width + dx]!]!;
-    }
-    const [a0, a1, a2] = [window[0]!, window[1]!, window[2]!];
-    const [b0, b1, b2] = [window[3]!, window[4]!, window[5]!];
-    const [c0, c1, c2] = [window[6]!, window[7]!, window[8]!];
-    let target = column;
-    for (let v = 0; v < rows.length; v += WINOGRAD_TAPS) {
-      const [g0, g1, g2] = [rows[v]!, rows[v + 1]!, rows[v + 2]!];
-      const left = g0 * a0 + g1 * b0 + g2 * c0;
-      const middle = g0 * a1 + g1 * b1 + g2 * c1;
-      const right = g0 * a2 + g1 * b2 + g2 * c2;
-      for (let u = 0; u < columns.length; u += WINOGRAD_TAPS) {
-        block[target] = columns[u]! * left + columns[u + 1]! * middle + columns[u + 2]! * right;
-        target += PANEL;
-      }
-    }
-  };
-}
-
-/** Rows of three numbers, zero past a matrix's own. */
-function paddedRows(matrix: Matrix): Float64Array {
-  return Float64Array.from(
-    matrix.flatMap(row => Array.from({length: WINOGRAD_TAPS}, (_, tap) => row[tap] ?? 0)),
   );
 }

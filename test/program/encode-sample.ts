@@ -48,7 +48,7 @@ const BUFFERS: readonly Buffer[] = [
   constant(6, 18),
   constant(7, 8),
   constant(8, 16 * 2 * 16),
-  {id: 9, storage: {kind: 'arena'}, elements: 640},
+  {id: 9, storage: {kind: 'arena'}, elements: 1152},
   {id: 10, storage: {kind: 'input', index: 0}, elements: 32},
 ];
 
@@ -139,7 +139,7 @@ export const WINOGRAD_STEP: WinogradStep = {
   counts: COUNTS,
   x: X,
   y: Y,
-  weights: dense(8, [16 * 2 * 16]),
+  weights: dense(8, [9 * 2 * 16]),
   form: {tile: 2, taps: [3, 3]},
   regions: [0, 1].map(outX => ({
     ...FULL,
@@ -147,7 +147,7 @@ export const WINOGRAD_STEP: WinogradStep = {
     ...{inY: -1, inX: outX - 2, inStepX: 2},
     taps: [{dy: 0, dx: 0, k: 0}],
   })),
-  scratch: dense(9, [640]),
+  scratch: dense(9, [512 + 2 * 320]),
   epilogue: GEMM.epilogue,
 };
 
@@ -335,7 +335,7 @@ export function sampleParts(steps: readonly Step[] = STEPS): ProgramParts {
       [9, 896],
       [10, 0],
     ]),
-    arenaBytes: 3456,
+    arenaBytes: 5504,
     inputs: [{port: input, buffer: 10}],
     outputs: [{port: output}],
     explanation: explain([input], [output]),

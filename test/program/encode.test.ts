@@ -118,7 +118,7 @@ test('the bytes of a tiny program do not change unnoticed', t => {
     `formatHash ${formatHash().toString(16)}`,
     'fileBytesLow 380',
     'fileBytesHigh 0',
-    'arenaBytes d80',
+    'arenaBytes 1580',
     'constantBytes 0',
     'inputCount 1',
     'outputCount 1',

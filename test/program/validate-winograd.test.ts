@@ -40,7 +40,6 @@ test('tiles and taps', t => {
     form: {tile, taps} as unknown as WinogradForm,
   });
   t.is(refusal({}), 'accepted');
-  t.is(refusal({scratch: null}), 'accepted');
   t.is(refusal(form(2, 2, 3)), 'accepted');
   t.is(refusal(form(4, 1, 2)), 'accepted');
   t.regex(refusal(form(1, 3, 3)), /there are no tiles of 1 for 3x3 taps/);
@@ -89,19 +88,23 @@ test('maps', t => {
     weights: dense(8, [512]),
     epilogue: {...epilogue, residual: null},
   });
-  t.regex(refusal(wide(WINOGRAD_CHANNELS)), /weights has 32 rows; a kernel takes 32768/);
+  t.regex(refusal(wide(WINOGRAD_CHANNELS)), /weights has 32 rows; a kernel takes 18432/);
   t.regex(refusal(wide(WINOGRAD_CHANNELS + 1)), /x has 2049 channels; at most 2048/);
 });
 
 test('memory', t => {
-  t.regex(refusal({form: {tile: 4, taps: [3, 3]}}), /weights has 32 rows; a kernel takes 72/);
-  t.regex(refusal({weights: dense(8, [496])}), /weights has 31 rows; a kernel takes 32/);
-  t.regex(refusal({weights: dense(8, [511])}), /weights has 31.9375 rows; a kernel takes 32/);
+  t.regex(refusal({weights: dense(8, [272])}), /weights has 17 rows; a kernel takes 18/);
+  t.regex(refusal({weights: dense(8, [287])}), /weights has 17.9375 rows; a kernel takes 18/);
   const {epilogue} = WINOGRAD_STEP;
   t.regex(refusal({epilogue: {...epilogue, bias: dense(5, [15])}}), /bias has 15 elements/);
   t.regex(refusal({epilogue: {...epilogue, slope: dense(5, [4])}}), /slope/);
-  t.is(refusal({scratch: dense(9, [320])}), 'accepted');
-  t.regex(refusal({scratch: dense(9, [319])}), /a tile takes 320 floats; scratch has 319/);
+  // A kernel of 4 * 4 products; a tile fits the workspace.
+  t.is(refusal({scratch: dense(9, [512])}), 'accepted');
+  t.regex(refusal({scratch: dense(9, [511])}), /its kernels take 512 floats; scratch has 511/);
+  const tap = {dy: 0, dx: 0, k: 14};
+  const two = {...regions({taps: [tap]}), weights: dense(8, [16 * 32])};
+  t.is(refusal({...two, scratch: dense(9, [1024])}), 'accepted');
+  t.regex(refusal({...two, scratch: dense(9, [1023])}), /its kernels take 1024 floats/);
   t.regex(refusal({scratch: dense(8, [512])}), /scratch .* writes constants/);
   const gaps = {buffer: 9, offset: 0, shape: [320], strides: [2]};
   t.regex(refusal({scratch: {...gaps, shape: [160, 2], strides: [2, 2]}}), /scratch/);

@@ -21,7 +21,7 @@ export const WINOGRAD_FORMS: readonly WinogradForm[] = WINOGRAD_TILES.flatMap(ti
 const ROUNDOFF = 2 ** -24;
 
 /** Roundings on the way of a product to an output, besides those of the sum over the channels. */
-const OTHER_ROUNDINGS = 20;
+const OTHER_ROUNDINGS = 27;
 
 /** The largest absolute values of the operands. */
 export interface Magnitudes {

@@ -7,7 +7,7 @@ import {winograd} from '../../src/schedule/candidates/tiled.js';
 import type {WinogradCandidateStep} from '../../src/schedule/candidates/winograd.js';
 import {convProblem} from '../../src/schedule/candidates.js';
 import {type ConvStep, PANEL, WINOGRAD_CHANNELS} from '../../src/schedule/steps.js';
-import {winogradProducts} from '../../src/untangle/winograd.js';
+import {keptKernelElements, winogradProducts} from '../../src/untangle/winograd.js';
 import {checkProperty} from '../helpers/properties.js';
 import type {ConvDefinition} from '../reference/conv.js';
 import {CONV_CASES, THREE_BY_THREE_CASES} from './conv-cases.js';
@@ -158,21 +158,22 @@ test('one pass over the operands, and tiles that wait in the arena once there an
   for (const {inChannels, form, counts, scratchElements} of [private_!, shared!]) {
     const products = winogradProducts(form);
     const tiles = Math.ceil(24 / form.tile) ** 2;
-    const waiting = scratchElements > 0 ? tiles * products * (inChannels + columns) : 0;
+    const kept = products * inChannels * columns;
+    const waitingTiles = scratchElements > kept ? tiles * products * (inChannels + columns) : 0;
     t.is(counts.macs, tiles * products * inChannels * outChannels);
-    const operands = 24 * 24 * inChannels + products * inChannels * columns + columns;
-    t.is(counts.readBytes, 4 * (operands + waiting));
-    t.is(counts.writtenBytes, 4 * (24 * 24 * outChannels + waiting));
+    const operands = 24 * 24 * inChannels + 9 * inChannels * columns + columns;
+    t.is(counts.readBytes, 4 * (operands + kept + waitingTiles));
+    t.is(counts.writtenBytes, 4 * (24 * 24 * outChannels + kept + waitingTiles));
   }
-  t.is(private_!.scratchElements, 0);
-  t.true(shared!.scratchElements > 0);
+  t.is(private_!.scratchElements, winogradProducts(private_!.form) * 8 * columns);
+  t.true(shared!.scratchElements > winogradProducts(shared!.form) * 256 * columns);
 });
 
 test('it is taken where it clearly costs less', t => {
   const large = {input: [64, 64], output: [128, 128], channels: [256, 64]} as const;
   const k4s2 = {transposed: true, kernel: [4, 4], strides: [2, 2]};
   t.is(winograd(problemOf(k4s2, large), false)?.steps.length, 1);
-  // Weights of 6.25 times the size for a handful of tiles.
+  // A transform of many weights for a handful of tiles.
   const small = {input: [4, 4], output: [8, 8], channels: [512, 256]} as const;
   t.is(winograd(problemOf(k4s2, small), false), null);
 });
@@ -208,16 +209,26 @@ function check(
   return first;
 }
 
+/** Floats of a step's scratch past the kernels that are kept. */
+function blockElements({form, x, y, scratch}: Extract<ConvStep, {op: 'winograd'}>): number {
+  const panels = Math.ceil(y.shape[3]! / PANEL);
+  return scratch.shape[0]! - keptKernelElements(form, x.shape[3]!, panels);
+}
+
 test('blocks of few channels stay in the workspace, blocks of many lie in the arena', t => {
-  t.is(check(t, {}).scratch, null);
+  t.is(blockElements(check(t, {})), 0);
   const deep = {inChannels: 300, outChannels: 2, input: [17, 18], output: [17, 18]} as const;
-  t.not(check(t, deep).scratch, null);
-  t.not(
-    check(t, {...deep, batch: 2}, {residual: 'full', activation: 'relu', gap: 3}).scratch,
-    null,
-  );
+  t.true(blockElements(check(t, deep)) > 0);
+  const settings = {residual: 'full', activation: 'relu', gap: 3} as const;
+  t.true(blockElements(check(t, {...deep, batch: 2}, settings)) > 0);
   const wide = {inChannels: 2, outChannels: 300, input: [17, 18], output: [17, 18]} as const;
-  t.not(check(t, wide, {hasBias: true, activation: 'prelu'}).scratch, null);
+  t.true(blockElements(check(t, wide, {hasBias: true, activation: 'prelu'})) > 0);
+});
+
+test('kernels past 4 MiB are not kept', t => {
+  const large = {inChannels: 400, outChannels: 200, input: [4, 4], output: [4, 4]} as const;
+  const {form, x, y} = check(t, large);
+  t.is(keptKernelElements(form, x.shape[3]!, Math.ceil(y.shape[3]! / PANEL)), 0);
 });
 
 test('small maps take small tiles, large ones tiles of four', t => {
@@ -260,7 +271,7 @@ test('transposed convolutions of any stride, with taps apart', t => {
   // The taps of a phase are three pixels apart.
   check(t, {...up, kernel: [4, 3], dilations: [3, 3], padBegin: [4, 3]}, {transposed: true});
   const deep = {inChannels: 640, outChannels: 2, input: [9, 12], output: [18, 24]} as const;
-  t.not(check(t, {...up, ...deep, kernel: [4, 4]}, {transposed: true}).scratch, null);
+  check(t, {...up, ...deep, kernel: [4, 4]}, {transposed: true});
 });
 
 for (const [what, cases, forms] of [

@@ -5,15 +5,14 @@ import fc from 'fast-check';
 import {PANEL} from '../../src/untangle/pack.js';
 import {
   isWinogradForm,
-  type KernelSource,
+  keptKernelElements,
   type Matrix,
-  packWinograd,
+  WINOGRAD_KERNEL,
   WINOGRAD_TILES,
   type WinogradForm,
   winogradInputs,
   winogradMatrices,
   winogradOutputs,
-  winogradProducts,
   winogradTileElements,
 } from '../../src/untangle/winograd.js';
 import {checkProperty} from '../helpers/properties.js';
@@ -95,39 +94,12 @@ for (const form of WINOGRAD_FORMS) {
     });
   });
 
-  test(`${nameOf(form)}: weights lie panel by panel, kernel by kernel, product by product`, t => {
-    const [inChannels, outChannels] = [3, PANEL + 5];
-    const elements = taps[0] * taps[1];
-    // [in][out][tap] as in a transposed convolution of two phases, taps in an order of their own.
-    const source: KernelSource = {
-      weights: Float32Array.from(
-        range(inChannels * outChannels * 2 * elements),
-        i => ((i * 7) % 11) - 5,
-      ),
-      inChannels,
-      outChannels,
-      input: outChannels * 2 * elements,
-      output: 2 * elements,
-    };
-    const kernels = [0, 1].map(first => range(elements).map(k => first + 2 * (elements - 1 - k)));
-    const packed = packWinograd(source, form, kernels);
-    const products = winogradProducts(form);
-    t.is(products, height * width);
-    t.is(packed.length, 2 * 2 * products * inChannels * PANEL);
-    packed.forEach((value, at) => {
-      const [row, column] = [Math.floor(at / PANEL), at % PANEL];
-      const channel = row % inChannels;
-      const product = Math.floor(row / inChannels) % products;
-      const kernel = Math.floor(row / inChannels / products) % 2;
-      // Columns past the last are zero.
-      const out = Math.floor(row / inChannels / products / 2) * PANEL + column;
-      const values = kernels[kernel]!.map(
-        tap => source.weights[channel * source.input + out * source.output + tap]!,
-      );
-      const expected =
-        out < outChannels ? transform(rows.weights, columns.weights, values)[product]! : 0;
-      t.true(Math.abs(value - expected) <= 2 ** -24 * Math.abs(expected) + 64 * rounding, `${at}`);
-    });
+  test(`${nameOf(form)}: kernels of up to 4 MiB are kept transformed`, t => {
+    const products = height * width;
+    t.is(keptKernelElements(form, 7, 2), products * 7 * 2 * PANEL);
+    const most = Math.floor(WINOGRAD_KERNEL / products / PANEL);
+    t.is(keptKernelElements(form, most, 1), products * most * PANEL);
+    t.is(keptKernelElements(form, most + 1, 1), 0);
   });
 
   test(`${nameOf(form)} hold their transformed inputs and their sums`, t => {

@@ -86,7 +86,16 @@ struct WinogradOutput {
   const float* bias;  // [channels]; null: none
   float* const* y;    // [m]: `channels` floats each; single ones may be null: not wanted
 };
+/// One row of the products' right factors: row `row` of G w Gᵀ for every column of packed weights.
+struct WinogradWeights {
+  const float* const* w;  // [taps]: `count` floats each, whole panels
+  size_t count;
+  size_t row;
+  float* u;  // [products of a row], `stride` floats apart
+  size_t stride;
+};
 struct WinogradKernels {
+  void (*weights)(const WinogradWeights&);
   void (*input)(const WinogradInput&);
   void (*output)(const WinogradOutput&);
 };

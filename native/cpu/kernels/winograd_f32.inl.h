@@ -1,5 +1,6 @@
-// Bodies of the Winograd transforms; the contracts are WinogradInput and WinogradOutput in
-// kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
+// Bodies of the Winograd transforms; the contracts are WinogradWeights, WinogradInput and
+// WinogradOutput in kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after
+// Vec.
 //
 // The matrices are those of src/untangle/winograd.ts. They depend on the points of evaluation,
 // which the number of inputs gives; where points come in pairs, their even and odd parts are
@@ -111,6 +112,7 @@ struct Winograd<6> {
 /// M outputs of R taps.
 template <size_t M, size_t R>
 struct WinogradAxis {
+  static constexpr size_t kTaps = R;
   static constexpr size_t kOutputs = R == 1 ? 1 : M;
   static constexpr size_t kInputs = kOutputs + R - 1;
 };
@@ -194,11 +196,64 @@ void winograd_output_f32(const WinogradOutput& tile) {
   if (c < tile.channels) winograd_output_lanes<Y, X>(tile, c, FirstLanes{tile.channels - c});
 }
 
+/// G of an axis, a row for each of its products.
+template <class Axis>
+struct WinogradFactors {
+  float at[Axis::kInputs][Axis::kTaps];
+
+  constexpr WinogradFactors() : at{} {
+    constexpr double half = 0.70710678118654752440;
+    constexpr double root = 1.41421356237309504880;
+    constexpr double points[kMaxWinogradTaps + kMaxWinogradTile][kMaxWinogradTile + 1] = {
+        {}, {}, {}, {0, 1}, {0, 1, -1}, {0, half, -half, root}, {0, half, -half, root, -root}};
+    constexpr size_t last = Axis::kInputs - 1;
+    for (size_t i = 0; i < last; i++) {
+      const double point = points[Axis::kInputs][i];
+      double power = 1;
+      for (size_t j = 0; j < last; j++)
+        if (j != i) power /= point - points[Axis::kInputs][j];
+      for (size_t k = 0; k < Axis::kTaps; k++, power *= point) {
+        at[i][k] = static_cast<float>(power);
+      }
+    }
+    at[last][Axis::kTaps - 1] = 1;
+  }
+};
+
+template <class Axis>
+inline constexpr WinogradFactors<Axis> kWinogradFactors{};
+
+/// The rows of the window first, then its columns, whose factors are constants here.
+template <class Y, class X>
+void winograd_weights_f32(const WinogradWeights& kernel) {
+  constexpr size_t RY = Y::kTaps;
+  constexpr size_t RX = X::kTaps;
+  Vec::Reg rows[RY];
+  for (size_t k = 0; k < RY; k++) rows[k] = Vec::splat(kWinogradFactors<Y>.at[kernel.row][k]);
+  for (size_t c = 0; c < kernel.count; c += Vec::kLanes) {
+    Vec::Reg sums[RX];
+    UNTANGLE_UNROLL for (size_t j = 0; j < RX; j++) {
+      sums[j] = Vec::zero();
+      UNTANGLE_UNROLL for (size_t i = 0; i < RY; i++) {
+        sums[j] = Vec::fma(rows[i], Vec::load(kernel.w[i * RX + j] + c), sums[j]);
+      }
+    }
+    UNTANGLE_UNROLL for (size_t f = 0; f < X::kInputs; f++) {
+      Vec::Reg u = Vec::zero();
+      UNTANGLE_UNROLL for (size_t j = 0; j < RX; j++) {
+        const float factor = kWinogradFactors<X>.at[f][j];
+        if (factor != 0) u = Vec::fma(Vec::splat(factor), sums[j], u);
+      }
+      Vec::store(kernel.u + f * kernel.stride + c, u);
+    }
+  }
+}
+
 template <size_t M, size_t RY, size_t RX>
 constexpr WinogradKernels winograd_kernels() {
   using Y = WinogradAxis<M, RY>;
   using X = WinogradAxis<M, RX>;
-  return {winograd_input_f32<Y, X>, winograd_output_f32<Y, X>};
+  return {winograd_weights_f32<Y, X>, winograd_input_f32<Y, X>, winograd_output_f32<Y, X>};
 }
 
 /// Tiles of M outputs; with M = 3 there are none of two taps.

@@ -3,21 +3,19 @@
 import type {Region} from '../../schedule/steps.js';
 import {PANEL} from '../../untangle/pack.js';
 import {
+  keptKernelElements,
   type Matrix,
+  type WinogradForm,
   type WinogradMatrices,
+  type WinogradTile,
   winogradMatrices,
   winogradOutputs,
+  winogradTileElements,
 } from '../../untangle/winograd.js';
 import type {Command} from '../commands.js';
+import {countKernels} from '../validate-winograd.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
-import {
-  countReadAll,
-  type Machine,
-  type Operand,
-  pixelOffset,
-  resolve,
-  resolveOptional,
-} from './machine.js';
+import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
 import {isInside} from './regions.js';
 
 type WinogradCommand = Extract<Command, {op: 'winograd'}>;
@@ -27,14 +25,13 @@ interface Winograd {
   readonly machine: Machine;
   readonly x: Operand;
   readonly y: Operand;
-  readonly weights: Operand;
+  /** [products][Cin][Cout] of each kernel, by its first row. */
+  readonly kernels: ReadonlyMap<number, Float64Array>;
   readonly epilogue: Epilogue;
   /** Of the rows and of the columns. */
   readonly matrices: readonly [WinogradMatrices, WinogradMatrices];
   /** Outputs of a tile along each axis. */
   readonly outputs: readonly [number, number];
-  /** Rows of the packed weights. */
-  readonly kTotal: number;
   /** Transformed tiles wait in the arena, where they count. */
   readonly isWaiting: boolean;
 }
@@ -50,26 +47,38 @@ interface Tile {
 export function runWinograd(command: WinogradCommand, machine: Machine): void {
   const {tile, tapsY, tapsX, regionFirst, regionCount} = command;
   const y = resolve(machine, command.y);
+  const x = resolve(machine, command.x);
   const weights = resolve(machine, command.weightsView);
-  const columns = Math.ceil(y.shape[3]! / PANEL) * PANEL;
+  const regions = machine.program.regions.slice(regionFirst, regionFirst + regionCount);
+  const form: WinogradForm = {tile: tile as WinogradTile, taps: [tapsY, tapsX]};
+  const matrices = form.taps.map(taps => winogradMatrices(tile, taps)) as [
+    WinogradMatrices,
+    WinogradMatrices,
+  ];
+  const [inChannels, panels] = [x.shape[3]!, Math.ceil(y.shape[3]! / PANEL)];
+  const kept = countKernels(regions) * keptKernelElements(form, inChannels, panels);
+  const room = elementsOf(resolve(machine, command.scratchView)) - kept;
+  const source = {weights, matrices, inChannels, outChannels: y.shape[3]!};
   const job: Winograd = {
     machine,
-    x: resolve(machine, command.x),
+    x,
     y,
-    weights,
+    kernels: new Map(
+      regions.map(({taps}) => taps[0]!.k).map(first => [first, transformKernel(source, first)]),
+    ),
     epilogue: resolveEpilogue(machine, command),
-    matrices: [winogradMatrices(tile, tapsY), winogradMatrices(tile, tapsX)],
+    matrices,
     outputs: [winogradOutputs(tile, tapsY), winogradOutputs(tile, tapsX)],
-    kTotal: weights.shape.reduce((product, size) => product * size, 1) / columns,
-    isWaiting: resolveOptional(machine, command.scratchView) !== null,
+    isWaiting: room >= winogradTileElements(form, inChannels, panels),
   };
   machine.counter.beginPass();
-  countReadAll(machine.counter, job.weights);
+  countReadAll(machine.counter, weights);
+  machine.counter.addScratch(kept);
   countReadAll(machine.counter, job.epilogue.bias);
   countReadAll(machine.counter, job.epilogue.slope);
 
   const [rows, width] = job.outputs;
-  for (const region of machine.program.regions.slice(regionFirst, regionFirst + regionCount)) {
+  for (const region of regions) {
     for (let n = 0; n < y.shape[0]!; n++) {
       for (let qy = 0; qy < region.countY; qy += rows) {
         for (let qx = 0; qx < region.countX; qx += width) runTile(job, {region, n, qy, qx});
@@ -78,8 +87,44 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
   }
 }
 
+interface KernelSource {
+  /** [panels][kTotal][PANEL] */
+  readonly weights: Operand;
+  readonly matrices: readonly [WinogradMatrices, WinogradMatrices];
+  readonly inChannels: number;
+  readonly outChannels: number;
+}
+
+/** The kernel whose taps begin at row `first`, [products][Cin][Cout]. */
+function transformKernel(
+  {weights, matrices, inChannels, outChannels}: KernelSource,
+  first: number,
+): Float64Array {
+  const [rows, columns] = [matrices[0].weights, matrices[1].weights];
+  const kTotal = elementsOf(weights) / (Math.ceil(outChannels / PANEL) * PANEL);
+  const window = new Float64Array(rows[0]!.length * columns[0]!.length);
+  const pairs = inChannels * outChannels;
+  const kernel = new Float64Array(rows.length * columns.length * pairs);
+  for (let k = 0; k < inChannels; k++) {
+    for (let c = 0; c < outChannels; c++) {
+      const row = Math.floor(c / PANEL) * kTotal + first + k;
+      for (let tap = 0; tap < window.length; tap++) {
+        const at = (row + tap * inChannels) * PANEL + (c % PANEL);
+        window[tap] = weights.data[weights.offset + at]!;
+      }
+      const products = transform(rows, columns, window);
+      for (const [f, value] of products.entries()) kernel[f * pairs + k * outChannels + c] = value;
+    }
+  }
+  return kernel;
+}
+
+function elementsOf({shape}: Operand): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
 function runTile(job: Winograd, tile: Tile): void {
-  const {x, y, weights, machine, isWaiting, kTotal, matrices} = job;
+  const {x, y, kernels, machine, isWaiting, matrices} = job;
   const [rows, columns] = matrices;
   const [inChannels, outChannels] = [x.shape[3]!, y.shape[3]!];
   const padded = Math.ceil(outChannels / PANEL) * PANEL;
@@ -90,13 +135,12 @@ function runTile(job: Winograd, tile: Tile): void {
   machine.counter.addMacs(products * inChannels * outChannels);
   if (isWaiting) machine.counter.addScratch(products * (inChannels + padded));
 
+  const kernel = kernels.get(tile.region.taps[0]!.k)!;
   for (let c = 0; c < outChannels; c++) {
-    const first = Math.floor(c / PANEL) * kTotal + tile.region.taps[0]!.k;
     const sums = new Float64Array(products);
     for (let f = 0; f < products; f++) {
-      const row = weights.offset + (first + f * inChannels) * PANEL + (c % PANEL);
       for (let k = 0; k < inChannels; k++)
-        sums[f]! += transformed[k]![f]! * weights.data[row + k * PANEL]!;
+        sums[f]! += transformed[k]![f]! * kernel[(f * inChannels + k) * outChannels + c]!;
     }
     store(job, tile, c, transform(rows.output, columns.output, sums));
   }

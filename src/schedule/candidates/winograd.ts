@@ -8,7 +8,7 @@ import {isDeep, type PlanePhase} from '../../untangle/conv.js';
 import type {Phase} from '../../untangle/phases.js';
 import {
   isWinogradForm,
-  type KernelTaps,
+  keptKernelElements,
   WINOGRAD_TAPS,
   WINOGRAD_TILES,
   type WinogradForm,
@@ -32,8 +32,8 @@ export interface WinogradCandidateStep {
   /** Each reads the weights of a kernel from its tap's k on; those of a kernel follow one another. */
   readonly regions: readonly Region[];
   /** ONNX kernel elements of each kernel, row by row of its window. */
-  readonly kernels: readonly KernelTaps[];
-  /** Arena floats for the transformed tiles of one block; 0 when a thread's workspace holds enough of them. */
+  readonly kernels: readonly (readonly number[])[];
+  /** Arena floats for the transformed kernels that are kept, and for the tiles of one block unless a thread's workspace holds enough. */
   readonly scratchElements: number;
   readonly counts: Counts;
   readonly cost: number;
@@ -45,8 +45,8 @@ const FEWEST_PRIVATE_TILES = 12;
 /** Residues of a dilated phase, each a region; where there are more, few outputs are left to a tile. */
 const MOST_RESIDUES = 1024;
 
-/** Floats of an arena block (8 MiB), and its tiles. */
-const BLOCK = {elements: 2 ** 21, fewest: 16, most: 192} as const;
+/** Floats of an arena block (8 MiB), and its tiles; more at least where each block transforms the kernel. */
+const BLOCK = {elements: 2 ** 21, fewest: 16, fewestTransforming: 48, most: 192} as const;
 
 /** The taps [rows, columns] of a phase that can be tiled; null for others. */
 export function tiledTaps(
@@ -141,6 +141,10 @@ interface Tiling {
   readonly panels: number;
   readonly inChannels: number;
   readonly products: number;
+  /** Floats of the transformed kernels that are kept. */
+  readonly keptElements: number;
+  /** Tiles wait in the arena, not in a workspace. */
+  readonly isWaiting: boolean;
   readonly scratchElements: number;
   readonly cost: number;
 }
@@ -156,24 +160,27 @@ function tileForm(operands: ConvOperands, axes: readonly TiledPhase[], form: Win
   const tileElements = winogradTileElements(form, inChannels, panels);
   const privateTiles = Math.floor(WORKSPACE_BYTES / F32_BYTES / tileElements);
   const most = Math.max(...tiles);
-  const isPrivate = privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
-  const blockTiles = isPrivate ? privateTiles : sharedBlock(most, tileElements);
-  const scratchElements = isPrivate ? 0 : blockTiles * tileElements;
+  const kernelElements = keptKernelElements(form, inChannels, panels);
+  const keptElements = axes.length * kernelElements;
+  const isPrivate = keptElements > 0 && privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
+  const blockTiles = isPrivate ? privateTiles : sharedBlock(most, tileElements, keptElements > 0);
+  const scratchElements = keptElements + (isPrivate ? 0 : blockTiles * tileElements);
   const cost = tiles.reduce(
     (sum, count) =>
       sum +
       winogradCost({
-        taps: form.taps[0] * form.taps[1],
         tiles: count,
         blockTiles: Math.min(count, blockTiles),
         products,
         inChannels,
         panels,
+        keptElements: kernelElements,
         sharedElements: isPrivate ? 0 : tileElements,
       }),
     COST.stepOverhead,
   );
-  return {form, axes, tiles, panels, inChannels, products, scratchElements, cost};
+  const memory = {keptElements, isWaiting: !isPrivate, scratchElements};
+  return {form, axes, tiles, panels, inChannels, products, ...memory, cost};
 }
 
 function tilesAlong({tile, taps}: WinogradForm, axis: 0 | 1, count: number): number {
@@ -181,13 +188,14 @@ function tilesAlong({tile, taps}: WinogradForm, axis: 0 | 1, count: number): num
 }
 
 /** Tiles of a block in the arena, so that all blocks are about equal. */
-function sharedBlock(tiles: number, tileElements: number): number {
+function sharedBlock(tiles: number, tileElements: number, isKept: boolean): number {
   const fit = Math.floor(BLOCK.elements / tileElements);
-  const most = Math.min(BLOCK.most, Math.max(BLOCK.fewest, fit));
+  const fewest = isKept ? BLOCK.fewest : BLOCK.fewestTransforming;
+  const most = Math.min(BLOCK.most, Math.max(fewest, fit));
   return Math.ceil(tiles / Math.ceil(tiles / most));
 }
 
-function regionsOf({axes, products, inChannels}: Tiling): Region[] {
+function regionsOf({axes, form, inChannels}: Tiling): Region[] {
   return axes.flatMap(({y, x}, kernel) =>
     y.flatMap(row =>
       x.map(
@@ -202,7 +210,7 @@ function regionsOf({axes, products, inChannels}: Tiling): Region[] {
           inX: column.from,
           inStepY: row.inStep,
           inStepX: column.inStep,
-          taps: [{dy: 0, dx: 0, k: kernel * products * inChannels}],
+          taps: [{dy: 0, dx: 0, k: kernel * form.taps[0] * form.taps[1] * inChannels}],
           kc: inChannels,
           padded: true,
           cropped: false,
@@ -213,7 +221,7 @@ function regionsOf({axes, products, inChannels}: Tiling): Region[] {
   );
 }
 
-/** One pass over the operands; transformed tiles that wait in the arena are written and read once besides. */
+/** One pass over the operands; what waits in the arena, transformed kernels and tiles, is written and read once besides. */
 function countTiling(operands: ConvOperands, tiling: Tiling): Counts {
   const {x, y, residual, hasBias, hasSlope} = operands;
   const {axes, products, panels, inChannels} = tiling;
@@ -224,8 +232,9 @@ function countTiling(operands: ConvOperands, tiling: Tiling): Counts {
   const added = residual
     ? mapElements(residual, written) - sharedElements(read, {view: residual, pixels: written})
     : 0;
-  const waiting = tiling.scratchElements > 0 ? tiles * products * (inChannels + columns) : 0;
-  const weights = axes.length * products * inChannels * columns;
+  const waitingTiles = tiling.isWaiting ? tiles * products * (inChannels + columns) : 0;
+  const waiting = tiling.keptElements + waitingTiles;
+  const weights = axes.length * tiling.form.taps[0] * tiling.form.taps[1] * inChannels * columns;
   const epilogue = (hasBias ? columns : 0) + (hasSlope ? columns : 0) + added;
   return {
     macs: tiles * products * inChannels * y.shape[3]!,

@@ -3,15 +3,7 @@
 import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
 import {kernelElements} from '../../untangle/conv.js';
-import {
-  PANEL,
-  packBias,
-  packDepthwise,
-  packWeights,
-  planarRows,
-  weightStrides,
-} from '../../untangle/pack.js';
-import {packWinograd} from '../../untangle/winograd.js';
+import {PANEL, packBias, packDepthwise, packWeights, planarRows} from '../../untangle/pack.js';
 import {type Folds, POINTWISE} from '../candidates/problem.js';
 import {
   type Candidate,
@@ -136,7 +128,7 @@ export function convSteps<AnyStep extends CandidateStep>(
     };
     if (step.op === 'winograd') {
       const {form, regions, scratchElements} = step;
-      const scratch = scratchElements > 0 ? operands.builder.scratch(scratchElements) : null;
+      const scratch = operands.builder.scratch(scratchElements);
       return {op: 'winograd', ...shared, form, regions, scratch};
     }
     const {regions, kTotal, groups, fusedY, fusedX} = step;
@@ -167,8 +159,8 @@ function packStep(
     kernelElements: elements,
   };
   if (step.op === 'winograd') {
-    const {input, output} = weightStrides(source);
-    return packWinograd({...source, input, output}, step.form, step.kernels);
+    const taps = step.kernels.flat().map(element => [element]);
+    return packWeights(source, taps, {fusedPhases: 1, width: PANEL});
   }
   return packWeights(source, step.packedTaps, {
     fusedPhases: step.fusedY * step.fusedX,
