@@ -1,6 +1,7 @@
 // One ONNX node on its way into the graph: typed access to what it says, and emission of operations.
 
 import {UntangleError} from '../errors.js';
+import {retype} from '../onnx/floats.js';
 import {checkLimit, type Limits} from '../onnx/limits.js';
 import type {Attribute, DataType, OnnxNode, Tensor} from '../onnx/model.js';
 import {createData, createTensor, foldOperation} from './fold.js';
@@ -169,7 +170,7 @@ export function registerConstant(state: BuildState, operand: ConstantOperand): v
   if (state.values.has(name)) return;
   const dtype = runTimeType(constant.dtype);
   state.values.set(name, {name, dtype, shape});
-  state.constants.set(name, {...constant, dtype});
+  state.constants.set(name, retype(constant, {dtype}));
 }
 
 type InputGetters = Pick<BuildContext, 'input' | 'optional' | 'constantInput' | 'integers'>;

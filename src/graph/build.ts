@@ -14,7 +14,7 @@ import type {Graph, GraphOutput} from './graph.js';
 import {definedNames, type InlinedBranch, inlineBranch} from './inline-branch.js';
 import {isConstant, type Operand} from './registration.js';
 import {findRegistration} from './registry.js';
-import {bindInputs} from './shapes.js';
+import {bindInputs, elementCount} from './shapes.js';
 import {runTimeType} from './types.js';
 import {
   checkOpset,
@@ -135,7 +135,7 @@ function buildBranch(build: Build, {nodes, initializers}: InlinedBranch): void {
 const FOLDS_OF_OWN = 4;
 
 function createState(model: OnnxModel, limits: Limits): BuildState {
-  const own = [...model.initializers.values()].reduce((sum, {data}) => sum + data.length, 0);
+  const own = [...model.initializers.values()].reduce((sum, {dims}) => sum + elementCount(dims), 0);
   const inputs = model.inputs.map(input => input.name);
   const names = new Set(definedNames({...model, inputs}));
   return {

@@ -4,6 +4,7 @@ import type {Tensor} from '../onnx/model.js';
 import {broadcastStrides, createTensor} from './fold.js';
 import type {Operation} from './graph.js';
 import {elementCount, rowMajorStrides, type Shape} from './shapes.js';
+import {allWeights, gemmWeightShape} from './weights.js';
 
 /** Most products of one fold: seconds, not minutes. Larger ones run like any other operation. */
 const MAX_PRODUCTS = 2 ** 28;
@@ -20,7 +21,7 @@ export function foldGemm(
   if (!isBare || elementCount(shape) * depth > MAX_PRODUCTS) return undefined;
   const data = multiply(
     {data: x.data, offset: 0},
-    {data: weights, offset: 0},
+    {data: allWeights(weights, gemmWeightShape(weights, columns)), offset: 0},
     {rows: elementCount(shape.slice(0, -1)), depth, columns},
   );
   if (bias !== null) for (let at = 0; at < data.length; at++) data[at]! += bias[at % columns]!;

@@ -3,6 +3,7 @@
 // Small loops, not fast ones: what is folded are shape tails and small tables. Operations left out
 // here (convolutions, pooling, ...) run like any other, on constants.
 
+import {retype} from '../onnx/floats.js';
 import type {DataType, Tensor} from '../onnx/model.js';
 import {joinScattered, tableOffsets} from './fold-indexed.js';
 import {foldGemm, foldMatmul} from './fold-matrix.js';
@@ -40,7 +41,7 @@ export function foldOperation(
   const x = inputs[0]!;
   switch (operation.op) {
     case 'reshape':
-      return {dtype: x.dtype, dims: shape, data: x.data};
+      return retype(x, {dims: shape});
     case 'transpose': {
       const strides = rowMajorStrides(x.dims);
       return gatherStrided(

@@ -14,6 +14,14 @@ import {
 } from './fuse-match.js';
 import type {Graph, Operation} from './graph.js';
 import {fusePairs, type Pair, type Replacement, shapeOf} from './rewrite.js';
+import {
+  convWeightShape,
+  forEachRow,
+  gemmWeightShape,
+  scaleWeights,
+  type WeightShape,
+  type Weights,
+} from './weights.js';
 
 /** Folds scales and shifts after a conv, gemm or instanceNorm into it. */
 export function foldAffineAfter(graph: Graph): Graph {
@@ -46,12 +54,11 @@ function affineOutputs(
     case 'conv':
       return {
         ...operation,
-        weights: scaleOutChannels(operation, affine.scale),
+        weights: scaleWeights(operation.weights, {output: affine.scale}),
         bias: affineBias(operation.bias, affine),
       };
     case 'gemm': {
-      const columns = affine.scale.length;
-      const weights = operation.weights.map((weight, at) => weight * affine.scale[at % columns]!);
+      const weights = scaleWeights(operation.weights, {output: affine.scale});
       return {...operation, weights, bias: affineBias(operation.bias, affine)};
     }
     case 'instanceNorm': {
@@ -63,26 +70,6 @@ function affineOutputs(
 
 function affineBias(bias: Float32Array | null, {scale, shift}: Affine): Float32Array {
   return Float32Array.from(scale, (factor, c) => factor * (bias?.[c] ?? 0) + shift[c]!);
-}
-
-/** Weights [Cout, Cin/g, K..], or [Cin, Cout/g, K..] when transposed. */
-function scaleOutChannels(
-  {geometry, weights}: OperationOf<'conv'>,
-  scale: Float64Array,
-): Float32Array {
-  const outChannels = scale.length;
-  const perGroup = outChannels / geometry.groups;
-  const taps = product(geometry.kernel);
-  if (!geometry.transposed) {
-    const perOut = weights.length / outChannels;
-    return weights.map((weight, at) => weight * scale[Math.floor(at / perOut)]!);
-  }
-  const perGroupWeights = weights.length / geometry.groups;
-  return weights.map((weight, at) => {
-    const group = Math.floor(at / perGroupWeights);
-    const channel = group * perGroup + (Math.floor(at / taps) % perGroup);
-    return weight * scale[channel]!;
-  });
 }
 
 function foldBefore({producer, consumer, input, links}: Pair): Replacement | null {
@@ -102,10 +89,7 @@ function foldBefore({producer, consumer, input, links}: Pair): Replacement | nul
   const output = shapeOf(graph, consumer.output);
   if (isShifted && operation.op === 'conv' && readsPadding(operation, shape, output)) return null;
 
-  const folded =
-    operation.op === 'conv'
-      ? affineConvInputs(operation, affine, output[1]!)
-      : affineGemmInputs(operation, affine);
+  const folded = affineInputs(operation, affine, output[channelAxis(operation, output)]!);
   const inputs = [producer.inputs[data]!, ...consumer.inputs.slice(1)];
   return {nodes: [{...consumer, operation: folded, inputs}]};
 }
@@ -125,48 +109,38 @@ function readsPadding(
   });
 }
 
-function affineConvInputs(
-  operation: OperationOf<'conv'>,
+function affineInputs(
+  operation: OperationOf<'conv'> | OperationOf<'gemm'>,
   {scale, shift}: Affine,
   outChannels: number,
 ): Operation {
-  const {geometry, weights} = operation;
-  const taps = product(geometry.kernel);
-  const perGroup = scale.length / geometry.groups;
-  const channelOf = (at: number) => {
-    const row = Math.floor(at / taps);
-    if (geometry.transposed) return Math.floor(row / (outChannels / geometry.groups));
-    const group = Math.floor(row / perGroup / (outChannels / geometry.groups));
-    return group * perGroup + (row % perGroup);
-  };
-  const scaled = weights.map((weight, at) => weight * scale[channelOf(at)]!);
+  const {weights} = operation;
+  const scaled = scaleWeights(weights, {input: scale});
   if (shift.every(value => value === 0)) return {...operation, weights: scaled};
-
-  // Not transposed: every output channel owns a run of weights.
-  const sums = new Float64Array(outChannels);
-  const perOut = weights.length / outChannels;
-  for (const [at, weight] of weights.entries()) {
-    sums[Math.floor(at / perOut)]! += weight * shift[channelOf(at)]!;
-  }
+  const shape =
+    operation.op === 'conv'
+      ? convWeightShape(operation.geometry, weights.values.length, outChannels)
+      : gemmWeightShape(weights, outChannels);
+  const sums = shiftedSums(weights, shape, shift);
   return {...operation, weights: scaled, bias: addBias(operation.bias, sums)};
 }
 
-function affineGemmInputs(operation: OperationOf<'gemm'>, {scale, shift}: Affine): Operation {
-  const {weights} = operation;
-  const columns = weights.length / scale.length;
-  const scaled = weights.map((weight, at) => weight * scale[Math.floor(at / columns)]!);
-  if (shift.every(value => value === 0)) return {...operation, weights: scaled};
-  const sums = new Float64Array(columns);
-  for (const [at, weight] of weights.entries()) {
-    sums[at % columns]! += weight * shift[Math.floor(at / columns)]!;
-  }
-  return {...operation, weights: scaled, bias: addBias(operation.bias, sums)};
+/** What constant inputs, `shift` of each channel, add to the output channels. */
+function shiftedSums(weights: Weights, shape: WeightShape, shift: Float64Array): Float64Array {
+  const {transposed, groups, inChannels, outChannels, kernelElements} = shape;
+  const sums = new Float64Array(groups * outChannels);
+  forEachRow(weights, shape, (own, row) => {
+    const first = Math.floor(own / (transposed ? inChannels : outChannels));
+    const others = first * (transposed ? outChannels : inChannels);
+    for (const [at, weight] of row.entries()) {
+      const other = others + Math.floor(at / kernelElements);
+      if (transposed) sums[other]! += weight * shift[own]!;
+      else sums[own]! += weight * shift[other]!;
+    }
+  });
+  return sums;
 }
 
 function addBias(bias: Float32Array | null, sums: Float64Array): Float32Array {
   return Float32Array.from(sums, (sum, c) => sum + (bias?.[c] ?? 0));
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((total, size) => total * size, 1);
 }

@@ -8,6 +8,7 @@ import {IDENTITY} from './functions.js';
 import {isBare, type OperationOf, unaryOperation} from './fuse-match.js';
 import type {Graph, Node} from './graph.js';
 import {freshName, fusePairs, type Links, type Pair, type Replacement, shapeOf} from './rewrite.js';
+import {allWeights, gemmWeightShape, plainWeights, type Weights} from './weights.js';
 
 const MAP_OPERATIONS: ReadonlySet<string> = new Set([
   'conv',
@@ -86,7 +87,7 @@ function replacement(graph: Graph, gemm: Node, reshape: Node): Replacement {
         dilations: ones,
         padBegin: kernel.map(() => 0),
       },
-      weights,
+      weights: perChannelWeights(weights, shape[1]! * perChannel),
       bias: isFolded ? channelBias : null,
       epilogue: isFolded ? epilogue : {activation: IDENTITY},
     },
@@ -97,6 +98,12 @@ function replacement(graph: Graph, gemm: Node, reshape: Node): Replacement {
   if (isFolded) return {nodes: [toColumn, conv], values};
   const tail = addedBias(graph, conv, gemm, reshape);
   return {...tail, nodes: [toColumn, conv, ...tail.nodes], values: [...values, ...tail.values]};
+}
+
+/** Scales of the gemm's columns are not of the channels that they become. */
+function perChannelWeights(weights: Weights, columns: number): Weights {
+  if (weights.scale.output === null) return weights;
+  return plainWeights(allWeights(weights, gemmWeightShape(weights, columns)));
 }
 
 /** A bias that is the same all over a channel belongs to the convolution. */

@@ -3,7 +3,7 @@
 import type {Activation, BinaryFunction} from './functions.js';
 import type {Epilogue, Graph, Node, Operation} from './graph.js';
 import {shapeOf} from './rewrite.js';
-import {sameShape} from './shapes.js';
+import {elementCount, sameShape} from './shapes.js';
 
 export type OperationOf<Op extends Operation['op']> = Extract<Operation, {op: Op}>;
 
@@ -43,7 +43,8 @@ export function unaryOperation(activation: Activation): OperationOf<'chain'> {
 /** The constant's only element, or null. */
 export function scalarConstant(graph: Graph, name: string): number | null {
   const constant = graph.constants.get(name);
-  return constant?.data.length === 1 ? constant.data[0]! : null;
+  if (constant === undefined || elementCount(constant.dims) !== 1) return null;
+  return constant.data[0]!;
 }
 
 /** Channels over which a single value is repeated so that it can be fused. */

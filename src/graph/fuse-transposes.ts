@@ -3,11 +3,13 @@
 // Models converted from channels-last frameworks wrap every convolution in two transposes, with biases, activations
 // and additions between the wraps. An operation on transposed values is the transposed operation on the values.
 
+import {retype} from '../onnx/floats.js';
 import type {Tensor} from '../onnx/model.js';
 import {foldOperation} from './fold.js';
 import {composeRearranging, removeDead} from './fuse-noops.js';
 import type {Graph, Node, Operation, Value} from './graph.js';
 import {freshName, shapeOf} from './rewrite.js';
+import {elementCount} from './shapes.js';
 
 type Order = readonly number[];
 
@@ -99,13 +101,13 @@ function transposeConstant(
   {name, constant}: {readonly name: string; readonly constant: Tensor},
   perm: Order,
 ): string {
-  if (constant.data.length === 1) return name;
+  if (elementCount(constant.dims) === 1) return name;
   const dims = [...perm.slice(constant.dims.length).map(() => 1), ...constant.dims];
   const inverse = perm.map((_, axis) => perm.indexOf(axis));
   const shape = inverse.map(axis => dims[axis]!);
   const moved = foldOperation(
     {op: 'transpose', perm: inverse},
-    [{...constant, dims}],
+    [retype(constant, {dims})],
     shape,
     constant.dtype,
   )!;

@@ -8,6 +8,7 @@ import type {OperationOf} from './fuse-match.js';
 import type {ConvGeometry, Graph, ResizeAxis} from './graph.js';
 import {fusePairs, type Pair, type Replacement, shapeOf} from './rewrite.js';
 import {elementCount} from './shapes.js';
+import {convWeightShape, forEachRow, plainWeights, type Weights} from './weights.js';
 
 /** Fuses an upsampling with the convolution that is its only user, where that costs less. */
 export function fuseUpsample(graph: Graph): Graph {
@@ -76,11 +77,12 @@ function pays(
   const fused = geometry.kernel.map((size, axis) => size + scales[axis]! - 1);
   const repeated = elementCount(scales);
   const taps = elementCount(fused) / repeated;
-  const macsPerElement = (weights.length / elements) * output[0]! * elementCount(output.slice(2));
+  const macsPerElement =
+    (weights.values.length / elements) * output[0]! * elementCount(output.slice(2));
   const savedMacs = (elements - taps) * macsPerElement;
   // The upsampled map is written once and read once.
   const savedBytes = 2 * 4 * elementCount(source) * repeated;
-  const addedBytes = 4 * (weights.length / elements) * (elementCount(fused) - elements);
+  const addedBytes = 4 * (weights.values.length / elements) * (elementCount(fused) - elements);
   return savedMacs > 0 && savedMacs / MACS_PER_BYTE + savedBytes > addedBytes;
 }
 
@@ -101,12 +103,13 @@ function summedWeights(
   conv: OperationOf<'conv'>,
   fused: ConvGeometry,
   {scales, outChannels}: {scales: readonly number[]; outChannels: number},
-): Float32Array {
+): Weights {
   const {kernel, groups} = conv.geometry;
   const elements = elementCount(kernel);
   const fusedElements = elementCount(fused.kernel);
   const outPerGroup = outChannels / groups;
-  const inPerGroup = conv.weights.length / (outChannels * elements);
+  const shape = convWeightShape(conv.geometry, conv.weights.values.length, outChannels);
+  const inPerGroup = shape.inChannels;
   const targets = positions(kernel).map(k =>
     positions(scales).map(repeat =>
       flatIndex(
@@ -117,18 +120,18 @@ function summedWeights(
   );
 
   const sums = new Float64Array(groups * inPerGroup * outPerGroup * fusedElements);
-  for (let output = 0; output < outChannels; output++) {
+  forEachRow(conv.weights, shape, (output, row) => {
     const group = Math.floor(output / outPerGroup);
     for (let channel = 0; channel < inPerGroup; channel++) {
-      const from = (output * inPerGroup + channel) * elements;
+      const from = channel * elements;
       const pair = (group * inPerGroup + channel) * outPerGroup + (output % outPerGroup);
       for (const [element, repeats] of targets.entries()) {
-        const weight = conv.weights[from + element]!;
+        const weight = row[from + element]!;
         for (const target of repeats) sums[pair * fusedElements + target]! += weight;
       }
     }
-  }
-  return Float32Array.from(sums);
+  });
+  return plainWeights(Float32Array.from(sums));
 }
 
 function positions(sizes: readonly number[]): number[][] {

@@ -18,6 +18,7 @@ import type {
   TernaryFunction,
 } from './functions.js';
 import type {RunTimeType} from './types.js';
+import type {Weights} from './weights.js';
 
 export interface Value {
   readonly name: string;
@@ -77,7 +78,7 @@ export type Operation =
       readonly geometry: ConvGeometry;
       /** Sums of whole numbers, to be formed without rounding. */
       readonly isWhole?: boolean;
-      readonly weights: Float32Array;
+      readonly weights: Weights;
       readonly bias: Float32Array | null;
       readonly epilogue: Epilogue;
     }
@@ -91,7 +92,7 @@ export type Operation =
   /** x [.., K] times a constant [K, N] (row-major) plus bias [N]. */
   | {
       readonly op: 'gemm';
-      readonly weights: Float32Array;
+      readonly weights: Weights;
       readonly bias: Float32Array | null;
       readonly epilogue: Epilogue;
     }

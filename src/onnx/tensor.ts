@@ -1,6 +1,7 @@
 // TensorProto → Tensor: finds the data among the places ONNX allows, checks its size, converts its elements.
 
 import {UntangleError} from '../errors.js';
+import {RawTensor} from './floats.js';
 import {checkLimit, type Limits} from './limits.js';
 import type {DataType, Tensor} from './model.js';
 import type {Numbers, TensorProto} from './proto.js';
@@ -80,7 +81,7 @@ export function elementTypeName(number: number | undefined): string {
 }
 
 /**
- * Decodes one tensor. float32 raw data that happens to be aligned is a view of the file.
+ * Decodes one tensor. float32 raw data stays where it lies in the file's bytes.
  *
  * @throws ERR_ONNX_FORMAT, ERR_ONNX_LIMIT, ERR_ONNX_EXTERNAL_DATA
  */
@@ -111,6 +112,7 @@ function decodeOnce(proto: TensorProto, context: TensorContext): Tensor {
         `${title} has ${source.length} bytes of data but its shape [${dims.join(', ')}] needs ${elements * type.bytes}`,
       );
     }
+    if (type.dtype === 'float32') return new RawTensor(dims, source);
     return {dtype: type.dtype, dims, data: convertRaw(source, type)};
   }
   if (source.length !== elements) {
@@ -217,10 +219,6 @@ function convertRaw(
   {dtype, bytes: size}: ElementType,
 ): Float32Array | Float64Array {
   const count = bytes.length / size;
-  if (dtype === 'float32') {
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-    return new Float32Array(aligned.buffer, aligned.byteOffset, count);
-  }
   const data = emptyData(dtype, count);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = RAW_READERS[dtype];

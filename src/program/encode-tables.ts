@@ -3,7 +3,7 @@
 import {UntangleError} from '../errors.js';
 import {BINARY, TERNARY, UNARY} from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
-import type {Buffer, Region, RegionTap, View} from '../schedule/steps.js';
+import type {Buffer, ConstantData, Region, RegionTap, View} from '../schedule/steps.js';
 import {NONE, OP_KINDS, RECORDS, REGION_FLAGS, SLOT} from './commands.js';
 import {alignBytes} from './file-layout.js';
 import {floatBits, recordWords, toWord} from './words.js';
@@ -17,14 +17,19 @@ export interface Tables {
   readonly tap: number[];
   readonly op: number[];
   readonly indices: number[];
-  /** Byte offset of every constant in use, in order of first use. */
-  readonly constants: Map<Float32Array, number>;
+  /** Where every constant in use lies, in order of first use. */
+  readonly constants: Map<ConstantData, PlacedConstant>;
   /** Bytes of the constants section so far: each constant starts at a cache line, the end included. */
   constantBytes: number;
   /** Index of the entries already stored, by their contents. */
   readonly seen: Map<string, number>;
   /** Slots of inputs come after those of outputs. */
   readonly outputCount: number;
+}
+
+export interface PlacedConstant {
+  readonly offsetBytes: number;
+  readonly elements: number;
 }
 
 export function createTables(
@@ -139,14 +144,14 @@ function placeOf(tables: Tables, id: number): {slot: number; offsetBytes: number
 
 function placeConstant(tables: Tables, buffer: Buffer): number {
   const {data, elements, id} = buffer;
-  if (data === undefined || data.length !== elements) {
-    throw internal(`constant buffer ${id} has ${data?.length ?? 0} of ${elements} elements`);
-  }
+  const length = data instanceof Float32Array ? data.length : elements;
+  if (data === undefined || length !== elements)
+    throw internal(`constant buffer ${id} has ${data ? length : 0} of ${elements} elements`);
   const known = tables.constants.get(data);
-  if (known !== undefined) return known;
+  if (known !== undefined) return known.offsetBytes;
   const start = tables.constantBytes;
-  tables.constants.set(data, start);
-  tables.constantBytes += alignBytes(data.byteLength);
+  tables.constants.set(data, {offsetBytes: start, elements});
+  tables.constantBytes += alignBytes(elements * 4);
   return start;
 }
 

@@ -36,10 +36,15 @@ const F32_BYTES = 4;
 /**
  * Writes a program file.
  *
+ * @param allocate makes the memory to write it to: zeros, from the start of their buffer
+ *
  * @throws ERR_PROGRAM_SIZE when the arena, the constants or one value pass 4 GiB.
  * @throws ERR_INTERNAL when a value does not fit its field, by name.
  */
-export function encodeProgram(parts: ProgramParts): Uint8Array {
+export function encodeProgram(
+  parts: ProgramParts,
+  allocate: (bytes: number) => Uint8Array = bytes => new Uint8Array(bytes),
+): Uint8Array {
   refuseAbove('an arena', parts.arenaBytes);
   for (const {elements} of parts.buffers) refuseAbove('a value', elements * F32_BYTES);
   const tables = createTables(parts.buffers, parts.offsets, parts.outputs.length);
@@ -49,7 +54,7 @@ export function encodeProgram(parts: ProgramParts): Uint8Array {
   const metadata = encodeExplanation(parts.explanation);
   const header = headerFields(parts, tables, metadata.length);
   const layout = layOutFile(header);
-  const bytes = new Uint8Array(layout.fileBytes);
+  const bytes = allocate(layout.fileBytes);
 
   writeWords(bytes, layout.sections.bindings.start, bindingWords(parts));
   writeWords(bytes, layout.sections.views.start, tables.view);
@@ -59,8 +64,11 @@ export function encodeProgram(parts: ProgramParts): Uint8Array {
   writeWords(bytes, layout.sections.ops.start, tables.op);
   writeWords(bytes, layout.sections.indices.start, tables.indices);
   bytes.set(metadata, layout.sections.metadata.start);
-  for (const [data, offset] of tables.constants) {
-    new Float32Array(bytes.buffer, layout.sections.constants.start + offset, data.length).set(data);
+  for (const [data, {offsetBytes, elements}] of tables.constants) {
+    const start = layout.sections.constants.start + offsetBytes;
+    const target = new Float32Array(bytes.buffer, start, elements);
+    if (data instanceof Float32Array) target.set(data);
+    else data.write(target);
   }
   writeWords(bytes, 0, headerWords(header, layout, checksum(bytes.subarray(HEADER_BYTES))));
   return bytes;

@@ -128,7 +128,7 @@ function convolution(
     inChannels: input[1]!,
     outChannels: output[1]!,
   });
-  const plainBytes = operation.op === 'conv' ? operation.weights.byteLength : 0;
+  const plainBytes = operation.op === 'conv' ? operation.weights.values.length * 4 : 0;
   return {...at, baselines, plainBytes};
 }
 

@@ -1,6 +1,7 @@
 // Keeps a decoded model, to compile it again for other shapes.
 
 import {type BoundModel, compileModel} from '../compile.js';
+import {RawTensor} from '../onnx/floats.js';
 import type {Attribute, Tensor} from '../onnx/model.js';
 import type {CompileOptions} from '../options.js';
 import {openPlan} from './open-plan.js';
@@ -42,33 +43,38 @@ export function makePlanner(
 /** The model with no tensor left in `bytes`. */
 function copyModel(bound: BoundModel, bytes: Uint8Array): BoundModel {
   const {model} = bound;
+  const owned = (tensor: Tensor): Tensor => {
+    if (memoryOf(tensor) !== bytes.buffer) return tensor;
+    if (tensor instanceof RawTensor) return new RawTensor(tensor.dims, tensor.raw.slice());
+    return {dtype: tensor.dtype, dims: tensor.dims, data: tensor.data.slice()};
+  };
   const initializers = new Map(
-    [...model.initializers].map(([name, tensor]) => [
-      name,
-      tensor.data.buffer === bytes.buffer ? {...tensor, data: tensor.data.slice()} : tensor,
-    ]),
+    [...model.initializers].map(([name, tensor]) => [name, owned(tensor)]),
   );
   const nodes = model.nodes.map(node => ({
     ...node,
     attributes: new Map(
-      [...node.attributes].map(([name, attribute]): [string, Attribute] => {
-        if (attribute.kind !== 'tensor' || attribute.value.data.buffer !== bytes.buffer)
-          return [name, attribute];
-        const {value} = attribute;
-        return [name, {kind: 'tensor', value: {...value, data: value.data.slice()}}];
-      }),
+      [...node.attributes].map(([name, attribute]): [string, Attribute] =>
+        attribute.kind === 'tensor'
+          ? [name, {kind: 'tensor', value: owned(attribute.value)}]
+          : [name, attribute],
+      ),
     ),
   }));
   return {...bound, model: {...model, initializers, nodes}};
 }
 
-/** Memory behind the tensors of a model; the file itself where they are views of it. */
+/** Memory behind the tensors of a model; the file itself where they lie in it. */
 function tensorBytes({model, constants}: BoundModel): number {
   const tensors: Tensor[] = [...model.initializers.values(), ...constants.values()];
   for (const {attributes} of model.nodes) {
     for (const attribute of attributes.values())
       if (attribute.kind === 'tensor') tensors.push(attribute.value);
   }
-  const buffers = new Set(tensors.map(({data}) => data.buffer));
+  const buffers = new Set(tensors.map(memoryOf));
   return [...buffers].reduce((sum, {byteLength}) => sum + byteLength, 0);
+}
+
+function memoryOf(tensor: Tensor): ArrayBufferLike {
+  return tensor instanceof RawTensor ? tensor.raw.buffer : tensor.data.buffer;
 }

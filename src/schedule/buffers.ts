@@ -1,6 +1,7 @@
 // Buffers while a schedule is being made: every block of memory that steps will name.
 
 import {crc32} from 'node:zlib';
+import type {Weights} from '../graph/weights.js';
 import type {Buffer, View} from './steps.js';
 import {denseView, elementCount, identityOrder, type Order} from './view-math.js';
 
@@ -8,8 +9,19 @@ import {denseView, elementCount, identityOrder, type Order} from './view-math.js
 export interface StepBuilder {
   /** A flat view of a constant; equal contents share one buffer. */
   constant(data: Float32Array): View;
+  /** A flat view of weights; the same weights packed alike share one buffer. */
+  packed(weights: PackedConstant): View;
   /** A flat view of arena memory that one step uses while it runs. */
   scratch(elements: number): View;
+}
+
+/** Weights that are packed when the program is written. */
+export interface PackedConstant {
+  readonly weights: Weights;
+  /** Says how they are packed. */
+  readonly form: string;
+  readonly elements: number;
+  readonly write: (target: Float32Array) => void;
 }
 
 /** The growing list of buffers of a schedule. */
@@ -28,6 +40,10 @@ export interface BufferList extends StepBuilder {
 export function createBuffers(): BufferList {
   const all: Buffer[] = [];
   const constantsByHash = new Map<string, Buffer[]>();
+  const packedByValues = new Map<
+    Weights['values'],
+    {weights: Weights; form: string; view: View}[]
+  >();
 
   const add = (buffer: Omit<Buffer, 'id'>): Buffer => {
     const added = {id: all.length, ...buffer};
@@ -54,12 +70,24 @@ export function createBuffers(): BufferList {
       const hash = `${data.length}:${crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`;
       const sameHash = constantsByHash.get(hash) ?? [];
       constantsByHash.set(hash, sameHash);
-      let buffer = sameHash.find(known => sameBits(known.data!, data));
+      let buffer = sameHash.find(known => sameBits(known.data as Float32Array, data));
       if (buffer === undefined) {
         buffer = add({storage: {kind: 'constant'}, elements: data.length, data});
         if (sameHash.length < MAX_SAME_HASH) sameHash.push(buffer);
       }
       return denseView(buffer.id, [data.length]);
+    },
+    packed({weights, form, elements, write}) {
+      const sameValues = packedByValues.get(weights.values) ?? [];
+      packedByValues.set(weights.values, sameValues);
+      const known = sameValues.find(
+        other => other.form === form && isSameScale(other.weights.scale, weights.scale),
+      );
+      if (known !== undefined) return known.view;
+      const {id} = add({storage: {kind: 'constant'}, elements, data: {write}});
+      const view = denseView(id, [elements]);
+      sameValues.push({weights, form, view});
+      return view;
     },
   };
 }
@@ -78,6 +106,10 @@ function pixelPitch(channels: number): number {
 
 /** Constants compared before one is stored again: a file may be made of collisions. */
 const MAX_SAME_HASH = 8;
+
+function isSameScale(a: Weights['scale'], b: Weights['scale']): boolean {
+  return a.input === b.input && a.output === b.output;
+}
 
 /** Bit equality, so that -0 and NaN keep their meaning. */
 function sameBits(a: Float32Array, b: Float32Array): boolean {

@@ -35,8 +35,11 @@ export interface Buffer {
   readonly storage: Storage;
   readonly elements: number;
   /** The contents, for constants. */
-  readonly data?: Float32Array;
+  readonly data?: ConstantData;
 }
+
+/** Contents of a constant, or what writes them over zeros when they are needed. */
+export type ConstantData = Float32Array | {readonly write: (target: Float32Array) => void};
 
 /** Dimensions of a view as programs record it. */
 export const MAX_RANK = 6;

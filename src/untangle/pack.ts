@@ -3,6 +3,8 @@
 // [groups][panels][kTotal][PANEL]: for each panel of 16 output columns, the rows of all taps, one after another, so
 // that a tile streams its weights with unit stride. The layout is documented in docs/01-architecture.md.
 
+import {forEachRow, type WeightShape, type Weights} from '../graph/weights.js';
+
 /** Columns of one weight panel: 16 f32 = one AVX-512 register, two AVX2, four NEON. */
 export const PANEL = 16;
 
@@ -14,44 +16,13 @@ export function planarRows(outChannels: number): number {
   return Math.ceil(outChannels / Math.ceil(outChannels / PLANAR_ROWS));
 }
 
-/** Where w(group, in, out, kernel element) lies: all four in ONNX order of the operator. */
-export interface WeightSource {
-  readonly weights: Float32Array;
-  /** ConvTranspose [Cin, Cout/g, kh, kw] instead of Conv [Cout, Cin/g, kh, kw]. */
-  readonly transposed: boolean;
-  readonly groups: number;
-  /** Channels per group. */
-  readonly inChannels: number;
-  readonly outChannels: number;
-  /** kh * kw. */
-  readonly kernelElements: number;
+/** The weights of a convolution, and how they lie. */
+export interface WeightSource extends WeightShape {
+  readonly weights: Weights;
 }
 
 /** Kernel elements per packed tap: one per fused phase (a single one normally), -1 for zero weights. */
 export type PackedTaps = readonly (readonly number[])[];
-
-/** Strides of the ONNX weights, in elements. */
-export function weightStrides(source: WeightSource): {
-  group: number;
-  input: number;
-  output: number;
-} {
-  const {transposed, inChannels, outChannels, kernelElements} = source;
-  const group = inChannels * outChannels * kernelElements;
-  return transposed
-    ? {group, input: outChannels * kernelElements, output: kernelElements}
-    : {group, input: kernelElements, output: inChannels * kernelElements};
-}
-
-/** The offset of each column of a tap in the ONNX weights of input channel 0, or -1 where it is zero. */
-function columnOffsets(source: WeightSource, phases: readonly number[]): number[] {
-  const {output} = weightStrides(source);
-  return phases.flatMap(kernelIndex =>
-    Array.from({length: source.outChannels}, (_, c) =>
-      kernelIndex < 0 ? -1 : c * output + kernelIndex,
-    ),
-  );
-}
 
 /** How the columns of packed weights lie. */
 export interface PackedColumns {
@@ -60,36 +31,59 @@ export interface PackedColumns {
   readonly width: number;
 }
 
-/** Packs weights for gemmTaps and planarTaps: [groups][panels][taps * inChannels][width], columns [phase][outChannels]. */
+/** Floats of packed weights. */
+export function packedElements(
+  {groups, inChannels, outChannels}: WeightShape,
+  taps: PackedTaps,
+  {fusedPhases, width}: PackedColumns,
+): number {
+  const panels = Math.ceil((fusedPhases * outChannels) / width);
+  return groups * panels * taps.length * inChannels * width;
+}
+
+/**
+ * Packs weights for gemmTaps, planarTaps and winograd: [groups][panels][taps * inChannels][width], columns [phase][outChannels].
+ *
+ * @param target zeros
+ */
 export function packWeights(
   source: WeightSource,
   taps: PackedTaps,
-  {fusedPhases, width: panelWidth}: PackedColumns,
-): Float32Array {
-  const {weights, groups, inChannels, outChannels} = source;
-  const panels = Math.ceil((fusedPhases * outChannels) / panelWidth);
-  const stride = weightStrides(source);
-  const columns = taps.map(phases => columnOffsets(source, phases));
-  const packed = new Float32Array(groups * panels * taps.length * inChannels * panelWidth);
+  columns: PackedColumns,
+  target: Float32Array,
+): void {
+  const {weights, transposed, groups, inChannels, outChannels, kernelElements} = source;
+  const {fusedPhases, width} = columns;
+  const kTotal = taps.length * inChannels;
+  const groupElements = target.length / groups;
+  // Where the first row of a column lies in the panels of a group.
+  const columnStart = Int32Array.from({length: fusedPhases * outChannels}, (_, column) => {
+    const panel = Math.floor(column / width);
+    return panel * kTotal * width + (column % width);
+  });
 
-  let row = 0;
-  for (let group = 0; group < groups; group++) {
-    for (let panel = 0; panel < panels; panel++) {
-      for (const offsets of columns) {
-        const first = panel * panelWidth;
-        const width = Math.min(panelWidth, offsets.length - first);
-        for (let channel = 0; channel < inChannels; channel++, row += panelWidth) {
-          const base = group * stride.group + channel * stride.input;
-          for (let j = 0; j < width; j++) {
-            const offset = offsets[first + j]!;
-            if (offset >= 0) packed[row + j] = weights[base + offset]!;
-          }
+  const first = transposed ? inChannels : outChannels;
+  forEachRow(weights, source, (index, row) => {
+    const start = Math.floor(index / first) * groupElements;
+    const own = index % first;
+    for (const [tap, phases] of taps.entries()) {
+      const tapStart = start + tap * inChannels * width;
+      for (let phase = 0; phase < fusedPhases; phase++) {
+        const element = phases[phase]!;
+        if (element < 0) continue;
+        const firstColumn = phase * outChannels;
+        if (transposed) {
+          const at = tapStart + own * width;
+          for (let c = 0; c < outChannels; c++)
+            target[at + columnStart[firstColumn + c]!] = row[c * kernelElements + element]!;
+        } else {
+          const at = tapStart + columnStart[firstColumn + own]!;
+          for (let c = 0; c < inChannels; c++)
+            target[at + c * width] = row[c * kernelElements + element]!;
         }
       }
     }
-  }
-
-  return packed;
+  });
 }
 
 /** Packs a bias (or slopes) [groups * outChannels] to [groups][panels][PANEL], repeated for every fused phase. */
@@ -109,19 +103,10 @@ export function packBias(bias: Float32Array, groups: number, fusedPhases: number
 }
 
 /** Packs depthwise weights [C, 1, kh, kw] (the same in Conv and ConvTranspose) to [tap][C]. */
-export function packDepthwise(
-  weights: Float32Array,
-  taps: PackedTaps,
-  kernelElements: number,
-): Float32Array {
-  const channels = weights.length / kernelElements;
-  const packed = new Float32Array(taps.length * channels);
-
-  taps.forEach(([kernelIndex = -1], row) => {
-    if (kernelIndex < 0) return;
-    for (let c = 0; c < channels; c++)
-      packed[row * channels + c] = weights[c * kernelElements + kernelIndex]!;
+export function packDepthwise(source: WeightSource, taps: PackedTaps, target: Float32Array): void {
+  const channels = target.length / taps.length;
+  forEachRow(source.weights, source, (channel, weights) => {
+    for (const [row, [element = -1]] of taps.entries())
+      if (element >= 0) target[row * channels + channel] = weights[element]!;
   });
-
-  return packed;
 }

@@ -1,6 +1,7 @@
 // What a graph means: one loop per operation, in double precision, sharing no code with src/.
 
 import type {Epilogue, Graph, Node, Operation} from '../../src/graph/graph.js';
+import {convWeights, gemmWeights} from '../helpers/weights.js';
 import {gridSampleReference} from '../reference/grid-sample.js';
 import {summarise} from '../reference/summarise.js';
 import {convolve} from './evaluate-conv.js';
@@ -56,7 +57,14 @@ function evaluateOperation(operation: Operation, inputs: Evaluated[], y: Evaluat
   const x = inputs[0]!;
   switch (operation.op) {
     case 'conv':
-      convolve(operation, x, y);
+      convolve(
+        {
+          ...operation,
+          weights: convWeights(operation.weights, operation.geometry, y.shape[1]!),
+        },
+        x,
+        y,
+      );
       break;
     case 'dynamicConv': {
       const [, weights, bias] = inputs.map(({data}) => data);
@@ -152,12 +160,12 @@ function chain({ops}: Op<'chain'>, inputs: Evaluated[], y: Evaluated): void {
 function multiplyConstant({weights, bias}: Op<'gemm'>, x: Evaluated, y: Evaluated): void {
   const depth = x.shape.at(-1)!;
   const columns = y.shape.at(-1)!;
+  const matrix = gemmWeights(weights, columns);
   y.data.forEach((_, at) => {
     const row = Math.floor(at / columns);
     const column = at % columns;
     let sum = bias?.[column] ?? 0;
-    for (let k = 0; k < depth; k++)
-      sum += x.data[row * depth + k]! * weights[k * columns + column]!;
+    for (let k = 0; k < depth; k++) sum += x.data[row * depth + k]! * matrix[k * columns + column]!;
     y.data[at] = sum;
   });
 }

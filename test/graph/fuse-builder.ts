@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type {BinaryFunction, UnaryFunction} from '../../src/graph/functions.js';
 import {IDENTITY} from '../../src/graph/functions.js';
 import type {ConvGeometry, Graph, Node, Operation, Value} from '../../src/graph/graph.js';
+import {plainWeights} from '../../src/graph/weights.js';
 import type {Tensor} from '../../src/onnx/model.js';
 import {count, evaluateGraph} from './evaluate.js';
 
@@ -67,7 +68,9 @@ export class GraphBuilder {
       ...geometry,
     };
     const [inChannels, outChannels] = [this.shape(x)[1]!, shape[1]!];
-    const weights = integers((inChannels * outChannels * count(full.kernel)) / full.groups, 3);
+    const weights = plainWeights(
+      integers((inChannels * outChannels * count(full.kernel)) / full.groups, 3),
+    );
     const bias = integers(outChannels, 5);
     return this.node(
       {op: 'conv', geometry: full, weights, bias, epilogue: {activation: IDENTITY}},
@@ -78,7 +81,7 @@ export class GraphBuilder {
 
   gemm(x: string, columns: number, bias: Float32Array | null = integers(columns, 5)): string {
     const shape = [...this.shape(x).slice(0, -1), columns];
-    const weights = integers(this.shape(x).at(-1)! * columns, 3);
+    const weights = plainWeights(integers(this.shape(x).at(-1)! * columns, 3));
     return this.node({op: 'gemm', weights, bias, epilogue: {activation: IDENTITY}}, [x], shape);
   }
 

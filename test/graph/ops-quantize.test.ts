@@ -5,6 +5,7 @@ import {compile} from '../../src/index.js';
 import {decodeModel} from '../../src/onnx/decode.js';
 import type {DataType} from '../../src/onnx/model.js';
 import {model, type TensorSpec} from '../helpers/onnx-builder.js';
+import {gemmWeights} from '../helpers/weights.js';
 import {buildOne, errorOf, floats, operationNames, runOne} from './build-one.js';
 
 const typed = (dtype: DataType, ...data: number[]): TensorSpec => ({
@@ -97,7 +98,7 @@ test('a quantised weight becomes a plain one while loading', t => {
   t.deepEqual(operationNames(graph), ['conv']);
   const [{operation}] = graph.nodes as [(typeof graph.nodes)[number]];
   if (operation.op !== 'conv') return t.fail();
-  t.deepEqual([...operation.weights], [1, -1]);
+  t.deepEqual([...gemmWeights(operation.weights, 2)], [1, -1]);
   t.deepEqual([...operation.bias!], [2, 2]);
 });
 
@@ -136,7 +137,7 @@ test('scales stay out of the whole weights of a quantised convolution', t => {
   const graph = fuseGraph(buildGraph(decodeModel(integerConv(2, 3)), {shapes: {}}));
   const conv = graph.nodes.find(({operation}) => operation.op === 'conv')!;
   if (conv.operation.op !== 'conv') return t.fail();
-  t.true(conv.operation.weights.every(value => value === 3));
+  t.true(gemmWeights(conv.operation.weights, 1).every(value => value === 3));
 });
 
 test("a quantised convolution never takes Winograd's form, which rounds", t => {

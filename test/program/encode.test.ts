@@ -74,7 +74,7 @@ test('indices and constants come back', t => {
 
 test('a constant used by two buffers is stored once', t => {
   const parts = sampleParts();
-  const data = parts.buffers[4]!.data!;
+  const data = parts.buffers[4]!.data as Float32Array;
   const twin = {id: 8, storage: {kind: 'constant'}, elements: data.length, data} as const;
   const copies: Step[] = [4, 8].map(buffer => ({
     op: 'copy',

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import {IDENTITY} from '../../src/graph/functions.js';
 import type {ConvGeometry, Graph} from '../../src/graph/graph.js';
+import {plainWeights} from '../../src/graph/weights.js';
 import {type ConvDefinition, convReference, convTransposeReference} from '../reference/conv.js';
 
 /** A convolution with integer data, in ONNX (NC...) order. */
@@ -192,7 +193,13 @@ export function graphOf(conv: ConvCase, weights: Float32Array, bias: Float32Arra
   const value = (name: string, shape: readonly number[]) =>
     [name, {name, dtype: 'float32', shape}] as const;
   const epilogue = {activation: {...IDENTITY, fn: 'relu'}} as const;
-  const operation = {op: 'conv', geometry: geometryOf(conv), weights, bias, epilogue} as const;
+  const operation = {
+    op: 'conv',
+    geometry: geometryOf(conv),
+    weights: plainWeights(weights),
+    bias,
+    epilogue,
+  } as const;
   return {
     nodes: [{name: 'conv', operation, inputs: ['x'], output: 'y'}],
     values: new Map([

@@ -3,6 +3,8 @@
 import fc from 'fast-check';
 import {type Activation, IDENTITY} from '../../src/graph/functions.js';
 import type {Operation} from '../../src/graph/graph.js';
+import {plainWeights} from '../../src/graph/weights.js';
+import type {PackedConstant} from '../../src/schedule/buffers.js';
 import type {ScheduleName} from '../../src/schedule/candidates.js';
 import {lowerConv} from '../../src/schedule/lower/conv.js';
 import type {ConvStep, View} from '../../src/schedule/steps.js';
@@ -100,11 +102,17 @@ export function lower(conv: ConvCase, schedule: ScheduleName, settings: Settings
   const operation: Operation = {
     op: 'conv',
     geometry: geometryOf(conv),
-    weights: data.weights,
+    weights: plainWeights(data.weights),
     bias: settings.hasBias ? data.bias : null,
     epilogue: {activation, ...(settings.activation === 'prelu' ? {slope} : {})},
   };
-  const builder = {constant, scratch: (count: number) => constant(new Float32Array(count))};
+  const scratch = (count: number) => constant(new Float32Array(count));
+  const packed = ({elements: count, write}: PackedConstant) => {
+    const contents = new Float32Array(count);
+    write(contents);
+    return constant(contents);
+  };
+  const builder = {constant, packed, scratch};
   const steps = lowerConv(
     {name: 'conv', operation, inputs: [], output: ''},
     operation,

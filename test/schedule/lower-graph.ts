@@ -2,6 +2,7 @@
 
 import type {Activation} from '../../src/graph/functions.js';
 import type {Graph, GraphOutput, Node, Operation, Value} from '../../src/graph/graph.js';
+import {plainWeights} from '../../src/graph/weights.js';
 import type {Tensor as Constant} from '../../src/onnx/model.js';
 
 export interface GraphBuilder {
@@ -83,9 +84,8 @@ export function convolution(
       dilations: ones,
       padBegin: options.padBegin ?? kernel.map(() => 0),
     },
-    weights: Float32Array.from(
-      {length: inChannels * outChannels * taps},
-      (_, i) => ((i * 3) % 5) - 2,
+    weights: plainWeights(
+      Float32Array.from({length: inChannels * outChannels * taps}, (_, i) => ((i * 3) % 5) - 2),
     ),
     bias: Float32Array.from({length: outChannels}, (_, i) => i - 1),
     epilogue: {

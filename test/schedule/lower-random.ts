@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import type {Graph, Operation, ResizeAxis} from '../../src/graph/graph.js';
+import {plainWeights} from '../../src/graph/weights.js';
 import {
   binaryChain,
   buildGraph,
@@ -291,7 +292,7 @@ const MOVES = {
     if (draw.shape.length < 2 || draw.shape.length > 4) return draw.x;
     const weights = Float32Array.from({length: rows * columns}, (_, i) => (i % 5) - 2);
     return draw.graph.add(
-      {op: 'gemm', weights, bias: null, epilogue: NO_EPILOGUE},
+      {op: 'gemm', weights: plainWeights(weights), bias: null, epilogue: NO_EPILOGUE},
       [draw.x],
       draw.shape.with(-1, columns),
     );

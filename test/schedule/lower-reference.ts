@@ -2,6 +2,7 @@
 
 import type {Activation, BinaryFunction} from '../../src/graph/functions.js';
 import type {ConvGeometry, Graph, Node, ResizeAxis} from '../../src/graph/graph.js';
+import {convWeights, gemmWeights} from '../helpers/weights.js';
 import {convReference, convTransposeReference} from '../reference/conv.js';
 import {gridSampleReference} from '../reference/grid-sample.js';
 import {summarise} from '../reference/summarise.js';
@@ -28,6 +29,13 @@ interface Context {
   readonly shape: readonly number[];
 }
 
+function known(
+  {geometry, weights, bias}: OperationOf<'conv'>,
+  shape: readonly number[],
+): Parameters<typeof convolve>[0] {
+  return {geometry, bias, weights: convWeights(weights, geometry, shape[1]!)};
+}
+
 function evaluate(
   {operation}: Node,
   operands: readonly Tensor[],
@@ -36,11 +44,11 @@ function evaluate(
   const x = operands[0]!;
   switch (operation.op) {
     case 'conv':
-      return finish(convolve(operation, x, shape), operation, values);
+      return finish(convolve(known(operation, shape), x, shape), operation, values);
     case 'dynamicConv': {
       const bias = operation.hasBias ? operands[2]!.data : null;
-      const known = {geometry: operation.geometry, weights: operands[1]!.data, bias};
-      return finish(convolve(known, x, shape), operation, values);
+      const dynamic = {geometry: operation.geometry, weights: operands[1]!.data, bias};
+      return finish(convolve(dynamic, x, shape), operation, values);
     }
     case 'gemm':
       return finish(gemm(operation, x, shape), operation, values);
@@ -161,11 +169,12 @@ function convolve(
 
 function gemm({weights, bias}: OperationOf<'gemm'>, x: Tensor, shape: readonly number[]): Tensor {
   const columns = shape.at(-1)!;
+  const matrix = gemmWeights(weights, columns);
   return tensor(shape, index => {
     const column = index.at(-1)!;
     let sum = bias === null ? 0 : bias[column]!;
     for (let k = 0; k < x.shape.at(-1)!; k++)
-      sum += at(x, [...index.slice(0, -1), k]) * weights[k * columns + column]!;
+      sum += at(x, [...index.slice(0, -1), k]) * matrix[k * columns + column]!;
     return sum;
   });
 }

@@ -3,7 +3,14 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import {PANEL, packBias, packDepthwise, packWeights} from '../../src/untangle/pack.js';
+import {plainWeights} from '../../src/graph/weights.js';
+import {
+  PANEL,
+  packBias,
+  packDepthwise,
+  packedElements,
+  packWeights,
+} from '../../src/untangle/pack.js';
 import {checkProperty} from '../helpers/properties.js';
 
 const SOURCES = fc.record({
@@ -30,7 +37,9 @@ test('a packed weight is found at [group][panel][tap * inChannels + channel][col
       {length: groups * inChannels * outChannels * kernelElements},
       (_, i) => i + 1,
     );
-    const packed = packWeights({...shape, weights}, taps, {fusedPhases, width: PANEL});
+    const columns = {fusedPhases, width: PANEL};
+    const packed = new Float32Array(packedElements(shape, taps, columns));
+    packWeights({...shape, weights: plainWeights(weights)}, taps, columns, packed);
 
     const panels = Math.ceil((fusedPhases * outChannels) / PANEL);
     const kTotal = taps.length * inChannels;
@@ -59,6 +68,9 @@ test('a bias fills whole panels per group and repeats for every fused phase', t 
 });
 
 test('depthwise weights go tap by tap; a missing tap is zero', t => {
-  const packed = packDepthwise(Float32Array.of(1, 2, 3, 4, 5, 6), [[2], [0], [-1]], 3);
+  const weights = plainWeights(Float32Array.of(1, 2, 3, 4, 5, 6));
+  const shape = {transposed: false, groups: 2, inChannels: 1, outChannels: 1, kernelElements: 3};
+  const packed = new Float32Array(6);
+  packDepthwise({...shape, weights}, [[2], [0], [-1]], packed);
   t.deepEqual([...packed], [3, 6, 1, 4, 0, 0]);
 });

@@ -5,7 +5,7 @@ import type {ConvGeometry} from '../graph.js';
 import {type BuildContext, isConstant, type Operand, type Registration} from '../registration.js';
 import {formatShape, type Shape} from '../shapes.js';
 import {emitBinary} from './chain.js';
-import {floatData} from './float-data.js';
+import {floatData, floatWeights} from './float-data.js';
 import {emitReshape} from './reshape.js';
 import {
   readInts,
@@ -205,14 +205,13 @@ function emitConv(
   const bias = checkBias(context, call.bias, outChannels);
   if (isConstant(weights)) {
     const isFolded = bias === undefined || isConstant(bias);
-    const data = floatData(context, weights.constant, 'weights');
     const constant = bias !== undefined && isConstant(bias) ? bias.constant : null;
     const sum = context.emit(
       {
         op: 'conv',
         geometry,
         ...(call.isWhole ? {isWhole: true} : {}),
-        weights: data,
+        weights: floatWeights(context, weights.constant, 'weights'),
         bias: constant && floatData(context, constant, 'bias'),
         epilogue: {activation: IDENTITY},
       },

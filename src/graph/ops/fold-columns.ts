@@ -4,6 +4,7 @@ import {IDENTITY} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape} from '../shapes.js';
 import {TYPES} from '../types.js';
+import {plainWeights} from '../weights.js';
 import {emitReshape} from './reshape.js';
 import {readInts} from './window.js';
 
@@ -64,7 +65,7 @@ function buildCol2Im(context: BuildContext): Operand {
         dilations,
         padBegin: pads.slice(0, count),
       },
-      weights,
+      weights: plainWeights(weights),
       bias: null,
       epilogue: {activation: IDENTITY},
     },

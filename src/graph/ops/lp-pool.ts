@@ -3,6 +3,7 @@
 import {IDENTITY} from '../functions.js';
 import type {BuildContext, Operand, Registration} from '../registration.js';
 import {elementCount, formatShape} from '../shapes.js';
+import {plainWeights} from '../weights.js';
 import {emitTranspose} from './arrange.js';
 import {emitBinary, unaryChain} from './chain.js';
 import {readPool} from './pool.js';
@@ -46,7 +47,7 @@ function buildLpPool(context: BuildContext): Operand {
     {
       op: 'conv',
       geometry: {transposed: false, groups: channels, kernel, strides, dilations, padBegin},
-      weights: new Float32Array(channels * elementCount(kernel)).fill(1),
+      weights: plainWeights(new Float32Array(channels * elementCount(kernel)).fill(1)),
       bias: null,
       epilogue: {activation: IDENTITY},
     },

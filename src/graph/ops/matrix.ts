@@ -10,9 +10,10 @@ import {
 } from '../registration.js';
 import {broadcastShapes, elementCount, formatShape, type Shape, sameShape} from '../shapes.js';
 import {TYPES} from '../types.js';
+import {plainWeights, type Weights} from '../weights.js';
 import {emitTranspose} from './arrange.js';
 import {emitBinary, unaryChain} from './chain.js';
-import {floatData} from './float-data.js';
+import {floatData, floatWeights} from './float-data.js';
 import {emitReshape} from './reshape.js';
 
 export const MATRIX: readonly Registration[] = [
@@ -132,7 +133,7 @@ function swapLast(context: BuildContext, x: Operand): Operand {
 function emitGemm(
   context: BuildContext,
   x: Operand,
-  weights: Float32Array,
+  weights: Weights,
   result: {readonly shape: Shape; readonly bias: Float32Array | null},
 ): Operand {
   const {shape, bias} = result;
@@ -148,10 +149,10 @@ function constantMatrix(
   context: BuildContext,
   operand: ConstantOperand,
   options: {readonly isTransposed: boolean; readonly alpha: number},
-): Float32Array {
+): Weights {
   const {isTransposed, alpha} = options;
+  if (!isTransposed && alpha === 1) return floatWeights(context, operand.constant, 'matrices');
   const data = floatData(context, operand.constant, 'matrices');
-  if (!isTransposed && alpha === 1) return data;
 
   const [rows, columns] = operand.shape.slice(-2) as [number, number];
   const matrix = new Float32Array(data.length);
@@ -161,7 +162,7 @@ function constantMatrix(
       matrix[at] = alpha * data[row * columns + column]!;
     }
   }
-  return matrix;
+  return plainWeights(matrix);
 }
 
 function isRowOf(shape: Shape, columns: number): boolean {

@@ -3,7 +3,15 @@
 import {UntangleError} from '../../errors.js';
 import type {Node, Operation} from '../../graph/graph.js';
 import {kernelElements} from '../../untangle/conv.js';
-import {PANEL, packBias, packDepthwise, packWeights, planarRows} from '../../untangle/pack.js';
+import {
+  PANEL,
+  packBias,
+  packDepthwise,
+  packedElements,
+  packWeights,
+  planarRows,
+} from '../../untangle/pack.js';
+import type {PackedConstant} from '../buffers.js';
 import {type Folds, POINTWISE} from '../candidates/problem.js';
 import {
   type Candidate,
@@ -32,6 +40,8 @@ export interface ConvIo {
 export interface ConvBuilder {
   /** A flat view of new constant data. */
   constant(data: Float32Array): View;
+  /** A flat view of weights that are packed later. */
+  packed(weights: PackedConstant): View;
   /** A flat view of arena memory that lives as long as the node's steps. */
   scratch(elements: number): View;
 }
@@ -84,7 +94,7 @@ export function lowerConv(
       activation: epilogue.activation,
       slope: perColumn(epilogue.slope, {problem, candidate, builder}),
     },
-    weights: step => builder.constant(packStep(operation, problem, step)),
+    weights: step => builder.packed(packStep(operation, problem, step)),
     builder,
   });
 }
@@ -139,31 +149,41 @@ export function convSteps<AnyStep extends CandidateStep>(
   });
 }
 
-/** The weights of one step in the executor's order; a gemm's [K, N] are those of a transposed 1x1 convolution. */
+/** The weights of one step in the executor's order. */
 function packStep(
-  operation: ConvOperation,
+  {weights}: ConvOperation,
   problem: ConvProblem,
   step: CandidateStep,
-): Float32Array {
-  const {weights} = operation;
+): PackedConstant {
   const {plane, groups, inChannels, outChannels} = problem;
+  const {transposed} = plane;
   const elements = kernelElements(plane);
-  if (step.op === 'depthwise') return packDepthwise(weights, step.packedTaps, elements);
-
-  const source = {
-    weights,
-    transposed: plane.transposed,
-    groups,
-    inChannels,
-    outChannels,
-    kernelElements: elements,
-  };
-  if (step.op === 'winograd') {
-    const taps = step.kernels.flat().map(element => [element]);
-    return packWeights(source, taps, {fusedPhases: 1, width: PANEL});
+  const shape = {transposed, groups, inChannels, outChannels, kernelElements: elements};
+  const source = {...shape, weights};
+  if (step.op === 'depthwise') {
+    const {packedTaps} = step;
+    return {
+      weights,
+      form: formOf(step.op, shape, packedTaps),
+      elements: packedTaps.length * groups * outChannels,
+      write: target => packDepthwise(source, packedTaps, target),
+    };
   }
-  return packWeights(source, step.packedTaps, {
-    fusedPhases: step.fusedY * step.fusedX,
+  const taps =
+    step.op === 'winograd' ? step.kernels.flat().map(element => [element]) : step.packedTaps;
+  const columns = {
+    fusedPhases: step.op === 'winograd' ? 1 : step.fusedY * step.fusedX,
     width: step.op === 'planarTaps' ? planarRows(outChannels) : PANEL,
-  });
+  };
+  return {
+    weights,
+    form: formOf('panels', shape, taps, columns),
+    elements: packedElements(shape, taps, columns),
+    write: target => packWeights(source, taps, columns, target),
+  };
+}
+
+/** All that decides how weights are packed, as a key. */
+function formOf(...parts: readonly unknown[]): string {
+  return JSON.stringify(parts);
 }
