@@ -42,10 +42,11 @@ export function readModel(bytes: Uint8Array, options: CompileOptions): BoundMode
   return {model, constants: constantTensors(model.inputs, constants, shapes)};
 }
 
-/** The second half of `compile`. */
+/** The second half of `compile`; `allocate` makes the memory of the program. */
 export function compileModel(
   {model, constants}: BoundModel,
   options: CompileOptions & {readonly threads: number},
+  allocate?: (bytes: number) => Uint8Array,
 ): Program {
   const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
   const {memoryBudgetBytes, name = 'model'} = options;
@@ -66,7 +67,10 @@ export function compileModel(
   }));
   const outputs = explanation.outputs.map(port => ({port}));
   return {
-    bytes: encodeProgram({steps, buffers, offsets, arenaBytes, inputs, outputs, explanation}),
+    bytes: encodeProgram(
+      {steps, buffers, offsets, arenaBytes, inputs, outputs, explanation},
+      allocate,
+    ),
     explanation,
   };
 }

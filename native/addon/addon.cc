@@ -6,6 +6,7 @@
 #include <new>
 
 #include "native/addon/errors.h"
+#include "native/addon/loans.h"
 #include "native/addon/measure.h"
 #include "native/addon/native_session.h"
 
@@ -15,6 +16,7 @@ namespace {
 /// What the module keeps per environment: worker threads each have their own.
 struct AddonData {
   Napi::FunctionReference session_class;
+  std::shared_ptr<Loans> loans = std::make_shared<Loans>();
 };
 
 std::vector<const Kernels*> available() {
@@ -96,9 +98,12 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const Kernels& kernels = chosen_kernels(env, isa);
   try {
     auto state = std::make_shared<SessionState>();
-    if (const auto error = open_session(program, threads, kernels, *state)) {
-      throw make_error(env, error->code, error->message);
-    }
+    auto& loans = *env.GetInstanceData<AddonData>()->loans;
+    // A program that was written to native memory is taken over, any other one copied.
+    std::optional<AlignedBytes> taken = loans.take(env, info[0]);
+    const auto error = taken ? open_session(std::move(*taken), threads, kernels, *state)
+                             : open_session(program, threads, kernels, *state);
+    if (error) throw make_error(env, error->code, error->message);
     const Napi::Object object = env.GetInstanceData<AddonData>()->session_class.New({});
     NativeSession::Unwrap(object)->adopt(std::move(state), bytes_argument(info, 3));
     return object;
@@ -107,6 +112,21 @@ Napi::Value open(const Napi::CallbackInfo& info) {
                      "the operating system refused " + std::to_string(program.size()) +
                          " bytes for the session");
   }
+}
+
+Napi::Value allocate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const size_t bytes = bytes_argument(info, 0);
+  try {
+    return env.GetInstanceData<AddonData>()->loans->lend(env, bytes);
+  } catch (const std::bad_alloc&) {
+    throw make_error(env, "ERR_OUT_OF_MEMORY",
+                     "the operating system refused " + std::to_string(bytes) + " bytes");
+  }
+}
+
+void release(const Napi::CallbackInfo& info) {
+  info.Env().GetInstanceData<AddonData>()->loans->take(info.Env(), info[0]);
 }
 
 Napi::Value workspace_bytes(const Napi::CallbackInfo& info) {
@@ -130,6 +150,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data);
   exports.Set("formatHash", Napi::Function::New(env, format_hash, "formatHash"));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
+  exports.Set("allocate", Napi::Function::New(env, allocate, "allocate"));
+  exports.Set("release", Napi::Function::New(env, release, "release"));
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("workspaceBytes", Napi::Function::New(env, workspace_bytes, "workspaceBytes"));
   exports.Set("measure", Napi::Function::New(env, measure, "measure"));

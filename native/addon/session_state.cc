@@ -105,10 +105,16 @@ size_t SessionState::bytes() const {
 
 std::optional<OpenError> open_session(std::span<const std::byte> program, size_t threads,
                                       const Kernels& kernels, SessionState& state) {
-  // Validated is the copy: nobody else can change it.
-  if (auto error = allocate(state.file, program.size(), "the program")) return error;
-  std::memcpy(state.file.data(), program.data(), program.size());
-  if (auto error = load_program({state.file.data(), program.size()}, state.program)) {
+  std::optional<AlignedBytes> copy = AlignedBytes::allocate(program.size(), /*zeroed=*/false);
+  if (!copy) return out_of_memory(program.size(), "the program");
+  std::memcpy(copy->data(), program.data(), program.size());
+  return open_session(std::move(*copy), threads, kernels, state);
+}
+
+std::optional<OpenError> open_session(AlignedBytes program, size_t threads, const Kernels& kernels,
+                                      SessionState& state) {
+  state.file = std::move(program);
+  if (auto error = load_program({state.file.data(), state.file.size()}, state.program)) {
     return describe(*error);
   }
   if (auto error = allocate(state.arena, state.program.arena_bytes, "the arena")) return error;

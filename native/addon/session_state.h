@@ -64,7 +64,11 @@ struct OpenError {
   std::string message;
 };
 
-/// Copies and validates a program, allocates all memory and starts the threads.
+/// Validates a program, allocates all memory and starts the threads.
+std::optional<OpenError> open_session(AlignedBytes program, size_t threads, const Kernels& kernels,
+                                      SessionState& state);
+
+/// The same for a copy of a program that others may change.
 std::optional<OpenError> open_session(std::span<const std::byte> program, size_t threads,
                                       const Kernels& kernels, SessionState& state);
 

@@ -24,11 +24,13 @@ export async function readModelFile(
 /**
  * Reads a regular file, refusing by its size before a byte is read.
  *
+ * @param allocate makes the memory to read it to
  * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_ONNX_LIMIT (fileBytes)
  */
 export async function readFileLimited(
   path: string,
   overrides: Partial<Limits> = {},
+  allocate: (bytes: number) => Uint8Array = bytes => new Uint8Array(bytes),
 ): Promise<Uint8Array> {
   const limits = resolveLimits(overrides);
   let file: FileHandle | null = null;
@@ -43,7 +45,7 @@ export async function readFileLimited(
       ]);
     }
     checkLimit(limits, 'fileBytes', stats.size);
-    return await readWhole(file, path, stats.size);
+    return await readWhole(file, path, allocate(stats.size));
   } catch (error) {
     if (error instanceof UntangleError) throw error;
     const {code} = error as NodeJS.ErrnoException;
@@ -55,8 +57,8 @@ export async function readFileLimited(
   }
 }
 
-async function readWhole(file: FileHandle, path: string, size: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size);
+async function readWhole(file: FileHandle, path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  const size = bytes.length;
   let done = 0;
   while (done < size) {
     const {bytesRead} = await file.read(bytes, done, Math.min(size - done, 1 << 30), done);

@@ -34,8 +34,13 @@ export interface Addon {
   /** The hash of the format tables the addon was built with. */
   formatHash(): string;
   cpuInfo(): CpuInfo;
+  /** Bytes, all zero, that `open` and `release` take over: the array is empty afterwards. */
+  allocate(bytes: number): Uint8Array;
+  /** Frees what `allocate` gave; harmless for other arrays. */
+  release(array: Uint8Array): void;
   /**
-   * Validates `program` again in C++, allocates arena and constants once, starts threads.
+   * Validates `program` again in C++, allocates arena and constants once, starts threads. A program in memory of `allocate` is
+   * taken over, any other one copied.
    * `isa` overrides UNTANGLE_ISA; `keptOutputBytes` (0) bounds the memory of dropped outputs kept for later ones.
    * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY
    */

@@ -15,7 +15,7 @@ import {
 } from '../options.js';
 import {MAGIC} from '../program/commands.js';
 import type {Program} from '../program/program.js';
-import {callNative, loadAddon} from './native.js';
+import {allocateNative, callNative, loadAddon} from './native.js';
 import {openPlan} from './open-plan.js';
 import {makePlanner} from './planner.js';
 import {Plans} from './plans.js';
@@ -46,7 +46,9 @@ export async function load(
   const checked = checkLoadOptions(options);
   const file = filePath(source);
   const bytes =
-    file === null ? (source as Uint8Array) : await readFileLimited(file, checked.limits);
+    file === null
+      ? (source as Uint8Array)
+      : await readFileLimited(file, checked.limits, allocateNative);
   const {device, plans, ...compiling} = checked;
   const {threads, memoryBudgetBytes} = compiling;
   if (isProgram(bytes)) {
@@ -62,10 +64,11 @@ export async function load(
     externalData: compiling.externalData ?? (file === null ? undefined : externalDataBeside(file)),
   };
   const model = readModel(bytes, complete);
-  const program = compileModel(model, complete);
+  const program = compileModel(model, complete, allocateNative);
   const plan = openPlan(program, {threads, memoryBudgetBytes});
   const borrowed = file === null ? bytes : null;
   const planner = plans > 1 ? makePlanner(model, plan, complete, borrowed) : null;
+  if (!planner?.compile) addon.release(bytes);
   return new Session({
     plans: new Plans(plan, {planner, limit: plans, budgetBytes: memoryBudgetBytes}),
     threads,

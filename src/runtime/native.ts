@@ -33,6 +33,11 @@ export function measure(threads: number): {gflops: number; readGbs: number} {
   return callNative(() => loadAddon().measure(threads));
 }
 
+/** Bytes in native memory: a program in them is opened without a copy, and they can be freed at once. */
+export function allocateNative(bytes: number): Uint8Array {
+  return callNative(() => loadAddon().allocate(bytes));
+}
+
 /** Calls into the addon; its errors come out as UntangleErrors. */
 export function callNative<T>(call: () => T): T {
   try {

@@ -4,6 +4,7 @@ import {type BoundModel, compileModel} from '../compile.js';
 import {RawTensor} from '../onnx/floats.js';
 import type {Attribute, Tensor} from '../onnx/model.js';
 import type {CompileOptions} from '../options.js';
+import {allocateNative} from './native.js';
 import {openPlan} from './open-plan.js';
 import type {Plan} from './plan.js';
 import {isOpen, type Planner} from './plans.js';
@@ -30,7 +31,7 @@ export function makePlanner(
     inputs,
     modelBytes,
     compile: (shapes, memoryBudgetBytes) => {
-      const program = compileModel(bound, {...options, shapes, memoryBudgetBytes});
+      const program = compileModel(bound, {...options, shapes, memoryBudgetBytes}, allocateNative);
       const {threads} = options;
       return {
         explanation: program.explanation,
