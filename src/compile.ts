@@ -4,6 +4,7 @@ import {constantTensors} from './feeds/constant.js';
 import {buildGraph} from './graph/build.js';
 import {fuseGraph} from './graph/fuse.js';
 import {decodeModel} from './onnx/decode.js';
+import type {DeferredBytes} from './onnx/deferred.js';
 import {resolveLimits, startClock} from './onnx/limits.js';
 import type {OnnxModel, Tensor} from './onnx/model.js';
 import {type CompileOptions, checkCompileOptions} from './options.js';
@@ -35,10 +36,15 @@ export interface BoundModel {
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
-/** The first half of `compile`, which does not depend on shapes. */
-export function readModel(bytes: Uint8Array, options: CompileOptions): BoundModel {
+/** The first half of `compile`, which does not depend on shapes; `deferred` has what is missing of the bytes. */
+export function readModel(
+  bytes: Uint8Array,
+  options: CompileOptions,
+  deferred?: DeferredBytes,
+): BoundModel {
   const {constants = {}, shapes = {}, limits = {}, externalData} = options;
-  const model = decodeModel(bytes, externalData === undefined ? {limits} : {limits, externalData});
+  const beside = externalData === undefined ? {} : {externalData};
+  const model = decodeModel(bytes, {limits, deferred, ...beside});
   return {model, constants: constantTensors(model.inputs, constants, shapes)};
 }
 

@@ -118,7 +118,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const size_t bytes = bytes_argument(info, 0);
   try {
-    return env.GetInstanceData<AddonData>()->loans->lend(env, bytes);
+    return env.GetInstanceData<AddonData>()->loans->lend(env, bytes, info[1].ToBoolean());
   } catch (const std::bad_alloc&) {
     throw make_error(env, "ERR_OUT_OF_MEMORY",
                      "the operating system refused " + std::to_string(bytes) + " bytes");

@@ -17,7 +17,7 @@ namespace untangle {
 class Loans : public std::enable_shared_from_this<Loans> {
  public:
   /// A Uint8Array of zeros. Where external memory is forbidden, an ordinary one.
-  Napi::Value lend(Napi::Env env, size_t bytes);
+  Napi::Value lend(Napi::Env env, size_t bytes, bool is_sparse);
 
   /// Takes the memory of a whole array that was lent here back, and detaches the array; nothing for
   /// others.

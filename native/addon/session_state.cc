@@ -65,28 +65,52 @@ std::optional<OpenError> allocate(AlignedBytes& target, size_t bytes, const char
 
 }  // namespace
 
-std::optional<AlignedBytes> AlignedBytes::allocate(size_t bytes, bool zeroed) {
-  const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
+#ifdef __linux__
+
+std::optional<AlignedBytes> AlignedBytes::map(size_t bytes, size_t rounded, bool in_large_pages) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t mapped = (rounded + page - 1) / page * page;
+  std::byte* data = map_aligned(mapped, in_large_pages ? kLargePage : page, page);
+  if (data == nullptr) return std::nullopt;
+  // A refusal costs nothing.
+  if (in_large_pages) madvise(data, mapped, MADV_HUGEPAGE);
   AlignedBytes result;
   result.size_ = bytes;
+  result.data_ = Pointer(data, Free{mapped});
+  return result;
+}
+
+#endif
+
+std::optional<AlignedBytes> AlignedBytes::allocate(size_t bytes, bool zeroed) {
+  const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
 #ifdef __linux__
   if (rounded >= kOwnMapping) {
-    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    const size_t mapped = (rounded + page - 1) / page * page;
-    std::byte* data = map_aligned(mapped, rounded >= kLargePage ? kLargePage : page, page);
-    if (data == nullptr) return std::nullopt;
-    result.data_ = Pointer(data, Free{mapped});
-    if (rounded >= kLargePage) madvise(data, mapped, MADV_HUGEPAGE);  // a refusal costs nothing
+    std::optional<AlignedBytes> result = map(bytes, rounded, rounded >= kLargePage);
     // The kernel's pages are zero; this makes them real now, so that no run waits for them.
-    if (zeroed) std::memset(data, 0, rounded);
+    if (result && zeroed) std::memset(result->data(), 0, rounded);
     return result;
   }
 #endif
   void* memory = nullptr;
   if (posix_memalign(&memory, kAlignment, rounded) != 0) return std::nullopt;
+  AlignedBytes result;
+  result.size_ = bytes;
   result.data_ = Pointer(static_cast<std::byte*>(memory), Free{0});
   if (zeroed) std::memset(memory, 0, rounded);
   return result;
+}
+
+std::optional<AlignedBytes> AlignedBytes::allocate_sparse(size_t bytes) {
+#ifdef __linux__
+  const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
+  if (rounded >= kOwnMapping) {
+    std::optional<AlignedBytes> result = map(bytes, rounded, /*in_large_pages=*/false);
+    if (result) madvise(result->data(), rounded, MADV_NOHUGEPAGE);
+    return result;
+  }
+#endif
+  return allocate(bytes, /*zeroed=*/true);
 }
 
 void AlignedBytes::Free::operator()(std::byte* data) const {

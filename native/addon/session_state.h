@@ -23,6 +23,8 @@ class AlignedBytes {
  public:
   AlignedBytes() = default;
   static std::optional<AlignedBytes> allocate(size_t bytes, bool zeroed);
+  /// Zeros in small pages, each made real when it is written.
+  static std::optional<AlignedBytes> allocate_sparse(size_t bytes);
 
   std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }
@@ -33,6 +35,8 @@ class AlignedBytes {
     void operator()(std::byte* data) const;
   };
   using Pointer = std::unique_ptr<std::byte[], Free>;
+
+  static std::optional<AlignedBytes> map(size_t bytes, size_t rounded, bool in_large_pages);
 
   Pointer data_;
   size_t size_ = 0;

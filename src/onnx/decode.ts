@@ -4,6 +4,7 @@
 // what an operator means.
 
 import {UntangleError} from '../errors.js';
+import type {DeferredBytes} from './deferred.js';
 import {importedOpset, inlineFunctions} from './inline-functions.js';
 import {checkLimit, type Limits, resolveLimits} from './limits.js';
 import type {OnnxModel, ValueInfo} from './model.js';
@@ -26,6 +27,8 @@ export interface DecodeOptions {
   readonly limits?: Partial<Limits>;
   /** Reads tensors that lie in files beside the model; without it such models are refused. */
   readonly externalData?: ExternalDataReader;
+  /** Where weights are read that the bytes do not have yet. */
+  readonly deferred?: DeferredBytes | undefined;
   /** Where the bytes came from, for messages. */
   readonly path?: string;
 }
@@ -43,6 +46,7 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Onn
     const context: TensorContext = {
       limits,
       externalData: options.externalData ?? null,
+      deferred: options.deferred,
       decoded: new Map(),
     };
     return convertModel(readModelProto(bytes, limits), context);

@@ -1,5 +1,6 @@
 // Runs of f32 that are read where they lie: an array, or bytes of a file at any alignment.
 
+import type {DeferredBytes} from './deferred.js';
 import type {Tensor} from './model.js';
 
 /** Floats to be read a part at a time, so that large weights are never copied as a whole. */
@@ -22,7 +23,7 @@ export function retype(
   tensor: Tensor,
   {dtype = tensor.dtype, dims = tensor.dims}: Partial<Pick<Tensor, 'dtype' | 'dims'>>,
 ): Tensor {
-  if (tensor instanceof RawTensor && dtype === 'float32') return new RawTensor(dims, tensor.raw);
+  if (tensor instanceof RawTensor && dtype === 'float32') return tensor.withDims(dims);
   return {dtype, dims, data: tensor.data};
 }
 
@@ -36,11 +37,14 @@ export class RawTensor implements Tensor, FloatSource {
   readonly dims: readonly number[];
   declare readonly data: Float32Array;
   readonly #raw: Uint8Array;
+  readonly #deferred: DeferredBytes | null;
   #data: Float32Array | null = null;
 
-  constructor(dims: readonly number[], raw: Uint8Array) {
+  /** @param deferred where the bytes come from when they are not there yet */
+  constructor(dims: readonly number[], raw: Uint8Array, deferred: DeferredBytes | null = null) {
     this.dims = dims;
     this.#raw = raw;
+    this.#deferred = deferred;
     Object.defineProperty(this, 'data', {enumerable: true, get: () => this.#align()});
   }
 
@@ -52,16 +56,28 @@ export class RawTensor implements Tensor, FloatSource {
     return this.#raw.length / 4;
   }
 
+  withDims(dims: readonly number[]): RawTensor {
+    return new RawTensor(dims, this.#raw, this.#deferred);
+  }
+
   #align(): Float32Array {
-    if (this.#data === null) {
-      const {buffer, byteOffset} = this.#raw.byteOffset % 4 === 0 ? this.#raw : this.#raw.slice();
-      this.#data = new Float32Array(buffer, byteOffset, this.length);
+    if (this.#data !== null) return this.#data;
+    if (this.#raw.byteOffset % 4 === 0 && !this.#isMissing()) {
+      this.#data = new Float32Array(this.#raw.buffer, this.#raw.byteOffset, this.length);
+    } else {
+      this.#data = new Float32Array(this.length);
+      this.read(0, this.#data);
     }
     return this.#data;
   }
 
+  #isMissing(): boolean {
+    return this.#deferred?.covers(this.#raw) === true;
+  }
+
   read(first: number, target: Float32Array): void {
-    const bytes = this.#raw.subarray(first * 4, (first + target.length) * 4);
-    new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(bytes);
+    const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+    if (this.#isMissing()) this.#deferred!.read(this.#raw, first * 4, bytes);
+    else bytes.set(this.#raw.subarray(first * 4, first * 4 + bytes.length));
   }
 }

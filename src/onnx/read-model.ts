@@ -1,9 +1,11 @@
 // A path → the bytes of a file, or a decoded model.
 
-import {constants} from 'node:fs';
+import {constants, readSync} from 'node:fs';
 import {type FileHandle, open} from 'node:fs/promises';
 import {UntangleError} from '../errors.js';
+import {type ByteRange, findBulk} from './bulk.js';
 import {type DecodeOptions, decodeModel} from './decode.js';
+import {DeferredBytes, readRange} from './deferred.js';
 import {externalDataBeside} from './external-data.js';
 import {checkLimit, type Limits, resolveLimits} from './limits.js';
 import type {OnnxModel} from './model.js';
@@ -21,22 +23,99 @@ export async function readModelFile(
   return decodeModel(bytes, {...options, path, externalData: externalDataBeside(path)});
 }
 
+/** Makes memory, all zero; pages of sparse memory become real when they are written. */
+export type Allocate = (bytes: number, isSparse: boolean) => Uint8Array;
+
+const allocatePlain: Allocate = bytes => new Uint8Array(bytes);
+
 /**
  * Reads a regular file, refusing by its size before a byte is read.
  *
- * @param allocate makes the memory to read it to
  * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_ONNX_LIMIT (fileBytes)
  */
 export async function readFileLimited(
   path: string,
   overrides: Partial<Limits> = {},
-  allocate: (bytes: number) => Uint8Array = bytes => new Uint8Array(bytes),
 ): Promise<Uint8Array> {
-  const limits = resolveLimits(overrides);
+  const {bytes, close} = await openBytes(path, resolveLimits(overrides), (file, size) =>
+    readWhole(file, path, allocatePlain(size, false)),
+  );
+  await close();
+  return bytes;
+}
+
+/** The bytes of a file with a model, and what is still to be read of them. */
+export interface ModelBytes {
+  readonly bytes: Uint8Array;
+  /** Null where everything has been read. */
+  readonly deferred: DeferredBytes | null;
+  /** Closes the file; what is deferred can then no longer be read. */
+  readonly close: () => Promise<void>;
+}
+
+/** Smaller files, and those that begin with this, are read as a whole. */
+const SMALL_FILE = 2 ** 20;
+const PROGRAM_MAGIC = 'UNTP';
+
+/**
+ * Reads a model's file but for the weights of its larger initializers, or a program file as a whole.
+ *
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_ONNX_LIMIT (fileBytes)
+ */
+export async function readModelBytes(
+  path: string,
+  overrides: Partial<Limits>,
+  allocate: Allocate,
+): Promise<ModelBytes> {
+  let deferred: DeferredBytes | null = null;
+  const {bytes, close} = await openBytes(path, resolveLimits(overrides), async (file, size) => {
+    const ranges = await findWeights(file, path, size);
+    const memory = allocate(size, ranges.length > 0);
+    let at = 0;
+    for (const {start, end} of [...ranges, {start: size, end: size}]) {
+      await readRange(file, path, memory.subarray(at, start), at);
+      at = end;
+    }
+    if (ranges.length > 0) deferred = new DeferredBytes(memory, ranges, {file, path});
+    return memory;
+  });
+  if (deferred === null) await close();
+  return {bytes, deferred, close};
+}
+
+/**
+ * Where the larger weights lie.
+ *
+ * The file is read through once without keeping it: the parts that are read later, while nothing else can happen, come from
+ * the system's cache then.
+ */
+async function findWeights(
+  file: FileHandle,
+  path: string,
+  size: number,
+): Promise<readonly ByteRange[]> {
+  if (size < SMALL_FILE) return [];
+  const chunk = new Uint8Array(SMALL_FILE);
+  for (let at = 0; at < size; at += chunk.length) {
+    const part = chunk.subarray(0, Math.min(chunk.length, size - at));
+    await readRange(file, path, part, at);
+    if (at === 0 && new TextDecoder('latin1').decode(part.subarray(0, 4)) === PROGRAM_MAGIC)
+      return [];
+  }
+  return findBulk((offset, target) => readSync(file.fd, target, 0, target.length, offset), size);
+}
+
+/** Opens a regular file and hands it on; it stays open until `close`, unless something fails. */
+async function openBytes(
+  path: string,
+  limits: Limits,
+  read: (file: FileHandle, size: number) => Promise<Uint8Array>,
+): Promise<{readonly bytes: Uint8Array; readonly close: () => Promise<void>}> {
   let file: FileHandle | null = null;
   try {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const opened = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    file = opened;
     const stats = await file.stat();
     if (!stats.isFile()) {
       throw new UntangleError('ERR_FILE_READ', [
@@ -45,27 +124,19 @@ export async function readFileLimited(
       ]);
     }
     checkLimit(limits, 'fileBytes', stats.size);
-    return await readWhole(file, path, allocate(stats.size));
+    return {bytes: await read(file, stats.size), close: () => opened.close()};
   } catch (error) {
+    await file?.close();
     if (error instanceof UntangleError) throw error;
     const {code} = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new UntangleError('ERR_FILE_NOT_FOUND', [path]);
     throw new UntangleError('ERR_FILE_READ', [path, describe(code, error)]);
-  } finally {
-    await file?.close();
   }
 }
 
 async function readWhole(file: FileHandle, path: string, bytes: Uint8Array): Promise<Uint8Array> {
-  const size = bytes.length;
-  let done = 0;
-  while (done < size) {
-    const {bytesRead} = await file.read(bytes, done, Math.min(size - done, 1 << 30), done);
-    if (bytesRead === 0)
-      throw new UntangleError('ERR_FILE_READ', [path, 'it became shorter while it was read']);
-    done += bytesRead;
-  }
+  await readRange(file, path, bytes, 0);
   return bytes;
 }
 

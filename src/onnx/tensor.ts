@@ -1,6 +1,7 @@
 // TensorProto → Tensor: finds the data among the places ONNX allows, checks its size, converts its elements.
 
 import {UntangleError} from '../errors.js';
+import type {DeferredBytes} from './deferred.js';
 import {RawTensor} from './floats.js';
 import {checkLimit, type Limits} from './limits.js';
 import type {DataType, Tensor} from './model.js';
@@ -13,6 +14,8 @@ export type ExternalDataReader = (location: string, offset: number, length: numb
 export interface TensorContext {
   readonly limits: Limits;
   readonly externalData: ExternalDataReader | null;
+  /** Where weights are read that the file's bytes do not have yet. */
+  readonly deferred?: DeferredBytes | undefined;
   /** Tensors decoded so far: bodies of functions repeat theirs with every call. */
   readonly decoded?: Map<TensorProto, Tensor>;
 }
@@ -112,7 +115,9 @@ function decodeOnce(proto: TensorProto, context: TensorContext): Tensor {
         `${title} has ${source.length} bytes of data but its shape [${dims.join(', ')}] needs ${elements * type.bytes}`,
       );
     }
-    if (type.dtype === 'float32') return new RawTensor(dims, source);
+    const {deferred = null} = context;
+    if (type.dtype === 'float32') return new RawTensor(dims, source, deferred);
+    if (deferred?.covers(source)) deferred.read(source, 0, source);
     return {dtype: type.dtype, dims, data: convertRaw(source, type)};
   }
   if (source.length !== elements) {

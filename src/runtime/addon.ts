@@ -34,8 +34,11 @@ export interface Addon {
   /** The hash of the format tables the addon was built with. */
   formatHash(): string;
   cpuInfo(): CpuInfo;
-  /** Bytes, all zero, that `open` and `release` take over: the array is empty afterwards. */
-  allocate(bytes: number): Uint8Array;
+  /**
+   * Bytes, all zero, that `open` and `release` take over: the array is empty afterwards. Pages of sparse memory become real
+   * when they are written.
+   */
+  allocate(bytes: number, isSparse?: boolean): Uint8Array;
   /** Frees what `allocate` gave; harmless for other arrays. */
   release(array: Uint8Array): void;
   /**

@@ -5,8 +5,9 @@ import {fileURLToPath} from 'node:url';
 import {compileModel, readModel} from '../compile.js';
 import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
+import type {DeferredBytes} from '../onnx/deferred.js';
 import {externalDataBeside} from '../onnx/external-data.js';
-import {readFileLimited} from '../onnx/read-model.js';
+import {readModelBytes} from '../onnx/read-model.js';
 import {
   checkLoadOptions,
   checkOpenOptions,
@@ -45,11 +46,27 @@ export async function load(
 ): Promise<Session> {
   const checked = checkLoadOptions(options);
   const file = filePath(source);
-  const bytes =
-    file === null
-      ? (source as Uint8Array)
-      : await readFileLimited(file, checked.limits, allocateNative);
-  const {device, plans, ...compiling} = checked;
+  if (file === null) return loadBytes({bytes: source as Uint8Array, file, deferred: null}, checked);
+  const read = await readModelBytes(file, checked.limits ?? {}, allocateNative);
+  try {
+    return await loadBytes({...read, file}, checked);
+  } finally {
+    if (read.deferred !== null) await read.close();
+  }
+}
+
+/** A model's or a program's bytes, and where they came from. */
+interface Source {
+  readonly bytes: Uint8Array;
+  /** Null for bytes of the caller's. */
+  readonly file: string | null;
+  readonly deferred: DeferredBytes | null;
+}
+
+async function loadBytes(
+  {bytes, file, deferred}: Source,
+  {device, plans, ...compiling}: ReturnType<typeof checkLoadOptions>,
+): Promise<Session> {
   const {threads, memoryBudgetBytes} = compiling;
   if (isProgram(bytes)) {
     refuseCompileOptions(compiling);
@@ -63,12 +80,13 @@ export async function load(
     name: compiling.name ?? (file === null ? undefined : path.basename(file)),
     externalData: compiling.externalData ?? (file === null ? undefined : externalDataBeside(file)),
   };
-  const model = readModel(bytes, complete);
+  const model = readModel(bytes, complete, deferred ?? undefined);
   const program = compileModel(model, complete, allocateNative);
   const plan = openPlan(program, {threads, memoryBudgetBytes});
   const borrowed = file === null ? bytes : null;
   const planner = plans > 1 ? makePlanner(model, plan, complete, borrowed) : null;
-  if (!planner?.compile) addon.release(bytes);
+  if (planner?.compile) await deferred?.settle();
+  else addon.release(bytes);
   return new Session({
     plans: new Plans(plan, {planner, limit: plans, budgetBytes: memoryBudgetBytes}),
     threads,

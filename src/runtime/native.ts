@@ -34,8 +34,8 @@ export function measure(threads: number): {gflops: number; readGbs: number} {
 }
 
 /** Bytes in native memory: a program in them is opened without a copy, and they can be freed at once. */
-export function allocateNative(bytes: number): Uint8Array {
-  return callNative(() => loadAddon().allocate(bytes));
+export function allocateNative(bytes: number, isSparse = false): Uint8Array {
+  return callNative(() => loadAddon().allocate(bytes, isSparse));
 }
 
 /** Calls into the addon; its errors come out as UntangleErrors. */

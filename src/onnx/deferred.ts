@@ -1,0 +1,89 @@
+// A model whose large weights stay in its file until the program's copy of them is written.
+//
+// A file read as a whole is held beside the program that is made of it, and that is the most memory a session ever takes.
+
+import {readSync} from 'node:fs';
+import type {FileHandle} from 'node:fs/promises';
+import {UntangleError} from '../errors.js';
+import type {ByteRange} from './bulk.js';
+
+/** The bytes of a model's file; those in the ranges are not there yet, and zero. */
+export class DeferredBytes {
+  readonly bytes: Uint8Array;
+  readonly #file: FileHandle;
+  readonly #path: string;
+  #ranges: readonly ByteRange[];
+
+  constructor(
+    bytes: Uint8Array,
+    ranges: readonly ByteRange[],
+    from: {readonly file: FileHandle; readonly path: string},
+  ) {
+    this.bytes = bytes;
+    this.#ranges = ranges;
+    this.#file = from.file;
+    this.#path = from.path;
+  }
+
+  /** Whether a part of the bytes is still to be read. */
+  covers(part: Uint8Array): boolean {
+    if (part.buffer !== this.bytes.buffer) return false;
+    const {start, end} = this.#rangeOf(part);
+    return this.#ranges.some(range => start < range.end && end > range.start);
+  }
+
+  /**
+   * Reads bytes [first, first + target.length) of a part of the bytes.
+   *
+   * @throws ERR_FILE_READ
+   */
+  read(part: Uint8Array, first: number, target: Uint8Array): void {
+    const position = this.#rangeOf(part).start + first;
+    for (let done = 0; done < target.length; ) {
+      const left = target.length - done;
+      const count = this.#readSome(target, {done, left, position: position + done});
+      if (count === 0) throw this.#error('it became shorter while it was read');
+      done += count;
+    }
+  }
+
+  #readSome(target: Uint8Array, at: {done: number; left: number; position: number}): number {
+    try {
+      return readSync(this.#file.fd, target, at.done, Math.min(at.left, 1 << 30), at.position);
+    } catch (error) {
+      throw this.#error((error as NodeJS.ErrnoException).code ?? String(error));
+    }
+  }
+
+  /** Reads all that is missing, for a model that is kept. */
+  async settle(): Promise<void> {
+    for (const {start, end} of this.#ranges)
+      await readRange(this.#file, this.#path, this.bytes.subarray(start, end), start);
+    this.#ranges = [];
+  }
+
+  #rangeOf(part: Uint8Array): ByteRange {
+    const start = part.byteOffset - this.bytes.byteOffset;
+    return {start, end: start + part.length};
+  }
+
+  #error(reason: string): UntangleError {
+    return new UntangleError('ERR_FILE_READ', [this.#path, reason]);
+  }
+}
+
+/** Fills `target` from `position` on. */
+export async function readRange(
+  file: FileHandle,
+  path: string,
+  target: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const length = Math.min(target.length - done, 1 << 30);
+    const {bytesRead} = await file.read(target, done, length, position + done);
+    if (bytesRead === 0)
+      throw new UntangleError('ERR_FILE_READ', [path, 'it became shorter while it was read']);
+    done += bytesRead;
+  }
+}
