@@ -3,21 +3,31 @@
 // A file read as a whole is held beside the program that is made of it, and that is the most memory a session ever takes.
 
 import {readSync} from 'node:fs';
-import type {FileHandle} from 'node:fs/promises';
 import {UntangleError} from '../errors.js';
 import type {ByteRange} from './bulk.js';
+
+/** What is used of a FileHandle. */
+export interface OpenFile {
+  readonly fd: number;
+  read(
+    target: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{readonly bytesRead: number}>;
+}
 
 /** The bytes of a model's file; those in the ranges are not there yet, and zero. */
 export class DeferredBytes {
   readonly bytes: Uint8Array;
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #path: string;
   #ranges: readonly ByteRange[];
 
   constructor(
     bytes: Uint8Array,
     ranges: readonly ByteRange[],
-    from: {readonly file: FileHandle; readonly path: string},
+    from: {readonly file: OpenFile; readonly path: string},
   ) {
     this.bytes = bytes;
     this.#ranges = ranges;
@@ -74,7 +84,7 @@ export class DeferredBytes {
 
 /** Fills `target` from `position` on. */
 export async function readRange(
-  file: FileHandle,
+  file: OpenFile,
   path: string,
   target: Uint8Array,
   position: number,
