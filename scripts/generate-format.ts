@@ -38,7 +38,7 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../src/schedule/steps.js';
-import {WINOGRAD_GAP, WINOGRAD_KERNEL} from '../src/untangle/winograd.js';
+import {WINOGRAD_GAP} from '../src/untangle/winograd.js';
 import {generateDocs} from './format-docs.js';
 import {generateOperators} from './operators-docs.js';
 
@@ -108,7 +108,6 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kPlanarTile = ${PLANAR.tile};\n`,
     `inline constexpr uint32_t kMaxPlanarWindow = ${PLANAR.window};\n`,
     `inline constexpr uint32_t kMaxWinogradChannels = ${WINOGRAD_CHANNELS};\n`,
-    `inline constexpr uint32_t kMaxWinogradKernel = ${WINOGRAD_KERNEL};\n`,
     `inline constexpr uint32_t kWinogradGap = ${WINOGRAD_GAP};\n`,
     `inline constexpr uint32_t kWorkspaceBytes = ${WORKSPACE_BYTES};\n`,
     cppConstants('Slot', SLOT),

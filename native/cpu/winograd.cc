@@ -1,11 +1,12 @@
 // winograd: kernels of two or three taps an axis as one GEMM per product of a tile.
 //
 // Tiles of a kernel follow one another, region by region. Blocks of them go through three stages:
-// transform the inputs, multiply, transform the sums. Small kernels are transformed once, into the
-// arena, and read for a block of each thread, in its workspace or, with many channels, in its part
-// of the arena. Of large ones a thread transforms the part that it is about to multiply, for a
-// block of all threads, which work on each stage together: that part never leaves the core's cache.
-// An output is one chain of FMAs over the channels either way, whatever the threads.
+// transform the inputs, multiply, transform the sums. Where the arena has room for the kernels they
+// are transformed once, and read for a block of each thread, in its workspace or, with many
+// channels, in its part of the arena. Of others a thread transforms the part that it is about to
+// multiply, for a block of all threads, which work on each stage together: that part never leaves
+// the core's cache. An output is one chain of FMAs over the channels either way, whatever the
+// threads.
 
 #include <algorithm>
 #include <atomic>
@@ -306,12 +307,23 @@ void keep_kernels(const WinogradJob& job, float* kept) {
   });
 }
 
+/// Floats of all transformed kernels where scratch has room for them and, unless the workspace has,
+/// for a tile; else 0.
+size_t kept_kernels(const WinogradJob& job, size_t scratch_floats) {
+  const bool is_held = job.tile_floats() * sizeof(float) <= kWorkspaceBytes;
+  const size_t tile = is_held ? 0 : job.tile_floats();
+  if (scratch_floats < tile) return 0;
+  const size_t kernels = count_kernels(job);
+  return kernels <= (scratch_floats - tile) / job.kernel_floats() ? kernels * job.kernel_floats()
+                                                                  : 0;
+}
+
 }  // namespace
 
 void run_winograd(const WinogradCommand& command, const Execution& run) {
   const WinogradJob job = make_winograd_job(command, run);
   const ResolvedView scratch = resolve(run, command.scratch_view);
-  const size_t kept_floats = job.keeps_kernels() ? count_kernels(job) * job.kernel_floats() : 0;
+  const size_t kept_floats = kept_kernels(job, elements(scratch));
   const float* kept = kept_floats > 0 ? scratch.data : nullptr;
   if (kept != nullptr) keep_kernels(job, scratch.data);
 

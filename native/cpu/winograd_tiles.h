@@ -55,7 +55,6 @@ struct WinogradJob {
   size_t tile_floats() const { return input_floats() + sum_floats(); }
   size_t panels() const { return padded() / kPanel; }
   size_t kernel_floats() const { return products() * x.channels * padded(); }
-  bool keeps_kernels() const { return kernel_floats() <= kMaxWinogradKernel; }
   size_t column_tiles() const { return divide_up(panels(), kernels().panels); }
   bool has_epilogue() const { return activation != Unary::kIdentity || residual.data != nullptr; }
   bool aborted() const { return run.aborted.load(std::memory_order_relaxed); }

@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x636ef079u;
-inline constexpr char kFormatHashHex[] = "636ef079";
+inline constexpr uint32_t kFormatHash = 0x774b4454u;
+inline constexpr char kFormatHashHex[] = "774b4454";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -21,7 +21,6 @@ inline constexpr uint32_t kMaxPlanarChannels = 256;
 inline constexpr uint32_t kPlanarTile = 64;
 inline constexpr uint32_t kMaxPlanarWindow = 32768;
 inline constexpr uint32_t kMaxWinogradChannels = 2048;
-inline constexpr uint32_t kMaxWinogradKernel = 1048576;
 inline constexpr uint32_t kWinogradGap = 16;
 inline constexpr uint32_t kWorkspaceBytes = 262144;
 inline constexpr uint32_t kSlotArena = 0;

@@ -107,10 +107,12 @@ void check(const WinogradCase& c, const Kernels& kernels, double& largest) {
   WinogradProgram program(c);
   std::vector<float> first;
   for (size_t tiles : {0, 1, 3, 40}) {
-    const bool is_held = c.kept_floats() > 0 && c.tile_floats() * sizeof(float) <= kWorkspaceBytes;
-    if (tiles == 0 && !is_held) continue;
-    for (size_t threads : {1, 2, 3, 4}) {
-      const std::vector<float> arena = program.run(kernels, threads, tiles);
+    const bool is_held = c.tile_floats() * sizeof(float) <= kWorkspaceBytes;
+    for (size_t run = 0; run < 8; run++) {
+      const size_t threads = run / 2 + 1;
+      const bool keeps = run % 2 == 0;
+      if (tiles == 0 && !(is_held && keeps)) continue;
+      const std::vector<float> arena = program.run(kernels, threads, tiles, keeps);
       if (first.empty()) {
         first = arena;
         const double worst = program.worst(arena);
@@ -123,7 +125,7 @@ void check(const WinogradCase& c, const Kernels& kernels, double& largest) {
             c.taps_x, c.name, kernels.isa, threads, tiles);
     }
   }
-  const std::vector<float> aborted = program.run(kernels, 2, 3, true);
+  const std::vector<float> aborted = program.run(kernels, 2, 3, true, true);
   CHECK(
       std::memcmp(aborted.data(), program.untouched().data(), aborted.size() * sizeof(float)) == 0,
       "tile %u, %ux%u taps, %s, aborted", c.tile, c.taps_y, c.taps_x, c.name);

@@ -36,11 +36,8 @@ struct WinogradCase {
   size_t padded() const { return (y.channels + kPanel - 1) / kPanel * kPanel; }
   size_t tile_floats() const { return products() * (x.channels + padded()) + 32; }
   size_t weight_floats() const { return phases() * taps() * x.channels * padded(); }
-  /// Of the transformed kernels that are kept.
-  size_t kept_floats() const {
-    const size_t kernel = products() * x.channels * padded();
-    return kernel <= kMaxWinogradKernel ? phases() * kernel : 0;
-  }
+  /// Of all transformed kernels.
+  size_t kernel_floats() const { return phases() * products() * x.channels * padded(); }
 };
 
 /// The most that values grow along an axis.
@@ -101,11 +98,12 @@ class WinogradProgram {
     list_regions();
   }
 
-  /// Runs the command with scratch for `tiles` tiles besides the kernels; the part of the arena
-  /// before it.
-  std::vector<float> run(const Kernels& kernels, size_t threads, size_t tiles, bool abort = false) {
+  /// Runs the command with scratch for `tiles` tiles, and for the transformed kernels where they
+  /// are kept; the part of the arena before it.
+  std::vector<float> run(const Kernels& kernels, size_t threads, size_t tiles, bool keeps,
+                         bool abort = false) {
     const size_t scratch_at = arena_.size();
-    const size_t scratch_floats = case_.kept_floats() + tiles * case_.tile_floats();
+    const size_t scratch_floats = (keeps ? case_.kernel_floats() : 0) + tiles * case_.tile_floats();
     std::vector<float> arena = arena_;
     arena.resize(scratch_at + scratch_floats, kNan);
     std::vector<float> constants_memory(packed_.size() + 2 * case_.padded() + kPanel);

@@ -21,7 +21,7 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../schedule/steps.js';
-import {WINOGRAD_GAP, WINOGRAD_KERNEL} from '../untangle/winograd.js';
+import {WINOGRAD_GAP} from '../untangle/winograd.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -46,7 +46,6 @@ export function formatTables(): string {
     normalizeChunks: NORMALIZE_CHUNKS,
     planar: PLANAR,
     winogradChannels: WINOGRAD_CHANNELS,
-    winogradKernel: WINOGRAD_KERNEL,
     winogradGap: WINOGRAD_GAP,
     workspaceBytes: WORKSPACE_BYTES,
     slots: SLOT,

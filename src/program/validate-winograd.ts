@@ -4,9 +4,9 @@ import {type Region, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../schedule/steps
 import {PANEL} from '../untangle/pack.js';
 import {
   isWinogradForm,
-  keptKernelElements,
   type WinogradForm,
   type WinogradTile,
+  winogradKernelElements,
   winogradTileElements,
 } from '../untangle/winograd.js';
 import {
@@ -68,8 +68,7 @@ export function checkWinograd(checker: Checker, command: CommandOf<'winograd'>):
     ensure(checker, isWindow(region), () => 'a region is no window of one kernel');
   checkScratch(checker, command, {
     tile: winogradTileElements(form, inChannels, panels),
-    kernel: keptKernelElements(form, inChannels, panels),
-    kernels: countKernels(regions),
+    kernels: countKernels(regions) * winogradKernelElements(form, inChannels, panels),
   });
 }
 
@@ -86,32 +85,34 @@ function isWindow({taps, padded, cropped, perTap, inStepY, inStepX}: Region): bo
   return isOne && padded && !cropped && !perTap && inStepY >= 1 && inStepX >= 1;
 }
 
-/** What a step keeps: floats of a tile's transforms, and of each transformed kernel, 0 when it is not kept. */
-interface Kept {
+/** Floats of a tile's transforms and of all transformed kernels. */
+export interface WinogradSizes {
   readonly tile: number;
-  readonly kernel: number;
   readonly kernels: number;
 }
 
-/** The kernels fit the scratch, and with them a tile, unless the workspace has room for it. */
+/**
+ * Floats of the transformed kernels that a step keeps: all of them where its scratch has room for them and, unless the
+ * workspace has, for a tile; else none.
+ */
+export function keptElements({tile, kernels}: WinogradSizes, scratchElements: number): number {
+  const room = scratchElements - kernels;
+  return room >= (tile <= WORKSPACE_ELEMENTS ? 0 : tile) ? kernels : 0;
+}
+
+/** The kernels fit the scratch, or a tile does. */
 function checkScratch(
   checker: Checker,
   {scratchView}: CommandOf<'winograd'>,
-  {tile, kernel, kernels}: Kept,
+  sizes: WinogradSizes,
 ): void {
   const scratch = writable(checker, 'scratch', scratchView);
   const elements = scratch.shape.reduce((product, size) => product * size, 1);
   requireDense(checker, 'scratch', scratch, elements);
-  const kept = kernel * kernels;
   ensure(
     checker,
-    elements >= kept,
-    () => `its kernels take ${kept} floats; scratch has ${elements}`,
-  );
-  const isHeld = kept > 0 && tile <= WORKSPACE_ELEMENTS;
-  ensure(
-    checker,
-    isHeld || elements - kept >= tile,
-    () => `a tile takes ${tile} floats; scratch has ${elements - kept} for it`,
+    keptElements(sizes, elements) > 0 || elements >= sizes.tile,
+    () =>
+      `a tile takes ${sizes.tile} floats and its kernels ${sizes.kernels}; scratch has ${elements}`,
   );
 }

@@ -63,13 +63,13 @@ export function winogradProducts({tile, taps}: WinogradForm): number {
   return winogradInputs(tile, taps[0]) * winogradInputs(tile, taps[1]);
 }
 
-/** Most floats of a kernel that is transformed once and kept for all tiles; of larger ones parts are, block by block. */
-export const WINOGRAD_KERNEL = 2 ** 20;
-
-/** Floats of a transformed kernel that is kept: [panels][products][inChannels][PANEL]; 0 for one too large. */
-export function keptKernelElements(form: WinogradForm, inChannels: number, panels: number): number {
-  const elements = winogradProducts(form) * inChannels * panels * PANEL;
-  return elements <= WINOGRAD_KERNEL ? elements : 0;
+/** Floats of a transformed kernel: [panels][products][inChannels][PANEL]. */
+export function winogradKernelElements(
+  form: WinogradForm,
+  inChannels: number,
+  panels: number,
+): number {
+  return winogradProducts(form) * inChannels * panels * PANEL;
 }
 
 /** Keeps neighbouring tiles of a block out of one another's cache sets. */

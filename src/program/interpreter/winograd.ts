@@ -3,17 +3,17 @@
 import type {Region} from '../../schedule/steps.js';
 import {PANEL} from '../../untangle/pack.js';
 import {
-  keptKernelElements,
   type Matrix,
   type WinogradForm,
   type WinogradMatrices,
   type WinogradTile,
+  winogradKernelElements,
   winogradMatrices,
   winogradOutputs,
   winogradTileElements,
 } from '../../untangle/winograd.js';
 import type {Command} from '../commands.js';
-import {countKernels} from '../validate-winograd.js';
+import {countKernels, keptElements} from '../validate-winograd.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
 import {isInside} from './regions.js';
@@ -56,8 +56,10 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
     WinogradMatrices,
   ];
   const [inChannels, panels] = [x.shape[3]!, Math.ceil(y.shape[3]! / PANEL)];
-  const kept = countKernels(regions) * keptKernelElements(form, inChannels, panels);
-  const room = elementsOf(resolve(machine, command.scratchView)) - kept;
+  const tileElements = winogradTileElements(form, inChannels, panels);
+  const scratch = elementsOf(resolve(machine, command.scratchView));
+  const kernels = countKernels(regions) * winogradKernelElements(form, inChannels, panels);
+  const kept = keptElements({tile: tileElements, kernels}, scratch);
   const source = {weights, matrices, inChannels, outChannels: y.shape[3]!};
   const job: Winograd = {
     machine,
@@ -69,7 +71,7 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
     epilogue: resolveEpilogue(machine, command),
     matrices,
     outputs: [winogradOutputs(tile, tapsY), winogradOutputs(tile, tapsX)],
-    isWaiting: room >= winogradTileElements(form, inChannels, panels),
+    isWaiting: scratch - kept >= tileElements,
   };
   machine.counter.beginPass();
   countReadAll(machine.counter, weights);

@@ -8,10 +8,10 @@ import {isDeep, type PlanePhase} from '../../untangle/conv.js';
 import type {Phase} from '../../untangle/phases.js';
 import {
   isWinogradForm,
-  keptKernelElements,
   WINOGRAD_TAPS,
   WINOGRAD_TILES,
   type WinogradForm,
+  winogradKernelElements,
   winogradOutputs,
   winogradProducts,
   winogradTileElements,
@@ -41,6 +41,9 @@ export interface WinogradCandidateStep {
 
 /** Tiles of a block that make the GEMMs worth their weights; fewer want a larger block in the arena. */
 const FEWEST_PRIVATE_TILES = 12;
+
+/** Floats of the largest kernel that is transformed once and kept (4 MiB). */
+const MOST_KEPT = 2 ** 20;
 
 /** Residues of a dilated phase, each a region; where there are more, few outputs are left to a tile. */
 const MOST_RESIDUES = 1024;
@@ -86,7 +89,9 @@ export function planWinograd(
 ): WinogradCandidateStep {
   const axes = phases.map(phase => ({y: residuesOf(phase.y), x: residuesOf(phase.x)}));
   const forms = WINOGRAD_TILES.map(tile => ({tile, taps})).filter(isWinogradForm);
-  const tiling = clearlyCheapest(forms.map(form => tileForm(operands, axes, form)));
+  const tiling = clearlyCheapest(
+    forms.flatMap(form => [true, false].flatMap(keeps => tileForm(operands, axes, form, keeps))),
+  );
   const {form, scratchElements, cost} = tiling;
   const regions = once(() => regionsOf(tiling));
   const counts = once(() => countTiling(operands, tiling));
@@ -149,7 +154,13 @@ interface Tiling {
   readonly cost: number;
 }
 
-function tileForm(operands: ConvOperands, axes: readonly TiledPhase[], form: WinogradForm): Tiling {
+/** Tiles of a form whose transformed kernels are kept, or made on the way; none when they are too large to be kept. */
+function tileForm(
+  operands: ConvOperands,
+  axes: readonly TiledPhase[],
+  form: WinogradForm,
+  keeps: boolean,
+): Tiling[] {
   const [batch, , , inChannels] = operands.x.shape as [number, number, number, number];
   const tilesOf = (residues: readonly Residue[], axis: 0 | 1) =>
     residues.reduce((sum, {count}) => sum + tilesAlong(form, axis, count), 0);
@@ -160,10 +171,11 @@ function tileForm(operands: ConvOperands, axes: readonly TiledPhase[], form: Win
   const tileElements = winogradTileElements(form, inChannels, panels);
   const privateTiles = Math.floor(WORKSPACE_BYTES / F32_BYTES / tileElements);
   const most = Math.max(...tiles);
-  const kernelElements = keptKernelElements(form, inChannels, panels);
+  const kernelElements = keeps ? winogradKernelElements(form, inChannels, panels) : 0;
+  if (kernelElements > MOST_KEPT) return [];
   const keptElements = axes.length * kernelElements;
-  const isPrivate = keptElements > 0 && privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
-  const blockTiles = isPrivate ? privateTiles : sharedBlock(most, tileElements, keptElements > 0);
+  const isPrivate = keeps && privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
+  const blockTiles = isPrivate ? privateTiles : sharedBlock(most, tileElements, keeps);
   const scratchElements = keptElements + (isPrivate ? 0 : blockTiles * tileElements);
   const cost = tiles.reduce(
     (sum, count) =>
@@ -180,7 +192,7 @@ function tileForm(operands: ConvOperands, axes: readonly TiledPhase[], form: Win
     COST.stepOverhead,
   );
   const memory = {keptElements, isWaiting: !isPrivate, scratchElements};
-  return {form, axes, tiles, panels, inChannels, products, ...memory, cost};
+  return [{form, axes, tiles, panels, inChannels, products, ...memory, cost}];
 }
 
 function tilesAlong({tile, taps}: WinogradForm, axis: 0 | 1, count: number): number {
