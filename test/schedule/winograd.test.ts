@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test, {type ExecutionContext} from 'ava';
 import type {ConvGeometry} from '../../src/graph/graph.js';
+import {keptElements} from '../../src/program/validate-winograd.js';
 import {winograd} from '../../src/schedule/candidates/tiled.js';
 import type {WinogradCandidateStep} from '../../src/schedule/candidates/winograd.js';
 import {convProblem} from '../../src/schedule/candidates.js';
@@ -231,6 +232,21 @@ test('blocks of few channels stay in the workspace, blocks of many lie in the ar
   t.is(scratchOf(check(t, {...deep, batch: 2}, settings)), 'both');
   const wide = {inChannels: 2, outChannels: 300, input: [17, 18], output: [17, 18]} as const;
   t.is(scratchOf(check(t, wide, {hasBias: true, activation: 'prelu'})), 'both');
+});
+
+test('kernels of one channel to very many are kept or not, as the executor will see it', t => {
+  for (const outChannels of [16, 1500, 40_000, 100_000]) {
+    const [step] = tiled({}, {channels: [1, outChannels]});
+    const [inChannels, panels] = [1, Math.ceil(outChannels / PANEL)];
+    const kernels = winogradKernelElements(step!.form, inChannels, panels);
+    const tile = winogradTileElements(step!.form, inChannels, panels);
+    const kept = keptElements({tile, kernels}, step!.scratchElements);
+    t.true(kept > 0 || step!.scratchElements >= tile);
+    const tiles = Math.ceil(12 / step!.form.tile) * Math.ceil(10 / step!.form.tile);
+    const transforms = tiles * winogradProducts(step!.form) * (inChannels + panels * PANEL);
+    const waiting = kept + (step!.scratchElements - kept >= tile ? transforms : 0);
+    t.is(step!.counts.writtenBytes, 4 * (12 * 10 * outChannels + waiting));
+  }
 });
 
 test('large kernels for few tiles are transformed on the way', t => {

@@ -171,11 +171,17 @@ function tileForm(
   const tileElements = winogradTileElements(form, inChannels, panels);
   const privateTiles = Math.floor(WORKSPACE_BYTES / F32_BYTES / tileElements);
   const most = Math.max(...tiles);
-  const kernelElements = keeps ? winogradKernelElements(form, inChannels, panels) : 0;
-  if (kernelElements > MOST_KEPT) return [];
+  const oneKernel = winogradKernelElements(form, inChannels, panels);
+  if (keeps && oneKernel > MOST_KEPT) return [];
+  const kernelElements = keeps ? oneKernel : 0;
   const keptElements = axes.length * kernelElements;
   const isPrivate = keeps && privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
-  const blockTiles = isPrivate ? privateTiles : sharedBlock(most, tileElements, keeps);
+  // With room for all kernels, and for a tile that the workspace does not hold, the executor would keep them.
+  const enough = axes.length * oneKernel + (privateTiles > 0 ? 0 : tileElements);
+  const room = keeps ? Infinity : Math.floor((enough - 1) / tileElements);
+  const shared = Math.min(room, sharedBlock(most, tileElements, keeps));
+  const blockTiles = isPrivate ? privateTiles : shared;
+  if (blockTiles === 0) return [];
   const scratchElements = keptElements + (isPrivate ? 0 : blockTiles * tileElements);
   const cost = tiles.reduce(
     (sum, count) =>
