@@ -5,7 +5,7 @@ import {UntangleError} from '../errors.js';
 import {compile, load} from '../index.js';
 import {decodeModel} from '../onnx/decode.js';
 import {externalDataBeside} from '../onnx/external-data.js';
-import {readFileLimited, readModelFile} from '../onnx/read-model.js';
+import {isProgram, readFileLimited, readModelFile} from '../onnx/read-model.js';
 import type {CompileOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
 import type {Explanation, Program} from '../program/program.js';
@@ -27,8 +27,6 @@ export interface ModelFile {
   readonly options: CompileOptions;
 }
 
-const PROGRAM_MAGIC = 'UNTP';
-
 /**
  * Reads `path` and binds its symbolic dimensions from the options and `feeds`.
  *
@@ -44,7 +42,7 @@ export async function openModelFile(
   const bytes = await readFileLimited(path);
   const common = {threads: options.threads, memoryBudgetBytes: options.memory};
   const {schedule, exact, shape = [], constant = []} = options;
-  if (new TextDecoder('latin1').decode(bytes.subarray(0, 4)) === PROGRAM_MAGIC) {
+  if (isProgram(bytes)) {
     if (schedule !== undefined) throw compiledError('--schedule');
     if (exact !== undefined) throw compiledError('--exact');
     if (shape.length > 0) throw compiledError('--shape');

@@ -3,6 +3,8 @@
 // Only the headers of fields are looked at, on the way ModelProto.graph > GraphProto.initializer > TensorProto.raw_data; what
 // is not understood ends the search. The decoder judges the file.
 
+import {BinaryReader, WireType} from '@bufbuild/protobuf/wire';
+
 /** A run of bytes of a file. */
 export interface ByteRange {
   readonly start: number;
@@ -18,7 +20,6 @@ const PATH = [7, 5, 9];
 /** Headers looked at before the search ends: it is meant to be short beside reading the file. */
 const MOST_HEADERS = 1_000_000;
 
-const WIRE = {varint: 0, fixed64: 1, block: 2, fixed32: 5} as const;
 /** A tag and a length, 10 bytes each at most. */
 const HEADER_BYTES = 20;
 const WINDOW_BYTES = 512;
@@ -71,42 +72,17 @@ interface Field extends ByteRange {
 
 /** The field that begins at `at`, its content from `start` to `end`; null when it does not end before `limit`. */
 function readHeader(bytes: Uint8Array, at: number, limit: number): Field | null {
-  const tag = readVarint(bytes, 0);
-  if (tag === null) return null;
-  const number = Math.floor(tag.value / 8);
-  const value = readVarint(bytes, tag.end);
-  switch (tag.value % 8) {
-    case WIRE.varint:
-      return (
-        value && within({number, isBlock: false, start: at + tag.end, end: at + value.end}, limit)
-      );
-    case WIRE.fixed64:
-    case WIRE.fixed32: {
-      const size = tag.value % 8 === WIRE.fixed64 ? 8 : 4;
-      const start = at + tag.end;
-      return within({number, isBlock: false, start, end: start + size}, limit);
-    }
-    case WIRE.block: {
-      if (value === null) return null;
-      const start = at + value.end;
-      return within({number, isBlock: true, start, end: start + value.value}, limit);
-    }
-    default:
-      return null;
+  const reader = new BinaryReader(bytes);
+  try {
+    const [number, type] = reader.tag();
+    const isBlock = type === WireType.LengthDelimited;
+    if (type === WireType.StartGroup || type === WireType.EndGroup) return null;
+    const length = isBlock ? reader.uint32() : 0;
+    const start = at + reader.pos;
+    if (!isBlock) reader.skip(type);
+    const end = at + reader.pos + length;
+    return end <= limit ? {number, isBlock, start, end} : null;
+  } catch {
+    return null;
   }
-}
-
-function within(field: Field, limit: number): Field | null {
-  return field.end <= limit ? field : null;
-}
-
-/** A varint of up to 10 bytes, exact to 2^53. */
-function readVarint(bytes: Uint8Array, from: number): {value: number; end: number} | null {
-  let value = 0;
-  for (let at = from; at < Math.min(bytes.length, from + HEADER_BYTES / 2); at++) {
-    const byte = bytes[at]!;
-    value += (byte & 0x7f) * 2 ** (7 * (at - from));
-    if (byte < 0x80) return {value, end: at + 1};
-  }
-  return null;
 }

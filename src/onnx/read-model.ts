@@ -57,6 +57,11 @@ export interface ModelBytes {
 const SMALL_FILE = 2 ** 20;
 const PROGRAM_MAGIC = 'UNTP';
 
+/** Whether bytes are those of a compiled program, not of an ONNX file. */
+export function isProgram(bytes: Uint8Array): boolean {
+  return new TextDecoder('latin1').decode(bytes.subarray(0, 4)) === PROGRAM_MAGIC;
+}
+
 /**
  * Reads a model's file but for the weights of its larger initializers, or a program file as a whole.
  *
@@ -99,8 +104,7 @@ async function findWeights(
   for (let at = 0; at < size; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, size - at));
     await readRange(file, path, part, at);
-    if (at === 0 && new TextDecoder('latin1').decode(part.subarray(0, 4)) === PROGRAM_MAGIC)
-      return [];
+    if (at === 0 && isProgram(part)) return [];
   }
   return findBulk((offset, target) => readSync(file.fd, target, 0, target.length, offset), size);
 }

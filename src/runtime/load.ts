@@ -7,14 +7,13 @@ import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
 import type {DeferredBytes} from '../onnx/deferred.js';
 import {externalDataBeside} from '../onnx/external-data.js';
-import {readModelBytes} from '../onnx/read-model.js';
+import {isProgram, readModelBytes} from '../onnx/read-model.js';
 import {
   checkLoadOptions,
   checkOpenOptions,
   type LoadOptions,
   type OpenOptions,
 } from '../options.js';
-import {MAGIC} from '../program/commands.js';
 import type {Program} from '../program/program.js';
 import {allocateNative, callNative, loadAddon} from './native.js';
 import {openPlan} from './open-plan.js';
@@ -119,12 +118,6 @@ function filePath(source: string | URL | Uint8Array): string | null {
     'a path or a Uint8Array',
     describeValue(source),
   ]);
-}
-
-function isProgram(bytes: Uint8Array): boolean {
-  return (
-    bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === MAGIC
-  );
 }
 
 /** A program was compiled with its options; others given now would be ignored in silence. */
