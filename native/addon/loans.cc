@@ -8,8 +8,8 @@
 namespace untangle {
 
 Napi::Value Loans::lend(Napi::Env env, size_t bytes, bool is_sparse) {
-  std::optional<AlignedBytes> memory = is_sparse ? AlignedBytes::allocate_sparse(bytes)
-                                                 : AlignedBytes::allocate(bytes, /*zeroed=*/true);
+  std::optional<AlignedBytes> memory =
+      AlignedBytes::allocate_fresh(bytes, /*in_large_pages=*/!is_sparse);
   if (!memory) throw std::bad_alloc();
   auto loan = std::make_unique<Loan>(Loan{shared_from_this(), std::move(*memory)});
   void* data = loan->memory.data();

@@ -73,7 +73,7 @@ std::optional<AlignedBytes> AlignedBytes::map(size_t bytes, size_t rounded, bool
   std::byte* data = map_aligned(mapped, in_large_pages ? kLargePage : page, page);
   if (data == nullptr) return std::nullopt;
   // A refusal costs nothing.
-  if (in_large_pages) madvise(data, mapped, MADV_HUGEPAGE);
+  madvise(data, mapped, in_large_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   AlignedBytes result;
   result.size_ = bytes;
   result.data_ = Pointer(data, Free{mapped});
@@ -101,13 +101,11 @@ std::optional<AlignedBytes> AlignedBytes::allocate(size_t bytes, bool zeroed) {
   return result;
 }
 
-std::optional<AlignedBytes> AlignedBytes::allocate_sparse(size_t bytes) {
+std::optional<AlignedBytes> AlignedBytes::allocate_fresh(size_t bytes, bool in_large_pages) {
 #ifdef __linux__
   const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
   if (rounded >= kOwnMapping) {
-    std::optional<AlignedBytes> result = map(bytes, rounded, /*in_large_pages=*/false);
-    if (result) madvise(result->data(), rounded, MADV_NOHUGEPAGE);
-    return result;
+    return map(bytes, rounded, in_large_pages && rounded >= kLargePage);
   }
 #endif
   return allocate(bytes, /*zeroed=*/true);

@@ -23,8 +23,8 @@ class AlignedBytes {
  public:
   AlignedBytes() = default;
   static std::optional<AlignedBytes> allocate(size_t bytes, bool zeroed);
-  /// Zeros in small pages, each made real when it is written.
-  static std::optional<AlignedBytes> allocate_sparse(size_t bytes);
+  /// Zeros whose pages, large or small ones, become real when they are written.
+  static std::optional<AlignedBytes> allocate_fresh(size_t bytes, bool in_large_pages);
 
   std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }

@@ -35,6 +35,16 @@ struct Factors {
   size_t panel_stride;
 };
 
+/// Calls visit(first, count) for every slice of the channels.
+template <typename F>
+void for_each_slice(size_t channels, F&& visit) {
+  const size_t slices = divide_up(channels, kSlice);
+  for (size_t slice = 0; slice < slices; slice++) {
+    const size_t first = split_at(channels, slices, slice);
+    visit(first, split_at(channels, slices, slice + 1) - first);
+  }
+}
+
 /// A part of a kernel: `panels` panels, and channels [first, first + count) of each.
 struct KernelPart {
   size_t kernel;  // its first row
@@ -129,26 +139,19 @@ class WinogradBlock {
   void multiply_kept(size_t product, size_t column, const float* kept) const {
     const size_t channels = job_.x.channels;
     const size_t panel_stride = job_.products() * channels * kPanel;
-    const size_t slices = divide_up(channels, kSlice);
-    for (size_t slice = 0; slice < slices; slice++) {
-      const size_t channel = split_at(channels, slices, slice);
-      const size_t count = split_at(channels, slices, slice + 1) - channel;
+    for_each_slice(channels, [&](size_t channel, size_t count) {
       const float* weights = kept + column * job_.kernels().panels * panel_stride +
                              (product * channels + channel) * kPanel;
       multiply(product, column, channel, count, {weights, panel_stride});
-    }
+    });
   }
 
   /// A row of products, whose weights are transformed into `memory` a slice at a time.
   void multiply_row(size_t row, size_t column, float* memory) const {
-    const size_t channels = job_.x.channels;
     const size_t products = job_.columns.inputs;
     const size_t panel = column * job_.kernels().panels;
     const size_t panels = std::min(job_.kernels().panels, job_.panels() - panel);
-    const size_t slices = divide_up(channels, kSlice);
-    for (size_t slice = 0; slice < slices; slice++) {
-      const size_t channel = split_at(channels, slices, slice);
-      const size_t count = split_at(channels, slices, slice + 1) - channel;
+    for_each_slice(job_.x.channels, [&](size_t channel, size_t count) {
       const size_t stride = count * kPanel;
       const size_t panel_stride = products * stride;
       transform_weights(job_, {tiles_.kernel, panel, panels, channel, count}, row,
@@ -156,7 +159,7 @@ class WinogradBlock {
       for (size_t f = 0; f < products; f++) {
         multiply(row * products + f, column, channel, count, {memory + f * stride, panel_stride});
       }
-    }
+    });
   }
 
   /// Outputs of tiles [begin, end) of the block, with the epilogue.
