@@ -2,9 +2,9 @@
 //
 // A file read as a whole is held beside the program that is made of it, and that is the most memory a session ever takes.
 
-import {readSync} from 'node:fs';
 import {UntangleError} from '../errors.js';
 import type {ByteRange} from './bulk.js';
+import {MOST_READ, readFully} from './read-fully.js';
 
 /** What is used of a FileHandle. */
 export interface OpenFile {
@@ -49,27 +49,36 @@ export class DeferredBytes {
    */
   read(part: Uint8Array, first: number, target: Uint8Array): void {
     const position = this.#rangeOf(part).start + first;
-    for (let done = 0; done < target.length; ) {
-      const left = target.length - done;
-      const count = this.#readSome(target, {done, left, position: position + done});
-      if (count === 0) throw this.#error('it became shorter while it was read');
-      done += count;
-    }
+    if (!this.#readFully(target, position))
+      throw this.#error('it became shorter while it was read');
   }
 
-  #readSome(target: Uint8Array, at: {done: number; left: number; position: number}): number {
+  #readFully(target: Uint8Array, position: number): boolean {
     try {
-      return readSync(this.#file.fd, target, at.done, Math.min(at.left, 1 << 30), at.position);
+      return readFully(this.#file.fd, target, position);
     } catch (error) {
-      throw this.#error((error as NodeJS.ErrnoException).code ?? String(error));
+      throw this.#typed(error);
     }
   }
 
-  /** Reads all that is missing, for a model that is kept. */
+  /**
+   * Reads all that is missing, for a model that is kept.
+   *
+   * @throws ERR_FILE_READ
+   */
   async settle(): Promise<void> {
-    for (const {start, end} of this.#ranges)
-      await readRange(this.#file, this.#path, this.bytes.subarray(start, end), start);
+    try {
+      for (const {start, end} of this.#ranges)
+        await readRange(this.#file, this.#path, this.bytes.subarray(start, end), start);
+    } catch (error) {
+      throw this.#typed(error);
+    }
     this.#ranges = [];
+  }
+
+  #typed(error: unknown): UntangleError {
+    if (error instanceof UntangleError) return error;
+    return this.#error((error as NodeJS.ErrnoException).code ?? String(error));
   }
 
   #rangeOf(part: Uint8Array): ByteRange {
@@ -90,7 +99,7 @@ export async function readRange(
   position: number,
 ): Promise<void> {
   for (let done = 0; done < target.length; ) {
-    const length = Math.min(target.length - done, 1 << 30);
+    const length = Math.min(target.length - done, MOST_READ);
     const {bytesRead} = await file.read(target, done, length, position + done);
     if (bytesRead === 0)
       throw new UntangleError('ERR_FILE_READ', [path, 'it became shorter while it was read']);

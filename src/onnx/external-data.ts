@@ -3,8 +3,9 @@
 // A model may only name a plain file in its own folder. Links, devices and paths are refused, because a model from a
 // stranger must not be a way to read other files of this machine.
 
-import {closeSync, constants, fstatSync, openSync, readSync, type Stats} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, type Stats} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {readFully} from './read-fully.js';
 import type {ExternalDataReader} from './tensor.js';
 
 /**
@@ -69,11 +70,7 @@ function checkFile(stats: Stats, location: string, offset: number, length: numbe
 
 function readExactly(file: number, location: string, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(file, bytes, done, Math.min(length - done, 1 << 30), offset + done);
-    if (count === 0) throw new Error(`file "${location}" became shorter while it was read`);
-    done += count;
-  }
+  if (!readFully(file, bytes, offset))
+    throw new Error(`file "${location}" became shorter while it was read`);
   return bytes;
 }

@@ -140,6 +140,16 @@ test('a file that becomes shorter while it is read is an error', async t => {
   });
 });
 
+test('what cannot be read is an error with a code, at once or in the end', async t => {
+  const bytes = sumOf([{count: 300_001, dtype: 'float32'}]);
+  await opened(bytes, async read => {
+    const {initializers} = decodeModel(read.bytes, {deferred: read.deferred!});
+    await read.close();
+    t.throws(() => initializers.get('w0')!.data, {code: 'ERR_FILE_READ'});
+    await t.throwsAsync(read.deferred!.settle(), {code: 'ERR_FILE_READ'});
+  });
+});
+
 test('the search for weights ends with whatever it is given', t => {
   const valid = sumOf([
     {count: 20_000, dtype: 'float32'},
