@@ -4,16 +4,15 @@
 // counts where the machine lets it, else valgrind, which has no AVX-512: then the program runs with AVX2.
 
 import {spawnSync} from 'node:child_process';
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
-import {compile, cpuInfo} from '../src/index.js';
+import {cpuInfo} from '../src/index.js';
 import {compileWorker} from './contenders/compile-worker.js';
 import {isAbsent} from './contenders/contender.js';
 import {OUT} from './folders.js';
-import {netMacs} from './models/generators.js';
-import {rowModelFile} from './models/model-cache.js';
+import {compileRow, rowMacs} from './models/compile-row.js';
 import type {Circumstances, Line} from './results.js';
-import {layerMacs, type Row} from './shapes.js';
+import type {Row} from './shapes.js';
 
 /** A way of counting the user-mode instructions of a command. */
 interface Counter {
@@ -54,8 +53,9 @@ export function countInstructions(
   const {counter, worker} = setup;
   console.log(`instructions of one run on one thread, ${counter.isa}, by ${counter.tool}`);
   for (const row of rows) {
-    const macs = row.kind === 'net' ? netMacs(row) : layerMacs(row);
     const instructions = countRow(row, counter, worker);
+    if (instructions === null) continue;
+    const macs = rowMacs(row);
     const {tool, isa} = counter;
     const {id: shape, family} = row;
     const macsInBounds = macs.inBounds;
@@ -92,10 +92,13 @@ function findSetup(): {counter: Counter; worker: string} | string {
   return isAbsent(worker) ? worker.absent : {counter, worker: worker.file};
 }
 
-function countRow(row: Row, counter: Counter, worker: string): number {
+/** Null for a model that is not on this machine. */
+function countRow(row: Row, counter: Counter, worker: string): number | null {
+  const program = compileRow(row, {threads: 1});
+  if (program === null) return null;
   mkdirSync(PROGRAMS, {recursive: true});
   const file = path.join(PROGRAMS, `${row.id}.untp`);
-  writeFileSync(file, compile(readFileSync(rowModelFile(row)), {threads: 1}).bytes);
+  writeFileSync(file, program.bytes);
   const [once, twice] = [1, 2].map(runs => count(counter, [worker, file, String(runs)]));
   if (typeof once !== 'number' || typeof twice !== 'number')
     throw new Error(`${counter.tool} counted nothing for ${row.id}`);

@@ -3,7 +3,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {percentile} from '../src/cli/timing.js';
 import {type Contender, isAbsent, type Task} from './contenders/contender.js';
-import {netMacs} from './models/generators.js';
+import {rowMacs} from './models/compile-row.js';
 import {coreWaitMs, waitUntilQuiet} from './noise.js';
 import {
   type Circumstances,
@@ -12,7 +12,7 @@ import {
   type SkipLine,
   withRatios,
 } from './results.js';
-import {layerMacs, type Row} from './shapes.js';
+import type {Row} from './shapes.js';
 import type {OutputSummary, WorkerProcess} from './worker-process.js';
 
 /** A contender with its process. */
@@ -153,7 +153,7 @@ export function sameOutput(output: OutputSummary, reference: OutputSummary): boo
 function resultLine(entry: Entry, {row, threads, ...rest}: RowOptions): ResultLine {
   const {contender, about, matches, times, turns, dirtyTurns} = entry;
   const {machine, node, commit} = rest;
-  const macs = row.kind === 'net' ? netMacs(row) : layerMacs(row);
+  const macs = rowMacs(row);
   return {
     kind: 'result',
     shape: row.id,

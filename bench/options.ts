@@ -30,11 +30,12 @@ export class UsageError extends Error {}
 
 export const HELP = `Usage: npm run bench -- [options]
 
-Measures layers and whole generators of real networks beside other runtimes and writes one JSON line per result.
+Measures layers and whole generators of real networks, and trained models, beside other runtimes and writes one JSON line per result.
 
   --quick              a dozen representative rows, ${QUICK_ROUNDS} rounds
   --rows REGEX         rows whose id matches
-  --layers, --nets     only layers, only whole generators
+  --layers, --nets, --models
+                       only layers, only whole generators, only trained models
   --threads LIST       thread counts, default 1,2
   --rounds N           turns of every contender, default ${DEFAULT_ROUNDS}
   --contenders LIST    of ${CONTENDERS.map(({name}) => name).join(', ')};
@@ -43,7 +44,8 @@ Measures layers and whole generators of real networks beside other runtimes and 
   --out FILE           JSON lines are appended here, default out/bench/DATE.jsonl
   --help
 
-UNTANGLE_BENCH_PEERS names a folder whose node_modules holds onnxruntime-node.`;
+UNTANGLE_BENCH_PEERS names a folder whose node_modules holds onnxruntime-node, UNTANGLE_BENCH_MODELS one of trained models
+(NAME/model.onnx, NAME/input_0.pb, …; default ../shared/models).`;
 
 /** @throws UsageError */
 export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
@@ -53,7 +55,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   return {
     isQuick,
     rows: pattern(values.rows ?? ''),
-    kinds: kinds(values),
+    kinds: kinds({layers: values.layers, nets: values.nets, models: values.models}),
     threads: list('--threads', values.threads ?? '1,2').map(text =>
       integer('--threads', text, MAX_THREADS),
     ),
@@ -78,6 +80,7 @@ function parse(args: readonly string[]) {
         rows: {type: 'string'},
         layers: {type: 'boolean'},
         nets: {type: 'boolean'},
+        models: {type: 'boolean'},
         threads: {type: 'string'},
         rounds: {type: 'string'},
         contenders: {type: 'string'},
@@ -100,12 +103,18 @@ function pattern(text: string): RegExp {
   }
 }
 
-function kinds({layers, nets}: {layers?: boolean; nets?: boolean}): ReadonlySet<Row['kind']> {
-  const isAll = layers === nets;
-  return new Set([
-    ...(isAll || layers ? (['layer'] as const) : []),
-    ...(isAll || nets ? (['net'] as const) : []),
-  ]);
+/** Those that are named, or all. */
+function kinds({
+  layers,
+  nets,
+  models,
+}: Record<'layers' | 'nets' | 'models', boolean | undefined>): ReadonlySet<Row['kind']> {
+  const named = [
+    ...(layers ? (['layer'] as const) : []),
+    ...(nets ? (['net'] as const) : []),
+    ...(models ? (['model'] as const) : []),
+  ];
+  return new Set(named.length > 0 ? named : ['layer', 'net', 'model']);
 }
 
 function list(option: string, text: string): string[] {

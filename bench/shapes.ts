@@ -1,4 +1,4 @@
-// The rows of the benchmark: layers and whole generators of real networks, from bench/shapes/*.json.
+// The rows of the benchmark: layers and whole generators of real networks, and trained models, from bench/shapes/*.json.
 
 import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
@@ -36,18 +36,27 @@ export interface Net {
   readonly kernel?: number;
 }
 
-export type Row = Layer | Net;
+/** A trained model with its own inputs, a folder of MODELS: `model.onnx` and `input_0.pb`, `input_1.pb`, … */
+export interface TrainedModel {
+  readonly kind: 'model';
+  /** Name of the folder. */
+  readonly id: string;
+  readonly family: 'models';
+}
+
+export type Row = Layer | Net | TrainedModel;
 
 const FOLDER = path.join(ROOT, 'bench', 'shapes');
 const NETS = 'nets';
+const TRAINED = 'models';
 const QUICK = 'quick';
 const LAYER_DEFAULTS = {batch: 1, stride: 1, pad: 0, outputPadding: 0, dilation: 1, groups: 1};
 
-/** All rows, layers first, in the order of the files. */
+/** All rows: layers, nets, models, in the order of the files. */
 export function readRows(): Row[] {
   const families = readdirSync(FOLDER)
     .map(file => path.basename(file, '.json'))
-    .filter(family => family !== NETS && family !== QUICK)
+    .filter(family => ![NETS, TRAINED, QUICK].includes(family))
     .sort();
   const layers = families.flatMap(family =>
     readShapes<{layers: Layer[]}>(family).layers.map(layer => ({
@@ -62,7 +71,12 @@ export function readRows(): Row[] {
     kind: 'net' as const,
     family: 'nets' as const,
   }));
-  return [...layers, ...nets];
+  const models = readShapes<{models: {id: string}[]}>(TRAINED).models.map(({id}) => ({
+    kind: 'model' as const,
+    id,
+    family: 'models' as const,
+  }));
+  return [...layers, ...nets, ...models];
 }
 
 /** Ids of the representative rows. */
@@ -74,8 +88,8 @@ function readShapes<T>(name: string): T {
   return JSON.parse(readFileSync(path.join(FOLDER, `${name}.json`), 'utf8')) as T;
 }
 
-/** [N, C, H, W] of what a row is fed. */
-export function inputShape(row: Row): readonly [number, number, number, number] {
+/** [N, C, H, W] of what a layer or a net is fed. */
+export function inputShape(row: Layer | Net): readonly [number, number, number, number] {
   return row.kind === 'net' ? row.input : [row.batch, row.inChannels, ...row.input];
 }
 

@@ -7,8 +7,10 @@
 //   output             -> output COUNT SUMABS v1 … v64    of the last run, in NCHW; evenly spaced samples
 //   anything that went wrong -> error SENTENCE
 //
-// All values are percent-encoded. Input, weights and bias are those of bench/models/hash.ts.
+// All values are percent-encoded. Input, weights and bias are those of bench/models/hash.ts; a trained model has its own.
 
+import {rowModelFile} from '../models/model-cache.js';
+import {trainedFiles} from '../models/trained.js';
 import {inputShape, type Layer, outputSize, type Row} from '../shapes.js';
 
 /** A command that speaks the protocol, with what it needs in its environment. */
@@ -39,9 +41,14 @@ export function isAbsent(value: object): value is Absence {
   return 'absent' in value;
 }
 
-/** Number of numbers to be fed, and threads to run on: what every worker wants to know. */
-export function commonTask(row: Row, threads: number): Task {
-  return {id: row.id, threads, shape: inputShape(row).join(',')};
+/** A row for workers that read ONNX: the `model`, and the `shape` of the input or the files of all `inputs`. */
+export function modelTask(row: Row, threads: number): Task | Absence {
+  const {id} = row;
+  if (row.kind !== 'model')
+    return {id, threads, model: rowModelFile(row), shape: inputShape(row).join(',')};
+  const files = trainedFiles(row);
+  if (files === null) return {absent: 'the model is not on this machine'};
+  return {id, threads, model: files.model, inputs: files.inputs.join(',')};
 }
 
 /** A layer for workers that build it themselves. */
@@ -50,7 +57,9 @@ export function layerTask(layer: Layer, threads: number): Task {
   const [outHeight, outWidth] = outputSize(layer);
   const [height, width] = input;
   return {
-    ...commonTask(layer, threads),
+    id: layer.id,
+    threads,
+    shape: inputShape(layer).join(','),
     op,
     batch,
     inChannels,

@@ -8,7 +8,7 @@ export const onednn: Contender = {
   isPeer: true,
   find,
   task: (row, threads) =>
-    row.kind === 'net' ? {absent: 'runs single layers only'} : layerTask(row, threads),
+    row.kind === 'layer' ? layerTask(row, threads) : {absent: 'runs single layers only'},
 };
 
 function find(threads: number): Launch | Absence {

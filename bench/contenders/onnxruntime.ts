@@ -2,8 +2,7 @@
 
 import {createRequire} from 'node:module';
 import path from 'node:path';
-import {rowModelFile} from '../models/model-cache.js';
-import {type Absence, type Contender, commonTask, type Launch} from './contender.js';
+import {type Absence, type Contender, type Launch, modelTask} from './contender.js';
 
 const WORKER = path.join(import.meta.dirname, '..', 'workers', 'onnxruntime.js');
 
@@ -11,7 +10,7 @@ export const onnxruntime: Contender = {
   name: 'onnxruntime',
   isPeer: true,
   find,
-  task: (row, threads) => ({...commonTask(row, threads), model: rowModelFile(row)}),
+  task: modelTask,
 };
 
 /** Beside us, or in the folder that UNTANGLE_BENCH_PEERS names: this project does not depend on it. */

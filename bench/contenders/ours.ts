@@ -3,9 +3,16 @@
 
 import path from 'node:path';
 import {METHODS, type Method, methodModel, methodRefusal} from '../models/methods.js';
-import {modelFile, rowModelFile} from '../models/model-cache.js';
+import {modelFile} from '../models/model-cache.js';
 import type {Row} from '../shapes.js';
-import {type Absence, type Contender, commonTask, type Launch, type Task} from './contender.js';
+import {
+  type Absence,
+  type Contender,
+  isAbsent,
+  type Launch,
+  modelTask,
+  type Task,
+} from './contender.js';
 
 const WORKER = path.join(import.meta.dirname, '..', 'workers', 'ours.js');
 
@@ -15,7 +22,7 @@ export const ours: Contender = {
   name: 'ours',
   isPeer: false,
   find,
-  task: (row, threads) => ({...commonTask(row, threads), model: rowModelFile(row)}),
+  task: modelTask,
 };
 
 /** Each published schedule, forced for every convolution. */
@@ -23,11 +30,10 @@ export const schedules: readonly Contender[] = ['huge2', 'ks', 'uks', 'cks', 'fu
   schedule => ({
     ...ours,
     name: schedule,
-    task: (row, threads) => ({
-      ...commonTask(row, threads),
-      model: rowModelFile(row),
-      schedule,
-    }),
+    task: (row, threads) => {
+      const task = modelTask(row, threads);
+      return isAbsent(task) ? task : {...task, schedule};
+    },
   }),
 );
 
@@ -40,9 +46,9 @@ export const methods: readonly Contender[] = METHODS.map(method => ({
 }));
 
 function methodTask(method: Method, row: Row, threads: number): Task | Absence {
-  if (row.kind === 'net') return {absent: 'runs single layers only'};
+  if (row.kind !== 'layer') return {absent: 'runs single layers only'};
   const reason = methodRefusal(method, row);
   if (reason !== null) return {absent: reason};
   const model = modelFile(row, method, () => methodModel(method, row));
-  return {...commonTask(row, threads), model, exact: 1};
+  return {...modelTask(row, threads), model, exact: 1};
 }

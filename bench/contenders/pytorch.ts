@@ -4,8 +4,7 @@ import {spawnSync} from 'node:child_process';
 import path from 'node:path';
 import {cpuInfo} from '../../src/index.js';
 import {ROOT} from '../folders.js';
-import {rowModelFile} from '../models/model-cache.js';
-import {type Absence, type Contender, commonTask, type Launch} from './contender.js';
+import {type Absence, type Contender, type Launch, modelTask} from './contender.js';
 
 const WORKER = path.join(ROOT, 'bench', 'workers', 'pytorch.py');
 const MODULES = ['torch', 'numpy', 'onnx'];
@@ -14,7 +13,7 @@ export const pytorch: Contender = {
   name: 'pytorch',
   isPeer: true,
   find,
-  task: (row, threads) => ({...commonTask(row, threads), model: rowModelFile(row)}),
+  task: modelTask,
 };
 
 /** The first Python that has all modules; the system's may have them where the first on the path has not. */

@@ -8,7 +8,7 @@ export const xnnpack: Contender = {
   isPeer: true,
   find,
   task: (row, threads) =>
-    row.kind === 'net' ? {absent: 'runs single layers only'} : layerTask(row, threads),
+    row.kind === 'layer' ? layerTask(row, threads) : {absent: 'runs single layers only'},
 };
 
 function find(): Launch | Absence {

@@ -53,7 +53,7 @@ function introduction(results: Results): string {
   );
   return `# Benchmarks
 
-Layers and whole generators of real networks, ours beside other runtimes: one process per contender, turns interleaved A B C A B C, outputs compared
+Layers, whole generators and trained models, ours beside other runtimes: one process per contender, turns interleaved A B C A B C, outputs compared
 with ours, warm-up before. A time is the median over all rounds of a pass, and a cell the lowest median of the passes given: here
 ${passes} result file${passes > 1 ? 's' : ''} of commit ${commits.join(', ')}. No row is measured again on its own. A turn whose threads waited for a core is
 repeated; ${turns.dirty} of ${turns.all} turns stayed disturbed. The machine is shared: single rows move by 20 % and more from pass to pass. Times belong to this machine; only ratios travel.

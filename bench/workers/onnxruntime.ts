@@ -1,7 +1,7 @@
 // onnxruntime-node as a worker; UNTANGLE_BENCH_MODULE is where it was found.
 
 import {createRequire} from 'node:module';
-import {type EngineTask, serve} from './serve.js';
+import {type EngineInput, type EngineTask, feedsOf, serve} from './serve.js';
 
 /** What is used of its API. */
 interface OnnxRuntime {
@@ -27,7 +27,7 @@ let feeds: Record<string, OrtTensor> = {};
 let last: Record<string, OrtTensor> = {};
 
 await serve({
-  load: async ({file, threads, shape, input}: EngineTask) => {
+  load: async ({file, threads, inputs}: EngineTask) => {
     await session?.release();
     last = {};
     session = await ort.InferenceSession.create(file, {
@@ -38,7 +38,8 @@ await serve({
       intraOpNumThreads: threads,
       logSeverityLevel: ERRORS_ONLY,
     });
-    feeds = {[session.inputNames[0]!]: new ort.Tensor('float32', input, shape)};
+    const make = ({data, shape}: EngineInput) => new ort.Tensor('float32', data, shape);
+    feeds = feedsOf(session.inputNames, inputs, make);
     return {version: ort.env.versions.node ?? ort.env.versions.common ?? 'unknown'};
   },
   run: async () => {

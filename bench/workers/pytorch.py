@@ -27,58 +27,137 @@ def hash_values(count, seed):
     return (bits >> np.uint32(8)).astype(np.float32) / np.float32(2**24) - np.float32(0.5)
 
 
-def symmetric(pads):
-    """Pads of both sides of each axis as PyTorch's one number."""
-    if pads[:2] != pads[2:]:
-        raise ValueError(f"pads {pads} differ between the sides")
-    return pads[:2]
+def window(attrs, x, kernel, pads_default=(0, 0, 0, 0)):
+    """Strides, dilations and pads [top, left, bottom, right] of a plain convolution or a pool."""
+    strides = attrs.get("strides", [1, 1])
+    dilations = attrs.get("dilations", [1, 1])
+    pads = attrs.get("pads", pads_default)
+    if attrs.get("auto_pad", b"NOTSET").startswith(b"SAME"):
+        sizes = zip(x.shape[2:], kernel, strides, dilations)
+        totals = [max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size) for size, k, s, d in sizes]
+        pads = [total // 2 for total in totals] + [total - total // 2 for total in totals]
+    return strides, dilations, list(pads)
 
 
 def conv(attrs, x, weight, bias=None):
-    return F.conv2d(
-        x,
-        weight,
-        bias,
-        stride=attrs.get("strides", [1, 1]),
-        padding=symmetric(attrs.get("pads", [0] * 4)),
-        dilation=attrs.get("dilations", [1, 1]),
-        groups=attrs.get("group", 1),
-    )
+    strides, dilations, pads = window(attrs, x, weight.shape[2:])
+    if pads[:2] != pads[2:]:
+        x, pads = F.pad(x, (pads[1], pads[3], pads[0], pads[2])), [0, 0]
+    return F.conv2d(x, weight, bias, strides, pads[:2], dilations, attrs.get("group", 1))
 
 
 def conv_transpose(attrs, x, weight, bias=None):
-    return F.conv_transpose2d(
-        x,
-        weight,
-        bias,
-        stride=attrs.get("strides", [1, 1]),
-        padding=symmetric(attrs.get("pads", [0] * 4)),
-        output_padding=attrs.get("output_padding", [0, 0]),
-        groups=attrs.get("group", 1),
-        dilation=attrs.get("dilations", [1, 1]),
-    )
+    strides = attrs.get("strides", [1, 1])
+    dilations = attrs.get("dilations", [1, 1])
+    pads = attrs.get("pads", [0] * 4)
+    extra = attrs.get("output_padding", [0, 0])
+    sizes = attrs.get("output_shape")
+    if attrs.get("auto_pad", b"NOTSET").startswith(b"SAME"):
+        sizes = [size * stride for size, stride in zip(x.shape[2:], strides)]
+    if sizes is not None:
+        spans = zip(x.shape[2:], weight.shape[2:], strides, dilations, sizes)
+        cropped = [(size - 1) * s + (k - 1) * d + 1 - out for size, k, s, d, out in spans]
+        pads = [max(0, crop) // 2 for crop in cropped] + [max(0, crop) - max(0, crop) // 2 for crop in cropped]
+        extra = [max(0, -crop) for crop in cropped]
+    if pads[:2] != pads[2:]:
+        raise ValueError(f"pads {pads} differ between the sides")
+    return F.conv_transpose2d(x, weight, bias, strides, pads[:2], extra, attrs.get("group", 1), dilations)
 
 
-def pad(attrs, x, pads):
-    top, left, bottom, right = (int(pads[axis]) for axis in (2, 3, 6, 7))
+def pool(function):
+    def run(attrs, x):
+        strides, _, pads = window(attrs, x, attrs["kernel_shape"])
+        if any(pads):
+            raise ValueError("padded pools are not needed yet")
+        return function(x, attrs["kernel_shape"], strides)
+
+    return run
+
+
+def pad(attrs, x, pads=None):
+    top, left, bottom, right = (int((attrs["pads"] if pads is None else pads)[axis]) for axis in (2, 3, 6, 7))
     return F.pad(x, (left, right, top, bottom), mode=attrs["mode"].decode())
+
+
+def gemm(attrs, x, weight, bias):
+    return torch.addmm(bias, x, weight.T if attrs.get("transB", 0) else weight)
+
+
+def cut(attrs, x):
+    for axis, start, end in zip(attrs["axes"], attrs["starts"], attrs["ends"]):
+        x = x.narrow(axis, start, (end + x.shape[axis] if end < 0 else end) - start)
+    return x
+
+
+def resize(attrs, x, *scales):
+    """By whole numbers; "asymmetric" where the attributes say nothing, as Upsample is."""
+    sizes = [int(size * float(scale)) for size, scale in zip(x.shape[2:], scales[-1][2:])]
+    if attrs["mode"] == b"nearest":
+        return F.interpolate(x, sizes)
+    if attrs.get("coordinate_transformation_mode") == b"align_corners":
+        return F.interpolate(x, sizes, mode="bilinear", align_corners=True)
+    # The last of the source stands under the first of its copies; the others repeat it.
+    steps = [size // old for size, old in zip(sizes, x.shape[2:])]
+    inner = [(old - 1) * step + 1 for old, step in zip(x.shape[2:], steps)]
+    x = F.interpolate(x, inner, mode="bilinear", align_corners=True)
+    return F.pad(x, (0, steps[1] - 1, 0, steps[0] - 1), mode="replicate")
+
+
+def reshape(attrs, x, shape):
+    sizes = [x.shape[axis] if size == 0 else size for axis, size in enumerate(shape.tolist())]
+    return x.reshape(sizes)
+
+
+def slopes(slope, x):
+    """A slope for each channel as PyTorch wants them."""
+    return slope.flatten() if slope.numel() in (1, x.shape[1]) else slope
+
+
+def depth_to_space(attrs, x):
+    n, c, h, w = x.shape
+    size = attrs["blocksize"]
+    x = x.reshape(n, size, size, c // size**2, h, w).permute(0, 3, 4, 1, 5, 2)
+    return x.reshape(n, c // size**2, h * size, w * size)
 
 
 OPERATORS = {
     "Add": lambda attrs, x, y: x + y,
+    "AveragePool": pool(F.avg_pool2d),
     "BatchNormalization": lambda attrs, x, scale, bias, mean, variance: F.batch_norm(
         x, mean, variance, scale, bias, eps=attrs["epsilon"]
     ),
+    "Clip": lambda attrs, x: torch.clamp(x, attrs["min"], attrs["max"]),
     "Concat": lambda attrs, *parts: torch.cat(parts, attrs["axis"]),
+    "Constant": lambda attrs: torch.from_numpy(numpy_helper.to_array(attrs["value"]).copy()),
     "Conv": conv,
     "ConvTranspose": conv_transpose,
+    "DepthToSpace": depth_to_space,
+    "Expand": lambda attrs, x, shape: x * torch.ones(shape.tolist(), dtype=x.dtype),
+    "Flatten": lambda attrs, x: x.flatten(attrs["axis"]),
+    "Gather": lambda attrs, x, index: x[index],
+    "Gemm": gemm,
+    "GlobalAveragePool": lambda attrs, x: x.mean((2, 3), keepdim=True),
     "InstanceNormalization": lambda attrs, x, scale, bias: F.instance_norm(
         x, weight=scale, bias=bias, eps=attrs["epsilon"]
     ),
-    "MaxPool": lambda attrs, x: F.max_pool2d(x, attrs["kernel_shape"], attrs["strides"]),
+    "LeakyRelu": lambda attrs, x: F.leaky_relu(x, attrs["alpha"]),
+    "Max": lambda attrs, x, y: torch.maximum(x, y),
+    "MaxPool": pool(F.max_pool2d),
+    "Min": lambda attrs, x, y: torch.minimum(x, y),
+    "Mul": lambda attrs, x, y: x * y,
+    "PRelu": lambda attrs, x, slope: F.prelu(x, slopes(slope, x)),
     "Pad": pad,
     "Relu": lambda attrs, x: torch.relu(x),
+    "Reshape": reshape,
+    "Resize": resize,
+    "Shape": lambda attrs, x: torch.tensor(x.shape),
+    "Sigmoid": lambda attrs, x: torch.sigmoid(x),
+    "Slice": cut,
+    "Softmax": lambda attrs, x: torch.softmax(x, attrs["axis"]),
+    "Sub": lambda attrs, x, y: x - y,
     "Tanh": lambda attrs, x: torch.tanh(x),
+    "Transpose": lambda attrs, x: x.permute(attrs["perm"]),
+    "Upsample": resize,
 }
 
 
@@ -87,8 +166,9 @@ class Network:
 
     def __init__(self, path):
         graph = onnx.load(path).graph
-        self.input = graph.input[0].name
-        self.output = graph.output[0].name
+        constants = {tensor.name for tensor in graph.initializer}
+        self.inputs = [value.name for value in graph.input if value.name not in constants]
+        self.outputs = [value.name for value in graph.output]
         self.constants = {
             tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
             for tensor in graph.initializer
@@ -98,27 +178,41 @@ class Network:
         for index, node in enumerate(graph.node):
             attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
             dead = [name for name in set(node.input) if last_use[name] == index]
-            dead = [name for name in dead if name not in self.constants]
+            dead = [name for name in dead if name not in constants and name not in self.outputs]
             self.nodes.append((OPERATORS[node.op_type], attrs, list(node.input), node.output[0], dead))
 
-    def run(self, x):
-        values = {self.input: x}
+    def run(self, feeds):
+        values = dict(feeds)
         for operator, attrs, inputs, output, dead in self.nodes:
-            operands = [values[name] if name in values else self.constants[name] for name in inputs]
+            operands = [values[name] if name in values else self.constants[name] for name in inputs if name]
             values[output] = operator(attrs, *operands)
             del operands
             for name in dead:
                 del values[name]
-        return values[self.output]
+        return values[self.outputs[0]]
+
+
+def inputs(fields):
+    """Those of files, or one by hash."""
+    if "inputs" in fields:
+        return [torch.from_numpy(load_tensor(file)) for file in fields["inputs"].split(",")]
+    shape = [int(size) for size in fields["shape"].split(",")]
+    return [torch.from_numpy(hash_values(int(np.prod(shape)), INPUT_SEED).reshape(shape))]
+
+
+def load_tensor(file):
+    tensor = onnx.TensorProto()
+    with open(file, "rb") as stream:
+        tensor.ParseFromString(stream.read())
+    return numpy_helper.to_array(tensor).copy()
 
 
 class Worker:
     def load(self, words):
         fields = {key: unquote(value) for key, value in (word.split("=", 1) for word in words)}
-        shape = [int(size) for size in fields["shape"].split(",")]
         torch.set_num_threads(int(fields["threads"]))
         self.network = Network(fields["model"])
-        self.x = torch.from_numpy(hash_values(int(np.prod(shape)), INPUT_SEED).reshape(shape))
+        self.feeds = dict(zip(self.network.inputs, inputs(fields)))
         return f"ok version={quote(torch.__version__)}"
 
     def run(self, words):
@@ -126,7 +220,7 @@ class Worker:
         for _ in range(int(words[0])):
             started = time.perf_counter()
             with torch.inference_mode():
-                self.y = self.network.run(self.x)
+                self.y = self.network.run(self.feeds)
             times.append((time.perf_counter() - started) * 1e3)
         return "ms " + " ".join(f"{ms:.6f}" for ms in times)
 

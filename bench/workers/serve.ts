@@ -1,6 +1,8 @@
 // The worker's end of the line protocol (bench/contenders/contender.ts) for engines in Node.
 
+import {readFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
+import {decodeTensor} from '../../src/onnx/tensor-file.js';
 import {hashValues, SEEDS} from '../models/hash.js';
 
 export interface Engine {
@@ -15,10 +17,15 @@ export interface Engine {
 export interface EngineTask {
   readonly file: string;
   readonly threads: number;
-  readonly shape: readonly number[];
-  readonly input: Float32Array;
+  /** In the order of the model's inputs. */
+  readonly inputs: readonly EngineInput[];
   /** All that the line said. */
   readonly fields: ReadonlyMap<string, string>;
+}
+
+export interface EngineInput {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
 }
 
 const SAMPLES = 64;
@@ -58,15 +65,32 @@ function parseTask(words: readonly string[]): EngineTask {
       return [word.slice(0, at), decodeURIComponent(word.slice(at + 1))];
     }),
   );
-  const shape = fields.get('shape')!.split(',').map(Number);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const files = fields.get('inputs')?.split(',');
   return {
     file: fields.get('model')!,
     threads: Number(fields.get('threads')),
-    shape,
-    input: hashValues(count, SEEDS.input),
+    inputs: files?.map(readInput) ?? [hashedInput(fields.get('shape')!.split(',').map(Number))],
     fields,
   };
+}
+
+function readInput(file: string): EngineInput {
+  const {dims, data} = decodeTensor(readFileSync(file));
+  return {shape: dims, data: Float32Array.from(data as Float32Array)};
+}
+
+function hashedInput(shape: readonly number[]): EngineInput {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return {shape, data: hashValues(count, SEEDS.input)};
+}
+
+/** A value for each input of an engine, by its name. */
+export function feedsOf<T>(
+  names: readonly string[],
+  inputs: readonly EngineInput[],
+  make: (input: EngineInput) => T,
+): Record<string, T> {
+  return Object.fromEntries(inputs.map((input, index) => [names[index]!, make(input)]));
 }
 
 function formatFields(fields: Readonly<Record<string, string | number>>): string {

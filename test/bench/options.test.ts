@@ -11,7 +11,7 @@ const names = (...args: string[]) => parsed(...args).contenders.map(({name}) => 
 
 test('the defaults are everything, six rounds, one and two threads, ours and the peers', t => {
   const options = parsed();
-  t.deepEqual([...options.kinds], ['layer', 'net']);
+  t.deepEqual([...options.kinds], ['layer', 'net', 'model']);
   t.deepEqual([options.threads, options.rounds], [[1, 2], 6]);
   t.deepEqual(names(), ['ours', 'onnxruntime', 'pytorch', 'onednn', 'xnnpack']);
   t.regex(options.outFile, /out.bench.[-\dT]+\.jsonl$/);
@@ -22,10 +22,11 @@ test('--quick takes fewer rounds, unless they are given', t => {
   t.is(parsed('--quick', '--rounds', '10').rounds, 10);
 });
 
-test('--layers and --nets together are both', t => {
+test('kinds that are named are those that are measured', t => {
   t.deepEqual([...parsed('--nets').kinds], ['net']);
   t.deepEqual([...parsed('--layers').kinds], ['layer']);
   t.deepEqual([...parsed('--layers', '--nets').kinds], ['layer', 'net']);
+  t.deepEqual([...parsed('--models').kinds], ['model']);
 });
 
 test('groups of contenders stand for their members, and nobody takes part twice', t => {

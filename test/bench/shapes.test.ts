@@ -1,5 +1,8 @@
 import test from 'ava';
+import {modelTask} from '../../bench/contenders/contender.js';
+import {rowMacs} from '../../bench/models/compile-row.js';
 import {netMacs} from '../../bench/models/generators.js';
+import {trainedFiles, trainedShapes} from '../../bench/models/trained.js';
 import {
   type Layer,
   layerMacs,
@@ -7,6 +10,7 @@ import {
   outputSize,
   readQuickIds,
   readRows,
+  type TrainedModel,
 } from '../../bench/shapes.js';
 
 const ROWS = readRows();
@@ -49,4 +53,18 @@ test('MACs of nets are the sums of their convolutions', t => {
     cyclegan_256: '99.10',
     unet_256: '24.15',
   });
+});
+
+test('a trained model has the shapes of its own inputs, or is said to be absent', t => {
+  const row = ROWS.find((each): each is TrainedModel => each.id === 'cvae-quickdraw')!;
+  const task = modelTask(row, 2);
+  const files = trainedFiles(row);
+  if (files === null) {
+    t.deepEqual(task, {absent: 'the model is not on this machine'});
+    return;
+  }
+  t.deepEqual(trainedShapes(files), {latent: [3, 16], label: [3, 51]});
+  t.like(task, {model: files.model, inputs: files.inputs.join(','), threads: 2});
+  const {nominal, inBounds} = rowMacs(row);
+  t.true(inBounds > 2_000_000 && inBounds <= nominal);
 });
