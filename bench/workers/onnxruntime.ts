@@ -39,7 +39,7 @@ await serve({
       logSeverityLevel: ERRORS_ONLY,
     });
     const make = ({data, shape}: EngineInput) => new ort.Tensor('float32', data, shape);
-    feeds = feedsOf(session.inputNames, inputs, make);
+    feeds = feedsOf(session.inputNames[0]!, inputs, make);
     return {version: ort.env.versions.node ?? ort.env.versions.common ?? 'unknown'};
   },
   run: async () => {

@@ -16,14 +16,14 @@ let last: Record<string, TensorOutput> = {};
 await serve({
   load: async ({file, threads, inputs, fields}: EngineTask) => {
     await session?.dispose();
+    const shapes = inputs.flatMap(({name, shape}) => (name === null ? [] : [[name, shape]]));
     session = await load(file, {
       threads,
+      shapes: Object.fromEntries(shapes),
       schedule: fields.get('schedule') as ScheduleName | undefined,
       exact: fields.has('exact'),
     });
-    const names = session.inputs.map(input => input.name);
-    await session.reshape(feedsOf(names, inputs, ({shape}) => shape));
-    feeds = feedsOf(names, inputs, input => input);
+    feeds = feedsOf(session.inputs[0]!.name, inputs, ({data, shape}) => ({data, shape}));
     const {macs, readBytes, writtenBytes, arenaPeakBytes} = session.explain().totals;
     return {macs, readBytes, writtenBytes, arenaPeakBytes};
   },

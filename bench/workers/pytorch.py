@@ -177,7 +177,7 @@ class Network:
         self.nodes = []
         for index, node in enumerate(graph.node):
             attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-            dead = [name for name in set(node.input) if last_use[name] == index]
+            dead = [name for name in set(node.input) if name and last_use[name] == index]
             dead = [name for name in dead if name not in constants and name not in self.outputs]
             self.nodes.append((OPERATORS[node.op_type], attrs, list(node.input), node.output[0], dead))
 

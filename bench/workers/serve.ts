@@ -24,6 +24,8 @@ export interface EngineTask {
 }
 
 export interface EngineInput {
+  /** As its file says; null of the only input of a model. */
+  readonly name: string | null;
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
@@ -75,22 +77,22 @@ function parseTask(words: readonly string[]): EngineTask {
 }
 
 function readInput(file: string): EngineInput {
-  const {dims, data} = decodeTensor(readFileSync(file));
-  return {shape: dims, data: Float32Array.from(data as Float32Array)};
+  const {name, dims, data} = decodeTensor(readFileSync(file));
+  return {name, shape: dims, data: Float32Array.from(data as Float32Array)};
 }
 
 function hashedInput(shape: readonly number[]): EngineInput {
   const count = shape.reduce((product, size) => product * size, 1);
-  return {shape, data: hashValues(count, SEEDS.input)};
+  return {name: null, shape, data: hashValues(count, SEEDS.input)};
 }
 
-/** A value for each input of an engine, by its name. */
+/** A value for each input of an engine whose first is called `first`. */
 export function feedsOf<T>(
-  names: readonly string[],
+  first: string,
   inputs: readonly EngineInput[],
   make: (input: EngineInput) => T,
 ): Record<string, T> {
-  return Object.fromEntries(inputs.map((input, index) => [names[index]!, make(input)]));
+  return Object.fromEntries(inputs.map(input => [input.name ?? first, make(input)]));
 }
 
 function formatFields(fields: Readonly<Record<string, string | number>>): string {
