@@ -1,7 +1,8 @@
-// depthwise: one weight per tap and channel; pixels share a pass over the weights.
+// depthwise: one weight per tap and channel, row by row of the outputs.
 //
-// Each output is one chain of FMAs in the order of the taps, inside one item: the thread count
-// changes nothing.
+// A row is cut where a tap begins or ends to fall on the input: between two cuts all pixels have
+// the same taps, and neither zeros nor checks are needed. Each output is one chain of FMAs in the
+// order of the taps, inside one item: the thread count changes nothing.
 
 #include <algorithm>
 #include <atomic>
@@ -14,19 +15,37 @@ namespace untangle {
 
 namespace {
 
-// Taps whose pointers are kept at a time.
+// Taps whose places are kept at a time.
 constexpr size_t kMaxTaps = 4096;
-// Channels of one pass: what the zeros of padded reads can hold.
-constexpr size_t kMaxChannels = 2048;
 // Multiply-accumulates of an item: some 10 us, as these loops wait for memory more than for FMAs.
-constexpr size_t kItemMacs = 131072;
+constexpr size_t kItemMacs = 262144;
+// Outputs that are finished while they are in L1: as many as have these floats, of so many pixels.
+constexpr size_t kFinishFloats = 4096;
+constexpr size_t kFewestPixels = 8;
+constexpr size_t kMostPixels = 64;
 
-alignas(64) const float kZeros[kMaxChannels] = {};
+/// Outputs [first, last) of a row or column.
+struct Span {
+  int64_t first;
+  int64_t last;
+
+  bool empty() const { return first >= last; }
+};
+
+/// Those of [0, count) whose start + step * index lies in [0, size).
+Span inside(int64_t start, uint32_t step, uint32_t count, uint32_t size) {
+  const int64_t by = std::max<uint32_t>(1, step);
+  const int64_t first = start >= 0 ? 0 : (by - 1 - start) / by;
+  const int64_t last = start >= size ? 0 : (size - start + by - 1) / by;
+  return {first, std::min<int64_t>(last, count)};
+}
+
+Span overlap(Span a, Span b) { return {std::max(a.first, b.first), std::min(a.last, b.last)}; }
 
 struct DepthwiseWorkspace {
-  const float* rows[kMaxTaps * kMaxTilePixels];  // [tap][pixels]
-  uint32_t tap_k[kMaxTaps];
-  alignas(64) float dropped[kMaxChannels];  // outputs outside y
+  Span columns[kMaxTaps];  // of each tap, those that it reads inside x
+  const float* x[kMaxTaps];
+  const float* weights[kMaxTaps];
 };
 static_assert(sizeof(DepthwiseWorkspace) <= kWorkspaceBytes);
 
@@ -45,106 +64,169 @@ struct DepthwiseJob {
   /// The residual lies where y will: sums start from it instead of adding it last.
   bool in_place() const { return residual.data != nullptr && residual.data == y.data; }
   bool adds_residual() const { return residual.data != nullptr && !in_place(); }
+  bool has_epilogue() const { return activation != Unary::kIdentity || adds_residual(); }
 };
 
-/// Up to kMaxTilePixels outputs times a run of channels.
-struct DepthwisePass {
-  const RegionPixel* pixels;
-  size_t count;
-  size_t channel;
-  size_t channels;
+/// Rows [first_row, last_row) of all images, and columns of each.
+struct DepthwiseItem {
+  const RegionRecord& region;
+  size_t first_row;
+  size_t last_row;
+  Span columns;
 };
 
-/// Lists what taps [first, last) read, without those that miss the input for all pixels; returns
-/// how many are left.
-size_t list_taps(const DepthwiseJob& job, const RegionRecord& region, const DepthwisePass& pass,
-                 size_t first, size_t last, DepthwiseWorkspace& work) {
-  size_t count = 0;
-  for (size_t index = first; index < last; index++) {
-    const TapRecord& tap = job.run.program.taps[region.tap_first + index];
-    bool any = false;
-    for (size_t i = 0; i < pass.count; i++) {
-      const float* source = tap_source(job.x, pass.pixels[i], tap, pass.channel);
-      work.rows[count * pass.count + i] = source != nullptr ? source : kZeros;
-      any |= source != nullptr;
+class DepthwiseSweep {
+ public:
+  DepthwiseSweep(const DepthwiseJob& job, const DepthwiseItem& item, DepthwiseWorkspace& work)
+      : job_(job),
+        region_(item.region),
+        item_(item),
+        work_(work),
+        columns_(overlap(item.columns,
+                         inside(region_.out_x, region_.out_step_x, region_.count_x, job.y.width))) {
+  }
+
+  void run() {
+    if (columns_.empty()) return;
+    size_t first = 0;
+    do {  // once, unless there are thousands of taps; none at all still write the bias
+      const size_t last = std::min<size_t>(region_.tap_count, first + kMaxTaps);
+      taps_ = job_.run.program.taps.subspan(region_.tap_first + first, last - first);
+      accumulates_ = first > 0 || job_.in_place();
+      adds_bias_ = first == 0;
+      finishes_ = last == region_.tap_count && job_.has_epilogue();
+      run_taps();
+      first = last;
+    } while (first < region_.tap_count);
+  }
+
+ private:
+  void run_taps() {
+    for (size_t i = 0; i < taps_.size(); i++) {
+      work_.columns[i] = inside(int64_t{region_.in_x} + taps_[i].dx, region_.in_step_x,
+                                region_.count_x, job_.x.width);
     }
-    if (any) work.tap_k[count++] = tap.k;
-  }
-  return count;
-}
-
-void finish_pass(const DepthwiseJob& job, const DepthwisePass& pass, float* const* rows) {
-  if (job.activation == Unary::kIdentity && !job.adds_residual()) return;
-  float* target[kMaxTilePixels];
-  const float* residual[kMaxTilePixels];
-  size_t kept = 0;
-  for (size_t i = 0; i < pass.count; i++) {
-    const RegionPixel& pixel = pass.pixels[i];
-    if (!job.y.contains(pixel.out_y, pixel.out_x)) continue;
-    target[kept] = rows[i];
-    if (job.adds_residual())
-      residual[kept] = job.residual.at(pixel.image, pixel.out_y, pixel.out_x) + pass.channel;
-    kept++;
-  }
-  job.run.kernels.epilogue({.rows = kept,
-                            .columns = pass.channels,
-                            .source = target,
-                            .target = target,
-                            .residual = job.adds_residual() ? residual : nullptr,
-                            .slope = job.slope ? job.slope + pass.channel : nullptr,
-                            .activation = job.activation,
-                            .alpha = job.alpha,
-                            .beta = job.beta});
-}
-
-void run_pass(const DepthwiseJob& job, const RegionRecord& region, const DepthwisePass& pass,
-              DepthwiseWorkspace& work) {
-  float* rows[kMaxTilePixels];
-  for (size_t i = 0; i < pass.count; i++) {
-    const RegionPixel& pixel = pass.pixels[i];
-    const bool inside = job.y.contains(pixel.out_y, pixel.out_x);
-    rows[i] =
-        inside ? job.y.at(pixel.image, pixel.out_y, pixel.out_x) + pass.channel : work.dropped;
-  }
-  size_t first = 0;
-  do {  // once, unless there are thousands of taps; none at all still write the bias
-    const size_t last = std::min<size_t>(region.tap_count, first + kMaxTaps);
-    const size_t taps = list_taps(job, region, pass, first, last, work);
-    job.run.kernels.depthwise[pass.count - 1](
-        {.rows = work.rows,
-         .tap_k = work.tap_k,
-         .taps = taps,
-         .weights = job.weights + pass.channel,
-         .weight_stride = job.x.channels,
-         .bias = job.bias && first == 0 ? job.bias + pass.channel : nullptr,
-         .y = rows,
-         .channels = pass.channels,
-         .accumulate = first > 0 || job.in_place()});
-    first = last;
-  } while (first < region.tap_count);
-  finish_pass(job, pass, rows);
-}
-
-/// Pixels [first, last) of a region.
-void run_item(const DepthwiseJob& job, const RegionRecord& region, size_t first, size_t last,
-              DepthwiseWorkspace& work) {
-  const size_t width = job.run.kernels.pixels;
-  for (size_t at = first; at < last; at += width) {
-    if (job.run.aborted.load(std::memory_order_relaxed)) return;
-    RegionPixel pixels[kMaxTilePixels];
-    const size_t count = std::min(width, last - at);
-    list_pixels(region, at, count, pixels);
-    for (size_t channel = 0; channel < job.x.channels; channel += kMaxChannels) {
-      const size_t channels = std::min<size_t>(kMaxChannels, job.x.channels - channel);
-      run_pass(job, region, {pixels, count, channel, channels}, work);
+    for (size_t row = item_.first_row; row < item_.last_row; row++) {
+      if (job_.run.aborted.load(std::memory_order_relaxed)) return;
+      const auto image = static_cast<uint32_t>(row / region_.count_y);
+      const auto qy = static_cast<int64_t>(row % region_.count_y);
+      const int64_t out_y = region_.out_y + qy * region_.out_step_y;
+      if (out_y < 0 || out_y >= job_.y.height) continue;
+      const int64_t in_y = region_.in_y + qy * region_.in_step_y;
+      for (Span part{columns_.first, 0}; part.first < columns_.last; part.first = part.last) {
+        const size_t taps = list_taps(image, in_y, part);
+        run_part(image, out_y, part, taps);
+      }
     }
   }
-}
 
-size_t pixels_per_item(const DepthwiseJob& job, const RegionRecord& region) {
-  const size_t pixel_macs = std::max<size_t>(1, size_t{region.tap_count} * job.x.channels);
-  return std::max(job.run.kernels.pixels, kItemMacs / pixel_macs / kMaxTilePixels * kMaxTilePixels);
-}
+  /// Taps that the outputs from part.first on have in common; where the next ones differ is
+  /// part.last.
+  size_t list_taps(uint32_t image, int64_t in_y, Span& part) {
+    part.last = columns_.last;
+    const int64_t in_x = region_.in_x + part.first * region_.in_step_x;
+    size_t count = 0;
+    for (size_t i = 0; i < taps_.size(); i++) {
+      const TapRecord& tap = taps_[i];
+      const Span& reads = work_.columns[i];
+      const int64_t y = in_y + tap.dy;
+      if (y < 0 || y >= job_.x.height || reads.empty() || reads.last <= part.first) continue;
+      if (reads.first > part.first) {
+        part.last = std::min(part.last, reads.first);
+        continue;
+      }
+      part.last = std::min(part.last, reads.last);
+      work_.x[count] = job_.x.at(image, y, in_x + tap.dx);
+      work_.weights[count++] = job_.weights + size_t{tap.k} * job_.x.channels;
+    }
+    return count;
+  }
+
+  /// Outputs of one row that have their taps in common, with the epilogue.
+  void run_part(uint32_t image, int64_t out_y, Span part, size_t taps) const {
+    const MapView& y = job_.y;
+    const size_t channels = job_.x.channels;
+    const int64_t out_x = region_.out_x + part.first * region_.out_step_x;
+    DepthwiseRow row{.x = work_.x,
+                     .x_step = job_.x.stride_x * region_.in_step_x,
+                     .weights = work_.weights,
+                     .taps = taps,
+                     .bias = adds_bias_ ? job_.bias : nullptr,
+                     .y = y.at(image, out_y, out_x),
+                     .y_step = y.stride_x * region_.out_step_x,
+                     .first = 0,
+                     .last = static_cast<size_t>(part.last - part.first),
+                     .channels = channels,
+                     .accumulate = accumulates_};
+    if (!finishes_) return job_.run.kernels.depthwise(row);
+    const float* residual = job_.adds_residual() ? job_.residual.at(image, out_y, out_x) : nullptr;
+    const size_t pixels = row.last;
+    const size_t step = std::clamp<size_t>(kFinishFloats / channels, kFewestPixels, kMostPixels);
+    for (; row.first < pixels; row.first = row.last) {
+      row.last = std::min(pixels, row.first + step);
+      job_.run.kernels.depthwise(row);
+      finish(row, residual);
+    }
+  }
+
+  /// Residual and activation of pixels [row.first, row.last).
+  void finish(const DepthwiseRow& row, const float* residual) const {
+    const ptrdiff_t residual_step = job_.residual.stride_x * region_.out_step_x;
+    float* target[kMostPixels];
+    const float* added[kMostPixels];
+    for (size_t pixel = row.first; pixel < row.last; pixel++) {
+      const auto at = static_cast<ptrdiff_t>(pixel);
+      target[pixel - row.first] = row.y + at * row.y_step;
+      if (residual != nullptr) added[pixel - row.first] = residual + at * residual_step;
+    }
+    job_.run.kernels.epilogue({.rows = row.last - row.first,
+                               .columns = row.channels,
+                               .source = target,
+                               .target = target,
+                               .residual = residual != nullptr ? added : nullptr,
+                               .slope = job_.slope,
+                               .activation = job_.activation,
+                               .alpha = job_.alpha,
+                               .beta = job_.beta});
+  }
+
+  const DepthwiseJob& job_;
+  const RegionRecord& region_;
+  const DepthwiseItem& item_;
+  DepthwiseWorkspace& work_;
+  const Span columns_;  // of the item, inside y
+  std::span<const TapRecord> taps_;
+  bool accumulates_ = false;
+  bool adds_bias_ = false;
+  bool finishes_ = false;
+};
+
+/// How the rows of a region are handed out: some at a time, or one in parts.
+struct DepthwiseItems {
+  size_t rows;      // of all images
+  size_t per_item;  // rows of an item
+  size_t parts;     // items of a row
+
+  DepthwiseItems(const DepthwiseJob& job, const RegionRecord& region)
+      : rows(size_t{job.y.n} * region.count_y) {
+    const size_t taps = std::max<uint32_t>(1, region.tap_count);
+    const size_t macs = std::max<size_t>(1, taps * job.x.channels * region.count_x);
+    per_item = std::max<size_t>(1, kItemMacs / macs);
+    parts = std::min<size_t>(region.count_x, divide_up(macs, kItemMacs));
+  }
+
+  size_t count() const { return divide_up(rows, per_item) * parts; }
+
+  DepthwiseItem at(const RegionRecord& region, size_t index) const {
+    const size_t first = index / parts * per_item;
+    const size_t part = index % parts;
+    return {.region = region,
+            .first_row = first,
+            .last_row = std::min(rows, first + per_item),
+            .columns = {static_cast<int64_t>(split_at(region.count_x, parts, part)),
+                        static_cast<int64_t>(split_at(region.count_x, parts, part + 1))}};
+  }
+};
 
 }  // namespace
 
@@ -162,18 +244,13 @@ void run_depthwise(const DepthwiseCommand& command, const Execution& run) {
   const auto regions = run.program.regions.subspan(command.region_first, command.region_count);
 
   size_t items = 0;
-  for (const RegionRecord& region : regions) {
-    items += divide_up(count_pixels(region, job.y), pixels_per_item(job, region));
-  }
+  for (const RegionRecord& region : regions) items += DepthwiseItems(job, region).count();
   run.pool.parallel_for(items, [&](size_t item, size_t thread) {
     auto& work = *reinterpret_cast<DepthwiseWorkspace*>(run.workspace[thread]);
     for (const RegionRecord& region : regions) {
-      const size_t pixels = count_pixels(region, job.y);
-      const size_t step = pixels_per_item(job, region);
-      const size_t region_items = divide_up(pixels, step);
-      if (item < region_items)
-        return run_item(job, region, item * step, std::min(pixels, (item + 1) * step), work);
-      item -= region_items;
+      const DepthwiseItems split(job, region);
+      if (item < split.count()) return DepthwiseSweep(job, split.at(region, item), work).run();
+      item -= split.count();
     }
   });
 }

@@ -1,4 +1,4 @@
-// Regions as lists of pixels: what gemmTaps and depthwise share.
+// Maps, and regions as lists of pixels.
 
 #pragma once
 

@@ -31,6 +31,8 @@ std::vector<ConvCase> cases() {
       depthwise("5x5", {1, 7, 7, 3}, 5, 1, 2),
       depthwise("wide", {1, 3, 3, 4100}, 3, 1, 1),
       depthwise("many taps", {1, 80, 70, 2}, 66, 1, 3),
+      depthwise("one long row", {1, 1, 40000, 5}, 1, 1, 0),
+      depthwise("larger kernel than map", {1, 3, 4, 19}, 9, 1, 4),
   };
   ConvCase finished = depthwise("residual, prelu", {1, 9, 11, 21}, 3, 1, 1);
   finished.residual = true;

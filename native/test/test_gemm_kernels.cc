@@ -73,40 +73,50 @@ void check_gemm(const Kernels& kernels, const GemmCase& c) {
         c.mr, c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate);
 }
 
-void check_depthwise(const Kernels& kernels, size_t pixels, size_t channels, size_t taps, bool bias,
-                     bool accumulate) {
+struct DepthwiseCase {
+  size_t pixels, channels, taps;
+  bool bias, accumulate;
+};
+
+/// Pixels [1, pixels + 1) of a row whose pixels lie `pitch` apart, in x two pitches.
+void check_depthwise(const Kernels& kernels, const DepthwiseCase& c) {
   Random random;
-  const size_t pitch = channels + kGuardFloats;
-  const auto weights = random.list(taps * pitch);
-  const auto shift = random.list(channels);
-  const auto x = random.list(taps * pixels * channels);
-  std::vector<float> out(pixels * pitch, kGuard);
-  std::vector<const float*> rows;
-  std::vector<uint32_t> tap_k;
-  std::vector<float*> y_rows;
-  for (size_t tap = 0; tap < taps; tap++) {
-    tap_k.push_back(static_cast<uint32_t>(taps - 1 - tap));
-    for (size_t i = 0; i < pixels; i++) rows.push_back(x.data() + (tap * pixels + i) * channels);
+  const size_t pitch = c.channels + kGuardFloats;
+  const auto weights = random.list(c.taps * c.channels);
+  const auto shift = random.list(c.channels);
+  const auto x = random.list((c.taps + 1) * (c.pixels + 1) * 2 * pitch);
+  std::vector<float> out((c.pixels + 1) * pitch, kGuard);
+  std::vector<const float*> sources;
+  std::vector<const float*> factors;
+  for (size_t tap = 0; tap < c.taps; tap++) {
+    sources.push_back(x.data() + tap * pitch);
+    factors.push_back(weights.data() + (c.taps - 1 - tap) * c.channels);
   }
-  for (size_t i = 0; i < pixels; i++) {
-    y_rows.push_back(out.data() + i * pitch);
-    for (size_t c = 0; c < channels; c++) out[i * pitch + c] = random.next();
-  }
+  for (size_t i = 1; i <= c.pixels; i++)
+    for (size_t k = 0; k < c.channels; k++) out[i * pitch + k] = random.next();
 
   std::vector<float> expected = out;
-  for (size_t i = 0; i < pixels; i++) {
-    for (size_t c = 0; c < channels; c++) {
-      float& sum = expected[i * pitch + c];
-      if (!accumulate) sum = bias ? shift[c] : 0.0f;
-      for (size_t tap = 0; tap < taps; tap++)
-        sum += rows[tap * pixels + i][c] * weights[tap_k[tap] * pitch + c];
+  for (size_t i = 1; i <= c.pixels; i++) {
+    for (size_t k = 0; k < c.channels; k++) {
+      float& sum = expected[i * pitch + k];
+      sum = (c.accumulate ? sum : 0.0f) + (c.bias ? shift[k] : 0.0f);
+      for (size_t tap = 0; tap < c.taps; tap++)
+        sum += sources[tap][i * 2 * pitch + k] * factors[tap][k];
     }
   }
-  kernels.depthwise[pixels - 1]({rows.data(), tap_k.data(), taps, weights.data(), pitch,
-                                 bias ? shift.data() : nullptr, y_rows.data(), channels,
-                                 accumulate});
-  CHECK(out == expected, "depthwise_f32_%zu_%s channels %zu taps %zu bias %d accumulate %d", pixels,
-        kernels.isa, channels, taps, bias, accumulate);
+  kernels.depthwise({.x = sources.data(),
+                     .x_step = static_cast<ptrdiff_t>(2 * pitch),
+                     .weights = factors.data(),
+                     .taps = c.taps,
+                     .bias = c.bias ? shift.data() : nullptr,
+                     .y = out.data(),
+                     .y_step = static_cast<ptrdiff_t>(pitch),
+                     .first = 1,
+                     .last = c.pixels + 1,
+                     .channels = c.channels,
+                     .accumulate = c.accumulate});
+  CHECK(out == expected, "depthwise_f32_%s %zu pixels %zu channels %zu taps bias %d accumulate %d",
+        kernels.isa, c.pixels, c.channels, c.taps, c.bias, c.accumulate);
 }
 
 void check_kernels(const Kernels& kernels) {
@@ -122,12 +132,13 @@ void check_kernels(const Kernels& kernels) {
       }
     }
   }
-  for (size_t pixels = 1; pixels <= kernels.pixels; pixels++) {
+  for (size_t pixels = 1; pixels <= 17; pixels++) {
     for (size_t channels = 1; channels <= 70; channels++) {
-      check_depthwise(kernels, pixels, channels, 9, true, false);
-      check_depthwise(kernels, pixels, channels, 2, false, true);
-      check_depthwise(kernels, pixels, channels, 0, true, false);
-      check_depthwise(kernels, pixels, channels, 1, false, false);
+      check_depthwise(kernels, {pixels, channels, 9, true, false});
+      check_depthwise(kernels, {pixels, channels, 2, false, true});
+      check_depthwise(kernels, {pixels, channels, 3, true, true});
+      check_depthwise(kernels, {pixels, channels, 0, true, false});
+      check_depthwise(kernels, {pixels, channels, 1, false, false});
     }
   }
 }

@@ -1,71 +1,82 @@
-// Body of every f32 depthwise micro-kernel; the contract is DepthwiseTile in kernels.h.
-// Included by kernels_<isa>.cc inside an anonymous namespace, after gemm_f32.inl.h.
+// Body of the f32 depthwise kernels; the contract is DepthwiseRow in kernels.h.
+// Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
 
-/// NV vectors of a row, the last one partial when `columns` do not fill it.
+/// NV vectors of a row.
 template <size_t NV>
-inline void load_row(const float* row, size_t columns, Vec::Reg (&v)[NV]) {
-  if (columns == NV * Vec::kLanes) {
+struct WholeColumns {
+  static void load(const float* row, Vec::Reg (&v)[NV]) {
     UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) v[j] = Vec::load(row + j * Vec::kLanes);
-  } else {
-    v[0] = Vec::load_first(row, columns);  // tails take one vector at a time
   }
-}
-
-template <size_t NV>
-inline void store_row(float* row, size_t columns, const Vec::Reg (&v)[NV]) {
-  if (columns == NV * Vec::kLanes) {
+  static void store(float* row, const Vec::Reg (&v)[NV]) {
     UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) Vec::store(row + j * Vec::kLanes, v[j]);
-  } else {
-    Vec::store_first(row, v[0], columns);
   }
-}
+};
 
-/// One pass over the taps for `columns` <= NV vectors of channels from `first` on.
-template <size_t P, size_t NV>
-inline void depthwise_columns(const DepthwiseTile& tile, size_t first, size_t columns) {
+/// The first `count` lanes of a vector: what is left of the channels.
+struct FirstColumns {
+  size_t count;
+  void load(const float* row, Vec::Reg (&v)[1]) const { v[0] = Vec::load_first(row, count); }
+  void store(float* row, const Vec::Reg (&v)[1]) const { Vec::store_first(row, v[0], count); }
+};
+
+/// P pixels from `pixel` on, NV vectors of channels from `channel` on.
+template <size_t P, size_t NV, class Columns>
+inline void depthwise_pixels(const DepthwiseRow& row, size_t pixel, size_t channel,
+                             Columns columns) {
+  const ptrdiff_t x_step = row.x_step;
+  const ptrdiff_t y_step = row.y_step;
+  float* y = row.y + static_cast<ptrdiff_t>(pixel) * y_step + channel;
+  const ptrdiff_t at = static_cast<ptrdiff_t>(pixel) * x_step + static_cast<ptrdiff_t>(channel);
   Vec::Reg acc[P][NV];
-  if (tile.accumulate) {
-    UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) load_row<NV>(tile.y[i] + first, columns, acc[i]);
-  } else {
+  UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
+    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::zero();
+  }
+  if (row.accumulate) {
     UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::zero();
+      columns.load(y + static_cast<ptrdiff_t>(i) * y_step, acc[i]);
     }
   }
-  if (tile.bias != nullptr) {
+  if (row.bias != nullptr) {
     Vec::Reg bias[NV];
-    load_row<NV>(tile.bias + first, columns, bias);
+    columns.load(row.bias + channel, bias);
     UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
-          Vec::fma(Vec::splat(1.0f), bias[j], acc[i][j]);
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::add(bias[j], acc[i][j]);
     }
   }
-  for (size_t tap = 0; tap < tile.taps; tap++) {
+  for (size_t tap = 0; tap < row.taps; tap++) {
+    const float* source = row.x[tap] + at;
     Vec::Reg w[NV];
-    load_row<NV>(tile.weights + tile.tap_k[tap] * tile.weight_stride + first, columns, w);
+    columns.load(row.weights[tap] + channel, w);
     UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
       Vec::Reg x[NV];
-      load_row<NV>(tile.rows[tap * P + i] + first, columns, x);
+      columns.load(source + static_cast<ptrdiff_t>(i) * x_step, x);
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::fma(x[j], w[j], acc[i][j]);
     }
   }
-  UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) store_row<NV>(tile.y[i] + first, columns, acc[i]);
+  UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
+    columns.store(y + static_cast<ptrdiff_t>(i) * y_step, acc[i]);
+  }
 }
 
+/// All channels of P pixels, in as many sums at a time as hide the latency of an FMA.
 template <size_t P>
-void depthwise_f32_tile(const DepthwiseTile& tile) {
-  constexpr size_t kWide = 2;  // vectors per pass: P * 2 accumulators hide the latency of an FMA
-  constexpr size_t kWideLanes = kWide * Vec::kLanes;
-  size_t first = 0;
-  for (; first + kWideLanes <= tile.channels; first += kWideLanes) {
-    depthwise_columns<P, kWide>(tile, first, kWideLanes);
+inline void depthwise_channels(const DepthwiseRow& row, size_t pixel) {
+  constexpr size_t kPair = 2 * Vec::kLanes;
+  size_t channel = 0;
+  if constexpr (P <= 4) {
+    for (; channel + kPair <= row.channels; channel += kPair)
+      depthwise_pixels<P, 2>(row, pixel, channel, WholeColumns<2>{});
   }
-  for (; first + Vec::kLanes <= tile.channels; first += Vec::kLanes) {
-    depthwise_columns<P, 1>(tile, first, Vec::kLanes);
-  }
-  if (first < tile.channels) depthwise_columns<P, 1>(tile, first, tile.channels - first);
+  for (; channel + Vec::kLanes <= row.channels; channel += Vec::kLanes)
+    depthwise_pixels<P, 1>(row, pixel, channel, WholeColumns<1>{});
+  if (channel < row.channels)
+    depthwise_pixels<P, 1>(row, pixel, channel, FirstColumns{row.channels - channel});
 }
 
-template <size_t... I>
-constexpr void fill_depthwise(DepthwiseF32 (&table)[kMaxTilePixels], Indices<I...>) {
-  ((table[I] = depthwise_f32_tile<I + 1>), ...);
+void depthwise_f32(const DepthwiseRow& row) {
+  size_t pixel = row.first;
+  for (; pixel + 8 <= row.last; pixel += 8) depthwise_channels<8>(row, pixel);
+  if (pixel + 4 <= row.last) depthwise_channels<4>(row, pixel), pixel += 4;
+  if (pixel + 2 <= row.last) depthwise_channels<2>(row, pixel), pixel += 2;
+  if (pixel < row.last) depthwise_channels<1>(row, pixel);
 }

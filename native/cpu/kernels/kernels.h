@@ -17,7 +17,6 @@ namespace untangle {
 inline constexpr size_t kMaxTileRows = 12;
 inline constexpr size_t kMaxTilePanels = 2;
 inline constexpr size_t kMaxTileColumns = kMaxTilePanels * kPanel;
-inline constexpr size_t kMaxTilePixels = 4;
 inline constexpr size_t kMaxPlanarVectors = 4;
 
 /// C[mr x columns] = (accumulate ? C : 0) + bias + sum over taps of A_tap[mr x kc] . W_tap[kc x
@@ -37,19 +36,21 @@ struct GemmTile {
 using GemmF32 = void (*)(const GemmTile& tile);
 
 /// y[pixels x channels] = (accumulate ? y : 0) + bias + sum over taps of x_tap[pixels x channels] *
-/// w_tap[channels]
-struct DepthwiseTile {
-  const float* const* rows;  // [taps][pixels]: `channels` floats each
-  const uint32_t* tap_k;     // [taps]: row of the tap in weights
-  size_t taps;               // may be 0
-  const float* weights;      // row k is weight_stride floats after row k - 1
-  size_t weight_stride;
-  const float* bias;  // [channels]; null: none
-  float* const* y;    // [pixels]: `channels` floats each, never aliasing rows or weights
+/// w_tap[channels], for pixels that lie evenly apart in x and in y.
+struct DepthwiseRow {
+  const float* const* x;        // [taps]: `channels` floats of pixel 0
+  ptrdiff_t x_step;             // from a pixel to the next
+  const float* const* weights;  // [taps]: `channels` floats each
+  size_t taps;                  // may be 0
+  const float* bias;            // [channels]; null: none
+  float* y;                     // of pixel 0, never aliasing x or weights
+  ptrdiff_t y_step;
+  size_t first;  // pixels [first, last) are computed
+  size_t last;
   size_t channels;
   bool accumulate;
 };
-using DepthwiseF32 = void (*)(const DepthwiseTile& tile);
+using DepthwiseF32 = void (*)(const DepthwiseRow& row);
 
 /// C[rows x pixels] = (accumulate ? C : 0) + bias + sum over taps of W_tap[rows x kc] . x_tap[kc x
 /// pixels], for output channels as rows and pixels in the lanes.
@@ -123,11 +124,10 @@ struct Kernels {
   const char* isa;
   size_t mr;
   size_t panels;
-  size_t pixels;
   GemmF32 gemm[kMaxTilePanels][kMaxTileRows];  // [panels - 1][rows - 1]; null past mr and panels
-  DepthwiseF32 depthwise[kMaxTilePixels];      // [pixels - 1]
-  size_t lanes;                                // pixels of one vector of a planar tile
-  size_t planar_vectors[kMaxPlanarRows];       // widest planar tile, [rows - 1]
+  DepthwiseF32 depthwise;
+  size_t lanes;                                         // pixels of one vector of a planar tile
+  size_t planar_vectors[kMaxPlanarRows];                // widest planar tile, [rows - 1]
   PlanarF32 planar[kMaxPlanarRows][kMaxPlanarVectors];  // [rows - 1][vectors - 1]; null past it
   // [tile - kMinWinogradTile][taps_y - 1][taps_x - 1]; null where there are none
   WinogradKernels winograd[kMaxWinogradTile - kMinWinogradTile + 1][kMaxWinogradTaps]
@@ -145,10 +145,9 @@ struct Kernels {
 struct TileShape {
   size_t mr;
   size_t panels;
-  size_t pixels;
 };
-#define ISA(name, mr, panels, pixels)                           \
-  inline constexpr TileShape kShape_##name{mr, panels, pixels}; \
+#define ISA(name, mr, panels)                           \
+  inline constexpr TileShape kShape_##name{mr, panels}; \
   extern const Kernels kernels_##name;
 #include "native/cpu/kernels/kernels.def"
 #undef ISA

@@ -26,17 +26,15 @@ struct MakeIndices<0, I...> {
 template <TileShape SHAPE>
 constexpr Kernels make_kernels(const char* isa) {
   constexpr size_t MR = SHAPE.mr;
-  static_assert(MR <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels &&
-                SHAPE.pixels <= kMaxTilePixels);
+  static_assert(MR <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels);
   Kernels kernels{};
   kernels.isa = isa;
   kernels.mr = MR;
   kernels.panels = SHAPE.panels;
-  kernels.pixels = SHAPE.pixels;
   fill_gemm_row<1>(kernels.gemm[0], typename MakeIndices<MR>::Type{});
   if constexpr (SHAPE.panels == 2)
     fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
-  fill_depthwise(kernels.depthwise, typename MakeIndices<SHAPE.pixels>::Type{});
+  kernels.depthwise = depthwise_f32;
   kernels.lanes = Vec::kLanes;
   fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});
   fill_winograd<2>(kernels.winograd[0]);
