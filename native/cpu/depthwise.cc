@@ -8,6 +8,7 @@
 #include <atomic>
 #include <bit>
 
+#include "native/cpu/finish.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/region_pixels.h"
 
@@ -57,7 +58,8 @@ struct DepthwiseJob {
   const float* weights;  // [k][channels]
   const float* bias;     // [channels], or null
   const float* slope;    // [channels], or null
-  Unary activation;
+  Finish finish;         // of the kernels
+  Unary activation;      // of the epilogue
   float alpha;
   float beta;
 
@@ -94,7 +96,7 @@ class DepthwiseSweep {
       taps_ = job_.run.program.taps.subspan(region_.tap_first + first, last - first);
       accumulates_ = first > 0 || job_.in_place();
       adds_bias_ = first == 0;
-      finishes_ = last == region_.tap_count && job_.has_epilogue();
+      is_last_ = last == region_.tap_count;
       run_taps();
       first = last;
     } while (first < region_.tap_count);
@@ -157,8 +159,9 @@ class DepthwiseSweep {
                      .first = 0,
                      .last = static_cast<size_t>(part.last - part.first),
                      .channels = channels,
-                     .accumulate = accumulates_};
-    if (!finishes_) return job_.run.kernels.depthwise(row);
+                     .accumulate = accumulates_,
+                     .finish = is_last_ ? job_.finish : Finish{}};
+    if (!is_last_ || !job_.has_epilogue()) return job_.run.kernels.depthwise(row);
     const float* residual = job_.adds_residual() ? job_.residual.at(image, out_y, out_x) : nullptr;
     const size_t pixels = row.last;
     const size_t step = std::clamp<size_t>(kFinishFloats / channels, kFewestPixels, kMostPixels);
@@ -198,7 +201,7 @@ class DepthwiseSweep {
   std::span<const TapRecord> taps_;
   bool accumulates_ = false;
   bool adds_bias_ = false;
-  bool finishes_ = false;
+  bool is_last_ = false;
 };
 
 /// How the rows of a region are handed out: some at a time, or one in parts.
@@ -231,16 +234,21 @@ struct DepthwiseItems {
 }  // namespace
 
 void run_depthwise(const DepthwiseCommand& command, const Execution& run) {
-  const DepthwiseJob job{.run = run,
-                         .x = resolve_map(run, command.x),
-                         .y = resolve_map(run, command.y),
-                         .residual = resolve_map(run, command.residual_view),
-                         .weights = resolve_constants(run, command.weights_view),
-                         .bias = resolve_constants(run, command.bias_view),
-                         .slope = resolve_constants(run, command.slope_view),
-                         .activation = static_cast<Unary>(command.activation),
-                         .alpha = std::bit_cast<float>(command.alpha_bits),
-                         .beta = std::bit_cast<float>(command.beta_bits)};
+  DepthwiseJob job{.run = run,
+                   .x = resolve_map(run, command.x),
+                   .y = resolve_map(run, command.y),
+                   .residual = resolve_map(run, command.residual_view),
+                   .weights = resolve_constants(run, command.weights_view),
+                   .bias = resolve_constants(run, command.bias_view),
+                   .slope = resolve_constants(run, command.slope_view),
+                   .finish = {},
+                   .activation = static_cast<Unary>(command.activation),
+                   .alpha = std::bit_cast<float>(command.alpha_bits),
+                   .beta = std::bit_cast<float>(command.beta_bits)};
+  if (!job.adds_residual()) {
+    job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
+    if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
+  }
   const auto regions = run.program.regions.subspan(command.region_first, command.region_count);
 
   size_t items = 0;

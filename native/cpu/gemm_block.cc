@@ -25,10 +25,8 @@ struct GemmWorkspace {
                          kMaxTileColumns];     // fused: C of the block, one column tile wide
   alignas(64) float dropped[kMaxTileColumns];  // C of pixels outside y
   RegionPixel pixels[kMaxBlockPixels];
-  int64_t x_offset[kMaxBlockPixels];  // of a tap (0, 0) from x, in elements
-  float* out[kMaxBlockPixels];  // C of the first column tile; the same place for all when fused or
-                                // dropped
-  size_t out_step[kMaxBlockPixels];     // to the next column tile
+  int64_t x_offset[kMaxBlockPixels];    // of a tap (0, 0) from x, in elements
+  float* out[kMaxBlockPixels];          // C of the first column tile; of all when fused or dropped
   const float* rows[kMaxRowPointers];   // per tile: [entry][mr]
   uint32_t tap_k[kMaxRowPointers];      // per tile: [entry]
   uint16_t chunk_end[kMaxRowPointers];  // per tile: [chunk], entries before its end
@@ -60,8 +58,15 @@ class GemmBlock {
         entries_(region_.tap_count * slices_),
         part_(std::max<size_t>(1, std::min(entries_, kMaxRowPointers / pixel_count_))),
         chunk_(chunk_entries()) {
-    list_pixels(region_, pixel_first_, pixel_count_, work_.pixels);
-    for (size_t i = 0; i < pixel_count_; i++) list_pixel(i);
+    constexpr uint32_t kLooksAtPixels = kRegionPadded | kRegionPerTap | kRegionCropped;
+    if ((region_.flags & kLooksAtPixels) != 0 || job_.fused() || job_.has_epilogue())
+      list_pixels(region_, pixel_first_, pixel_count_, work_.pixels);
+    list_places();
+    if (job_.fused()) {
+      for (size_t i = 0; i < pixel_count_; i++) work_.out[i] = work_.sums + i * kMaxTileColumns;
+    } else if (is_cropped()) {
+      for (size_t i = 0; i < pixel_count_; i++) work_.out[i] = cropped_place(work_.pixels[i]);
+    }
   }
 
   void run() {
@@ -106,23 +111,47 @@ class GemmBlock {
     return job_.taps[region_.tap_first + entry / slices_];
   }
 
-  /// Where pixel i reads and where its row of C goes: y, the sums of the block, or nowhere.
-  void list_pixel(size_t i) {
-    const RegionPixel& at = work_.pixels[i];
-    const MapView& x = job_.x;
-    work_.x_offset[i] = at.image * x.stride_n + at.in_y * x.stride_y + at.in_x * x.stride_x;
-    const bool outside = (region_.flags & kRegionCropped) && !job_.y.contains(at.out_y, at.out_x);
-    if (job_.fused()) {
-      work_.out[i] = work_.sums + i * kMaxTileColumns;
-    } else {
-      work_.out[i] =
-          outside ? work_.dropped
-                  : job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs;
+  bool is_cropped() const { return (region_.flags & kRegionCropped) != 0; }
+
+  /// Where pixels read and, unless they are fused or cropped, where their rows of C go, one run of
+  /// a row after the other.
+  void list_places() {
+    const bool writes = !job_.fused() && !is_cropped();
+    size_t row = pixel_first_ / region_.count_x;
+    size_t column = pixel_first_ % region_.count_x;
+    for (size_t first = 0; first < pixel_count_; row++, column = 0) {
+      const size_t count = std::min(pixel_count_ - first, region_.count_x - column);
+      const auto image = static_cast<uint32_t>(row / region_.count_y);
+      const auto qy = static_cast<int64_t>(row % region_.count_y);
+      const auto qx = static_cast<int64_t>(column);
+      const MapView& x = job_.x;
+      const int64_t step = region_.in_step_x * x.stride_x;
+      const int64_t offset = image * x.stride_n +
+                             (region_.in_y + qy * region_.in_step_y) * x.stride_y +
+                             (region_.in_x + qx * region_.in_step_x) * x.stride_x;
+      for (size_t i = 0; i < count; i++)
+        work_.x_offset[first + i] = offset + static_cast<int64_t>(i) * step;
+      if (writes) {
+        const int64_t out_step = region_.out_step_x * job_.y.stride_x;
+        float* out = job_.y.at(image, region_.out_y + qy * region_.out_step_y,
+                               region_.out_x + qx * region_.out_step_x) +
+                     item_.group * job_.group_outputs;
+        for (size_t i = 0; i < count; i++)
+          work_.out[first + i] = out + static_cast<int64_t>(i) * out_step;
+      }
+      first += count;
     }
-    work_.out_step[i] = job_.fused() || outside ? 0 : job_.tile_columns();
   }
+
+  float* cropped_place(const RegionPixel& at) const {
+    if (!job_.y.contains(at.out_y, at.out_x)) return work_.dropped;
+    return job_.y.at(at.image, at.out_y, at.out_x) + item_.group * job_.group_outputs;
+  }
+
   float* target(size_t pixel, size_t column) const {
-    return work_.out[pixel] + column * work_.out_step[pixel];
+    float* out = work_.out[pixel];
+    if (job_.fused() || out == work_.dropped) return out;
+    return out + column * job_.tile_columns();
   }
 
   /// A tile before any tap: the bias, on what lies in y when that is the residual.
@@ -137,7 +166,15 @@ class GemmBlock {
             .bias = job_.bias != nullptr ? job_.bias + panel * kPanel : nullptr,
             .c = c,
             .columns = columns_of(column),
-            .accumulate = job_.in_place()};
+            .accumulate = job_.in_place(),
+            .finish = {}};
+  }
+  /// Lets the kernel apply the activation.
+  void finish_sums(GemmTile& tile, size_t column) const {
+    tile.finish = job_.finish;
+    if (tile.finish.kind != Finish::kSlopes) return;
+    const size_t panel = item_.group * job_.panels + column * job_.kernels.panels;
+    tile.finish.slopes += panel * kPanel;
   }
   void call(const GemmTile& tile, size_t rows) const {
     job_.kernels.gemm[(tile.columns - 1) / kPanel][rows - 1](tile);
@@ -213,7 +250,8 @@ class GemmBlock {
     const size_t begin = index > 0 ? ends[index - 1] : 0;
     const size_t end = chunk.first < chunk.last ? ends[index] : 0;
     const bool continues = chunk.first > 0;
-    if (begin == end && continues) return;
+    const bool finishes = chunk.last == entries_ && job_.finish.kind != Finish::kNone;
+    if (begin == end && continues && !finishes) return;
 
     float* c[kMaxTileRows];
     const size_t start = tile_start(tile);
@@ -224,6 +262,7 @@ class GemmBlock {
     args.taps = end - begin;
     args.kc = chunk.kc;
     if (continues) continue_sums(args);
+    if (finishes) finish_sums(args, column);
     call(args, mr);
   }
   static void continue_sums(GemmTile& tile) {
@@ -253,9 +292,21 @@ class GemmBlock {
     }
     for (size_t column = item_.column_first; column < item_.column_last; column++) {
       for (size_t start = 0; start < pixel_count_; start += mr) {
-        finish_tile(start, std::min(mr, pixel_count_ - start), column);
+        const size_t rows = std::min(mr, pixel_count_ - start);
+        if (job_.finish.kind != Finish::kNone) finish_rows(start, rows, column);
+        finish_tile(start, rows, column);
       }
     }
+  }
+
+  /// The activation of sums that lie in y or in scratch.
+  void finish_rows(size_t start, size_t count, size_t column) {
+    float* c[kMaxTileRows];
+    for (size_t i = 0; i < count; i++) c[i] = target(start + i, column);
+    GemmTile tile = make_tile(column, c);
+    continue_sums(tile);
+    finish_sums(tile, column);
+    call(tile, count);
   }
 
   /// Lists the pixels for which a tap reads inside x, and what it reads; returns how many there

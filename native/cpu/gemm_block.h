@@ -30,7 +30,8 @@ struct GemmJob {
   size_t group_outputs;  // channels of y per group
   size_t columns;        // of a group: group_outputs * fused_y * fused_x
   size_t panels;         // of a group
-  Unary activation;
+  Finish finish;         // of the kernels
+  Unary activation;      // of the epilogue
   float alpha;
   float beta;
 

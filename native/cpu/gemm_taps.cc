@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "native/cpu/finish.h"
 #include "native/cpu/gemm_block.h"
 
 namespace untangle {
@@ -64,31 +65,41 @@ RegionPlan plan_region(const GemmJob& job, const RegionRecord& region, size_t re
   return {tiles, blocks, column_blocks, job.groups * blocks * column_blocks};
 }
 
+/// Without a residual that is added late, the kernels apply what activations they can.
+void choose_finish(GemmJob& job) {
+  if (job.adds_residual()) return;
+  job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
+  if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
+}
+
 GemmJob make_job(const GemmTapsCommand& command, const Execution& run) {
   const MapView x = resolve_map(run, command.x);
   const MapView y = resolve_map(run, command.y);
   const size_t group_outputs = y.channels / command.groups;
   const size_t columns = group_outputs * command.fused_y * command.fused_x;
-  return {.run = run,
-          .kernels = run.kernels,
-          .taps = run.program.taps.data(),
-          .x = x,
-          .y = y,
-          .residual = resolve_map(run, command.residual_view),
-          .weights = resolve_constants(run, command.weights_view),
-          .bias = resolve_constants(run, command.bias_view),
-          .slope = resolve_constants(run, command.slope_view),
-          .k_total = command.k_total,
-          .groups = command.groups,
-          .fused_y = command.fused_y,
-          .fused_x = command.fused_x,
-          .group_inputs = x.channels / command.groups,
-          .group_outputs = group_outputs,
-          .columns = columns,
-          .panels = divide_up(columns, kPanel),
-          .activation = static_cast<Unary>(command.activation),
-          .alpha = std::bit_cast<float>(command.alpha_bits),
-          .beta = std::bit_cast<float>(command.beta_bits)};
+  GemmJob job{.run = run,
+              .kernels = run.kernels,
+              .taps = run.program.taps.data(),
+              .x = x,
+              .y = y,
+              .residual = resolve_map(run, command.residual_view),
+              .weights = resolve_constants(run, command.weights_view),
+              .bias = resolve_constants(run, command.bias_view),
+              .slope = resolve_constants(run, command.slope_view),
+              .k_total = command.k_total,
+              .groups = command.groups,
+              .fused_y = command.fused_y,
+              .fused_x = command.fused_x,
+              .group_inputs = x.channels / command.groups,
+              .group_outputs = group_outputs,
+              .columns = columns,
+              .panels = divide_up(columns, kPanel),
+              .finish = {},
+              .activation = static_cast<Unary>(command.activation),
+              .alpha = std::bit_cast<float>(command.alpha_bits),
+              .beta = std::bit_cast<float>(command.beta_bits)};
+  choose_finish(job);
+  return job;
 }
 
 /// Runs item `index` of a region. Blocks go round fastest: neighbouring items share weights.

@@ -131,7 +131,8 @@ class WinogradBlock {
                                                       .bias = nullptr,
                                                       .c = c,
                                                       .columns = columns,
-                                                      .accumulate = channel > 0});
+                                                      .accumulate = channel > 0,
+                                                      .finish = {}});
     }
   }
 
@@ -174,7 +175,8 @@ class WinogradBlock {
                               .stride = job_.padded(),
                               .channels = job_.y.channels,
                               .bias = job_.bias,
-                              .y = job_.has_epilogue() ? nullptr : targets});
+                              .y = job_.has_epilogue() ? nullptr : targets,
+                              .finish = job_.finish});
       if (job_.has_epilogue()) finish(cursor, sums, targets);
     }
   }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <span>
 
+#include "native/cpu/finish.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/region_pixels.h"
 
@@ -38,7 +39,8 @@ struct WinogradJob {
   const float* bias;     // [panels * kPanel], or null
   const float* slope;    // the same
   size_t k_total;
-  Unary activation;
+  Finish finish;     // of the kernels
+  Unary activation;  // of the epilogue
   float alpha;
   float beta;
   TileAxis rows;
@@ -70,21 +72,27 @@ inline WinogradJob make_winograd_job(const WinogradCommand& command, const Execu
   const MapView y = resolve_map(run, command.y);
   const ResolvedView weights = resolve(run, command.weights_view);
   const auto& kernels = run.kernels.winograd[command.tile - kMinWinogradTile];
-  return {.run = run,
-          .regions = run.program.regions.subspan(command.region_first, command.region_count),
-          .x = resolve_map(run, command.x),
-          .y = y,
-          .residual = resolve_map(run, command.residual_view),
-          .weights = weights.data,
-          .bias = resolve_constants(run, command.bias_view),
-          .slope = resolve_constants(run, command.slope_view),
-          .k_total = elements(weights) / (divide_up(y.channels, kPanel) * kPanel),
-          .activation = static_cast<Unary>(command.activation),
-          .alpha = std::bit_cast<float>(command.alpha_bits),
-          .beta = std::bit_cast<float>(command.beta_bits),
-          .rows = make_tile_axis(command.tile, command.taps_y),
-          .columns = make_tile_axis(command.tile, command.taps_x),
-          .transforms = kernels[command.taps_y - 1][command.taps_x - 1]};
+  WinogradJob job{
+      .run = run,
+      .regions = run.program.regions.subspan(command.region_first, command.region_count),
+      .x = resolve_map(run, command.x),
+      .y = y,
+      .residual = resolve_map(run, command.residual_view),
+      .weights = weights.data,
+      .bias = resolve_constants(run, command.bias_view),
+      .slope = resolve_constants(run, command.slope_view),
+      .k_total = elements(weights) / (divide_up(y.channels, kPanel) * kPanel),
+      .finish = {},
+      .activation = static_cast<Unary>(command.activation),
+      .alpha = std::bit_cast<float>(command.alpha_bits),
+      .beta = std::bit_cast<float>(command.beta_bits),
+      .rows = make_tile_axis(command.tile, command.taps_y),
+      .columns = make_tile_axis(command.tile, command.taps_x),
+      .transforms = kernels[command.taps_y - 1][command.taps_x - 1]};
+  if (job.residual.data != nullptr) return job;
+  job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
+  if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
+  return job;
 }
 
 /// Regions one after the other that share a kernel.

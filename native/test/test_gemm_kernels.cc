@@ -28,9 +28,29 @@ struct Random {
   }
 };
 
+/// One of each kind; `slopes` are those of kSlopes.
+Finish make_finish(Finish::Kind kind, const std::vector<float>& slopes) {
+  return {.kind = kind, .low = -3, .high = 5, .slopes = slopes.data()};
+}
+
+float finished(const Finish& finish, float x, size_t column) {
+  switch (finish.kind) {
+    case Finish::kNone:
+      return x;
+    case Finish::kClamp:
+      return std::clamp(x, finish.low, finish.high);
+    case Finish::kSlope:
+      return x < 0 ? finish.low * x : x;
+    case Finish::kSlopes:
+      return x < 0 ? finish.slopes[column] * x : x;
+  }
+  return x;
+}
+
 struct GemmCase {
   size_t panels, mr, columns, kc, taps;
   bool bias, accumulate;
+  Finish::Kind finish = Finish::kNone;
 };
 
 void check_gemm(const Kernels& kernels, const GemmCase& c) {
@@ -39,6 +59,8 @@ void check_gemm(const Kernels& kernels, const GemmCase& c) {
   const size_t pitch = c.columns + kGuardFloats;
   const auto weights = random.list(c.panels * k_total * kPanel);
   const auto bias = random.list(c.panels * kPanel);
+  const auto slopes = random.list(c.panels * kPanel);
+  const Finish finish = make_finish(c.finish, slopes);
   const auto a = random.list(c.taps * c.mr * c.kc);
   std::vector<float> out(c.mr * pitch, kGuard);
   std::vector<const float*> rows;
@@ -64,18 +86,21 @@ void check_gemm(const Kernels& kernels, const GemmCase& c) {
                  weights[(j / kPanel * k_total + tap_k[tap] + k) * kPanel + j % kPanel];
         }
       }
+      sum = finished(finish, sum, j);
     }
   }
   kernels.gemm[c.panels - 1][c.mr - 1]({rows.data(), tap_k.data(), c.taps, c.kc, weights.data(),
                                         k_total * kPanel, c.bias ? bias.data() : nullptr,
-                                        c_rows.data(), c.columns, c.accumulate});
-  CHECK(out == expected, "gemm_f32_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d",
-        c.mr, c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate);
+                                        c_rows.data(), c.columns, c.accumulate, finish});
+  CHECK(out == expected,
+        "gemm_f32_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d finish %d", c.mr,
+        c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate, c.finish);
 }
 
 struct DepthwiseCase {
   size_t pixels, channels, taps;
   bool bias, accumulate;
+  Finish::Kind finish = Finish::kNone;
 };
 
 /// Pixels [1, pixels + 1) of a row whose pixels lie `pitch` apart, in x two pitches.
@@ -84,6 +109,8 @@ void check_depthwise(const Kernels& kernels, const DepthwiseCase& c) {
   const size_t pitch = c.channels + kGuardFloats;
   const auto weights = random.list(c.taps * c.channels);
   const auto shift = random.list(c.channels);
+  const auto slopes = random.list(c.channels);
+  const Finish finish = make_finish(c.finish, slopes);
   const auto x = random.list((c.taps + 1) * (c.pixels + 1) * 2 * pitch);
   std::vector<float> out((c.pixels + 1) * pitch, kGuard);
   std::vector<const float*> sources;
@@ -102,6 +129,7 @@ void check_depthwise(const Kernels& kernels, const DepthwiseCase& c) {
       sum = (c.accumulate ? sum : 0.0f) + (c.bias ? shift[k] : 0.0f);
       for (size_t tap = 0; tap < c.taps; tap++)
         sum += sources[tap][i * 2 * pitch + k] * factors[tap][k];
+      sum = finished(finish, sum, k);
     }
   }
   kernels.depthwise({.x = sources.data(),
@@ -114,9 +142,11 @@ void check_depthwise(const Kernels& kernels, const DepthwiseCase& c) {
                      .first = 1,
                      .last = c.pixels + 1,
                      .channels = c.channels,
-                     .accumulate = c.accumulate});
-  CHECK(out == expected, "depthwise_f32_%s %zu pixels %zu channels %zu taps bias %d accumulate %d",
-        kernels.isa, c.pixels, c.channels, c.taps, c.bias, c.accumulate);
+                     .accumulate = c.accumulate,
+                     .finish = finish});
+  CHECK(out == expected,
+        "depthwise_f32_%s %zu pixels %zu channels %zu taps bias %d accumulate %d finish %d",
+        kernels.isa, c.pixels, c.channels, c.taps, c.bias, c.accumulate, c.finish);
 }
 
 void check_kernels(const Kernels& kernels) {
@@ -129,6 +159,10 @@ void check_kernels(const Kernels& kernels) {
         }
         check_gemm(kernels, {panels, mr, columns, 7, 1, false, false});
         check_gemm(kernels, {panels, mr, columns, 1, 0, true, false});
+        for (auto finish : {Finish::kClamp, Finish::kSlope, Finish::kSlopes}) {
+          check_gemm(kernels, {panels, mr, columns, 3, 2, true, false, finish});
+          check_gemm(kernels, {panels, mr, columns, 1, 0, false, true, finish});
+        }
       }
     }
   }
@@ -139,6 +173,8 @@ void check_kernels(const Kernels& kernels) {
       check_depthwise(kernels, {pixels, channels, 3, true, true});
       check_depthwise(kernels, {pixels, channels, 0, true, false});
       check_depthwise(kernels, {pixels, channels, 1, false, false});
+      for (auto finish : {Finish::kClamp, Finish::kSlope, Finish::kSlopes})
+        check_depthwise(kernels, {pixels, channels, 3, true, false, finish});
     }
   }
 }

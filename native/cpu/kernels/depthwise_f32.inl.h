@@ -1,5 +1,5 @@
 // Body of the f32 depthwise kernels; the contract is DepthwiseRow in kernels.h.
-// Included by kernels_<isa>.cc inside an anonymous namespace, after Vec.
+// Included by kernels_<isa>.cc inside an anonymous namespace, after gemm_f32.inl.h.
 
 /// NV vectors of a row.
 template <size_t NV>
@@ -53,6 +53,9 @@ inline void depthwise_pixels(const DepthwiseRow& row, size_t pixel, size_t chann
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::fma(x[j], w[j], acc[i][j]);
     }
   }
+  finish_sums(
+      row.finish, [&](Vec::Reg(&slopes)[NV]) { columns.load(row.finish.slopes + channel, slopes); },
+      acc);
   UNTANGLE_UNROLL for (size_t i = 0; i < P; i++) {
     columns.store(y + static_cast<ptrdiff_t>(i) * y_step, acc[i]);
   }

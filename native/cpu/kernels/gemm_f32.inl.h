@@ -12,17 +12,53 @@ constexpr size_t kPrefetchRows = 48;
 
 constexpr size_t kPanelVectors = kPanel / Vec::kLanes;
 
-/// Copies `rows` x `columns` floats between a tile's rows and a full-width block: the way in and
-/// out of partial tiles.
-inline void copy_in(float* const* c, size_t rows, size_t columns, float* block, size_t width) {
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < columns; j++) block[i * width + j] = c[i][j];
+/// NV vectors of a row, of which the first `columns` floats are there.
+template <size_t NV>
+inline void load_columns(const float* row, size_t columns, Vec::Reg (&v)[NV]) {
+  UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
+    const size_t at = j * Vec::kLanes;
+    if (columns >= at + Vec::kLanes) {
+      v[j] = Vec::load(row + at);
+    } else {
+      v[j] = columns > at ? Vec::load_first(row + at, columns - at) : Vec::zero();
+    }
   }
 }
-inline void copy_out(const float* block, size_t width, size_t rows, size_t columns,
-                     float* const* c) {
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < columns; j++) c[i][j] = block[i * width + j];
+
+template <size_t NV>
+inline void store_columns(float* row, size_t columns, const Vec::Reg (&v)[NV]) {
+  UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
+    const size_t at = j * Vec::kLanes;
+    if (columns >= at + Vec::kLanes) {
+      Vec::store(row + at, v[j]);
+    } else if (columns > at) {
+      Vec::store_first(row + at, v[j], columns - at);
+    }
+  }
+}
+
+/// Sums of MR rows of NV vectors; load_slopes(slopes) fills the vectors of a row where they are
+/// wanted.
+template <size_t MR, size_t NV, class LoadSlopes>
+inline void finish_sums(const Finish& finish, LoadSlopes load_slopes, Vec::Reg (&acc)[MR][NV]) {
+  if (finish.kind == Finish::kNone) return;
+  if (finish.kind == Finish::kClamp) {
+    const Vec::Reg low = Vec::splat(finish.low);
+    const Vec::Reg high = Vec::splat(finish.high);
+    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::clamp(acc[i][j], low, high);
+    }
+    return;
+  }
+  Vec::Reg slopes[NV];
+  if (finish.kind == Finish::kSlopes) {
+    load_slopes(slopes);
+  } else {
+    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) slopes[j] = Vec::splat(finish.low);
+  }
+  UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
+    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+        Vec::scale_negative(acc[i][j], slopes[j]);
   }
 }
 
@@ -36,42 +72,34 @@ inline void load_tile(const GemmTile& tile, Vec::Reg (&acc)[MR][NV]) {
     UNTANGLE_UNROLL for (size_t i = 1; i < MR; i++) {
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = acc[0][j];
     }
-  } else if (tile.columns == NR) {
+    return;
+  }
+  if (tile.columns == NR) {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
           Vec::load(tile.c[i] + j * Vec::kLanes);
     }
   } else {
-    float block[MR * NR] = {};
-    copy_in(tile.c, MR, tile.columns, block, NR);
-    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
-          Vec::load(block + i * NR + j * Vec::kLanes);
-    }
+    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++)
+        load_columns<NV>(tile.c[i], tile.columns, acc[i]);
   }
-  if (!tile.accumulate || tile.bias == nullptr) return;
+  if (tile.bias == nullptr) return;
   UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
     const Vec::Reg bias = Vec::load(tile.bias + j * Vec::kLanes);
-    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) acc[i][j] =
-        Vec::fma(Vec::splat(1.0f), bias, acc[i][j]);
+    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) acc[i][j] = Vec::add(bias, acc[i][j]);
   }
 }
 
 template <size_t MR, size_t NV>
 inline void store_tile(const GemmTile& tile, const Vec::Reg (&acc)[MR][NV]) {
-  constexpr size_t NR = NV * Vec::kLanes;
-  if (tile.columns == NR) {
+  if (tile.columns == NV * Vec::kLanes) {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++)
           Vec::store(tile.c[i] + j * Vec::kLanes, acc[i][j]);
     }
   } else {
-    float block[MR * NR];
-    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++)
-          Vec::store(block + i * NR + j * Vec::kLanes, acc[i][j]);
-    }
-    copy_out(block, NR, MR, tile.columns, tile.c);
+    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++)
+        store_columns<NV>(tile.c[i], tile.columns, acc[i]);
   }
 }
 
@@ -112,6 +140,13 @@ void gemm_f32_tile(const GemmTile& tile) {
     }
   }
 
+  finish_sums(
+      tile.finish,
+      [&](Vec::Reg(&slopes)[NV]) {
+        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) slopes[j] =
+            Vec::load(tile.finish.slopes + j * Vec::kLanes);
+      },
+      acc);
   store_tile<MR, NV>(tile, acc);
 }
 

@@ -19,8 +19,17 @@ inline constexpr size_t kMaxTilePanels = 2;
 inline constexpr size_t kMaxTileColumns = kMaxTilePanels * kPanel;
 inline constexpr size_t kMaxPlanarVectors = 4;
 
-/// C[mr x columns] = (accumulate ? C : 0) + bias + sum over taps of A_tap[mr x kc] . W_tap[kc x
-/// columns]
+/// What becomes of sums before they are stored, while they are in registers.
+struct Finish {
+  enum Kind : uint32_t { kNone, kClamp, kSlope, kSlopes };
+  Kind kind = kNone;
+  float low = 0;   // kClamp: [low, high]; kSlope: what negative sums are multiplied by
+  float high = 0;  // kClamp
+  const float* slopes = nullptr;  // kSlopes: the same for each column, as long as the bias
+};
+
+/// C[mr x columns] = finish((accumulate ? C : 0) + bias + sum over taps of A_tap[mr x kc] .
+/// W_tap[kc x columns])
 struct GemmTile {
   const float* const* rows;  // [taps][mr]: kc floats each
   const uint32_t* tap_k;     // [taps]: first k row of the tap in a panel
@@ -32,11 +41,12 @@ struct GemmTile {
   float* const* c;           // [mr]: `columns` floats each, never aliasing rows or weights
   size_t columns;            // 1 .. panels * 16; weights and bias are zero-padded to whole panels
   bool accumulate;
+  Finish finish;  // its slopes are zero-padded as the bias is
 };
 using GemmF32 = void (*)(const GemmTile& tile);
 
-/// y[pixels x channels] = (accumulate ? y : 0) + bias + sum over taps of x_tap[pixels x channels] *
-/// w_tap[channels], for pixels that lie evenly apart in x and in y.
+/// y[pixels x channels] = finish((accumulate ? y : 0) + bias + sum over taps of x_tap[pixels x
+/// channels] * w_tap[channels]), for pixels that lie evenly apart in x and in y.
 struct DepthwiseRow {
   const float* const* x;        // [taps]: `channels` floats of pixel 0
   ptrdiff_t x_step;             // from a pixel to the next
@@ -49,6 +59,7 @@ struct DepthwiseRow {
   size_t last;
   size_t channels;
   bool accumulate;
+  Finish finish;
 };
 using DepthwiseF32 = void (*)(const DepthwiseRow& row);
 
@@ -78,14 +89,15 @@ struct WinogradInput {
   float* v;  // [n], `stride` floats apart
   size_t stride;
 };
-/// And the sums of products to m outputs: y = Aᵀ p A + bias, written over the first m sums where y
-/// is null.
+/// And the sums of products to m outputs: y = finish(Aᵀ p A + bias), written over the first m sums
+/// where y is null.
 struct WinogradOutput {
   float* p;  // [n], `stride` floats apart
   size_t stride;
   size_t channels;
   const float* bias;  // [channels]; null: none
   float* const* y;    // [m]: `channels` floats each; single ones may be null: not wanted
+  Finish finish;
 };
 /// One row of the products' right factors: row `row` of G w Gᵀ for every column of packed weights.
 struct WinogradWeights {

@@ -22,6 +22,13 @@ struct Vec {
   static Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
   static Reg sub(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+  /// x < low ? low : x > high ? high : x, as scalars compare.
+  static Reg clamp(Reg x, Reg low, Reg high) { return _mm256_min_ps(high, _mm256_max_ps(low, x)); }
+  /// x < 0 ? slope * x : x
+  static Reg scale_negative(Reg x, Reg slope) {
+    const Reg negative = _mm256_cmp_ps(x, zero(), _CMP_LT_OQ);
+    return _mm256_blendv_ps(x, _mm256_mul_ps(slope, x), negative);
+  }
   /// Holds v in a register, where the compiler would load it again for every use.
   static void keep(Reg& v) { asm("" : "+x"(v)); }
 };

@@ -18,6 +18,13 @@ struct Vec {
   static Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }
   static Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+  /// x < low ? low : x > high ? high : x, as scalars compare.
+  static Reg clamp(Reg x, Reg low, Reg high) { return _mm512_min_ps(high, _mm512_max_ps(low, x)); }
+  /// x < 0 ? slope * x : x
+  static Reg scale_negative(Reg x, Reg slope) {
+    const __mmask16 negative = _mm512_cmp_ps_mask(x, zero(), _CMP_LT_OQ);
+    return _mm512_mask_mul_ps(x, negative, slope, x);
+  }
   /// Holds v in a register, where the compiler would load it again for every use.
   static void keep(Reg& v) { asm("" : "+v"(v)); }
 };

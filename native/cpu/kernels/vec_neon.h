@@ -24,6 +24,15 @@ struct Vec {
   static Reg add(Reg a, Reg b) { return vaddq_f32(a, b); }
   static Reg sub(Reg a, Reg b) { return vsubq_f32(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return vfmaq_f32(c, a, b); }
+  /// x < low ? low : x > high ? high : x, as scalars compare.
+  static Reg clamp(Reg x, Reg low, Reg high) {
+    const Reg raised = vbslq_f32(vcltq_f32(x, low), low, x);
+    return vbslq_f32(vcgtq_f32(raised, high), high, raised);
+  }
+  /// x < 0 ? slope * x : x
+  static Reg scale_negative(Reg x, Reg slope) {
+    return vbslq_f32(vcltzq_f32(x), vmulq_f32(slope, x), x);
+  }
   /// Holds v in a register, where the compiler would load it again for every use.
   static void keep(Reg& v) { asm("" : "+w"(v)); }
 };

@@ -27,6 +27,13 @@ struct Vec {
   static Reg add(Reg a, Reg b) { return a + b; }
   static Reg sub(Reg a, Reg b) { return a - b; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  /// x < low ? low : x > high ? high : x, as scalars compare.
+  static Reg clamp(Reg x, Reg low, Reg high) {
+    const Reg raised = x < low ? low : x;
+    return raised > high ? high : raised;
+  }
+  /// x < 0 ? slope * x : x
+  static Reg scale_negative(Reg x, Reg slope) { return x < zero() ? slope * x : x; }
   /// Nothing to hold: the compiler may know better.
   static void keep(Reg&) {}
 };

@@ -1,6 +1,6 @@
 // Bodies of the Winograd transforms; the contracts are WinogradWeights, WinogradInput and
 // WinogradOutput in kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after
-// Vec.
+// gemm_f32.inl.h.
 //
 // The matrices are those of src/untangle/winograd.ts. They depend on the points of evaluation,
 // which the number of inputs gives; where points come in pairs, their even and odd parts are
@@ -179,10 +179,15 @@ inline void winograd_output_lanes(const WinogradOutput& tile, size_t c, Lanes la
   for (size_t i = 0; i < MY; i++) {
     Vec::Reg y[MX];
     Winograd<NX>::output(half[i], y);
+    Vec::Reg sums[MX][1];
+    UNTANGLE_UNROLL for (size_t j = 0; j < MX; j++) sums[j][0] = Vec::add(y[j], bias);
+    finish_sums(
+        tile.finish, [&](Vec::Reg(&slopes)[1]) { slopes[0] = lanes.load(tile.finish.slopes + c); },
+        sums);
     UNTANGLE_UNROLL for (size_t j = 0; j < MX; j++) {
       const size_t at = i * MX + j;
       float* target = tile.y != nullptr ? tile.y[at] : tile.p + at * tile.stride;
-      if (target != nullptr) lanes.store(target + c, Vec::add(y[j], bias));
+      if (target != nullptr) lanes.store(target + c, sums[j][0]);
     }
   }
 }
