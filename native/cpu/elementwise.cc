@@ -69,9 +69,22 @@ struct BlockView {
   }
 };
 
-Operand load(const Chain& chain, const BlockView& view, float* buffer) {
+/// What an input's buffer holds: rows that are all the same, as broadcast inputs have them.
+struct Repeated {
+  const float* data = nullptr;
+  size_t rows = 0;
+  size_t columns = 0;
+
+  bool holds(const BlockView& view) const {
+    return view.block.data == data && view.columns == columns && view.rows <= rows;
+  }
+};
+
+Operand load(const Chain& chain, const BlockView& view, float* buffer, Repeated& repeated) {
   if (view.is_scalar()) return {view.block.data, 0};
   if (view.is_contiguous()) return {view.block.data, 1};
+  if (repeated.holds(view)) return {buffer, 1};
+  repeated = {view.block.row_stride == 0 ? view.block.data : nullptr, view.rows, view.columns};
   chain.run.kernels.ops.copy_block(view.block, {buffer, static_cast<ptrdiff_t>(view.columns), 1},
                                    view.rows, view.columns);
   return {buffer, 1};
@@ -102,11 +115,11 @@ void apply(const Chain& chain, const OpRecord& op, const Operand* operands, floa
 }
 
 /// Runs the whole chain over one block; `blocks[0]` is y's.
-void run_block(const Chain& chain, const BlockView* blocks, float* buffers) {
+void run_block(const Chain& chain, const BlockView* blocks, float* buffers, Repeated* repeated) {
   Operand operands[kMaxInputs + kMaxOps];
   const size_t inputs = chain.views.size() - 1;
   for (size_t i = 0; i < inputs; i++) {
-    operands[i] = load(chain, blocks[i + 1], buffers + i * kBlock);
+    operands[i] = load(chain, blocks[i + 1], buffers + i * kBlock, repeated[i]);
   }
   const BlockView& y = blocks[0];
   const size_t count = y.rows * y.columns;
@@ -124,7 +137,7 @@ void run_block(const Chain& chain, const BlockView* blocks, float* buffers) {
   }
 }
 
-void run_item(const Chain& chain, size_t item, float* buffers) {
+void run_item(const Chain& chain, size_t item, float* buffers, Repeated* repeated) {
   const size_t cuts = chain.row_cuts * chain.column_cuts;
   const Odometer at(chain.nest, chain.views.size(), chain.outer_dims, item / cuts);
   const size_t row = item % cuts / chain.column_cuts * chain.rows;
@@ -141,7 +154,7 @@ void run_item(const Chain& chain, size_t item, float* buffers) {
                  std::min(chain.rows, chain.row_count() - row),
                  std::min(chain.columns, chain.nest.dims[chain.column_dim()] - column)};
   }
-  run_block(chain, blocks, buffers);
+  run_block(chain, blocks, buffers, repeated);
 }
 
 }  // namespace
@@ -156,7 +169,9 @@ void run_elementwise(const ElementwiseCommand& command, const Execution& run) {
                                  run.program.ops.subspan(command.op_first, command.op_count));
   const size_t blocks = chain.nest.count(chain.outer_dims) * chain.row_cuts * chain.column_cuts;
   for_ranges(run, blocks, chain.rows * chain.columns, [&](size_t begin, size_t end, size_t thread) {
-    for (size_t item = begin; item < end; item++) run_item(chain, item, workspace(run, thread));
+    Repeated repeated[kMaxInputs];
+    for (size_t item = begin; item < end; item++)
+      run_item(chain, item, workspace(run, thread), repeated);
   });
 }
 

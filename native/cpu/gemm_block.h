@@ -41,6 +41,13 @@ struct GemmJob {
   bool has_epilogue() const { return activation != Unary::kIdentity || adds_residual(); }
   /// The epilogue, not the sum, adds the residual.
   bool adds_residual() const { return residual.data != nullptr && !in_place(); }
+  /// Pixels of a row of y, and of the residual, follow one another.
+  bool has_dense_rows() const {
+    const auto is_dense = [this](const MapView& map) {
+      return map.data == nullptr || map.stride_x == static_cast<int64_t>(group_outputs);
+    };
+    return groups == 1 && is_dense(y) && is_dense(residual);
+  }
   size_t tile_columns() const { return kernels.panels * kPanel; }
   size_t column_tiles() const { return divide_up(columns, tile_columns()); }
 };

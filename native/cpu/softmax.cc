@@ -81,6 +81,83 @@ void softmax_row(const Row& row, bool log) {
   });
 }
 
+// Rows of at most so many elements are worked on side by side, so many rows at a time.
+constexpr size_t kShort = 32;
+constexpr size_t kShortRows = 64;
+static_assert((kShort + 3) * kShortRows <= kWorkspaceFloats);
+
+/// `rows` rows that lie `x_row` and `y_row` apart; `buffer` takes their columns.
+struct ShortRows {
+  const OpKernels& kernels;
+  float* x;
+  ptrdiff_t x_row;
+  ptrdiff_t x_step;
+  float* y;
+  ptrdiff_t y_row;
+  ptrdiff_t y_step;
+  size_t rows;
+  size_t count;
+  float* buffer;
+};
+
+/// Each column is a vector of one element of every row.
+void softmax_short(const ShortRows& s, bool log) {
+  const OpKernels& kernels = s.kernels;
+  const auto pitch = static_cast<ptrdiff_t>(s.rows);
+  float* columns = s.buffer;
+  float* largest = columns + s.count * s.rows;
+  float* sum = largest + s.rows;
+  float* term = sum + s.rows;
+  kernels.copy_block({s.x, s.x_row, s.x_step}, {columns, 1, pitch}, s.rows, s.count);
+  const auto combine = [&](Binary fn, const float* a, const float* b, float* to) {
+    kernels.binary(fn, a, 1, b, 1, to, s.rows);
+  };
+  const auto column = [&](size_t c) { return columns + c * s.rows; };
+  kernels.copy_block({columns, 0, 1}, {largest, 0, 1}, 1, s.rows);
+  for (size_t c = 1; c < s.count; c++) combine(Binary::kMax, largest, column(c), largest);
+  for (size_t c = 0; c < s.count; c++) {
+    combine(Binary::kSub, column(c), largest, column(c));
+    float* to = c == 0 ? sum : term;
+    kernels.unary(Unary::kExp, 0, 0, column(c), to, s.rows);
+    if (!log) kernels.copy_block({to, 0, 1}, {column(c), 0, 1}, 1, s.rows);
+    if (c > 0) combine(Binary::kAdd, sum, term, sum);
+  }
+  if (log) kernels.unary(Unary::kLog, 0, 0, sum, sum, s.rows);
+  for (size_t c = 0; c < s.count; c++)
+    combine(log ? Binary::kSub : Binary::kDiv, column(c), sum, column(c));
+  kernels.copy_block({columns, 1, pitch}, {s.y, s.y_row, s.y_step}, s.rows, s.count);
+}
+
+/// Blocks of rows of the outer dims' innermost one.
+void run_short(const Execution& run, std::span<const ResolvedView> views, const LoopNest& outer,
+               size_t count, bool log) {
+  const uint32_t last = views[kY].rank - 1;
+  const size_t inner = outer.dims[outer.rank - 1];
+  const size_t cuts = (inner + kShortRows - 1) / kShortRows;
+  const size_t blocks = outer.count(outer.rank - 1) * cuts;
+  for_ranges(run, blocks, kShortRows * count, [&](size_t begin, size_t end, size_t thread) {
+    for (size_t block = begin; block < end; block++) {
+      const Odometer at(outer, 2, outer.rank - 1, block / cuts);
+      const size_t first = block % cuts * kShortRows;
+      const auto row = [&](View view) { return outer.strides[view][outer.rank - 1]; };
+      const auto place = [&](View view) {
+        return views[view].data + at.offsets[view] + static_cast<ptrdiff_t>(first) * row(view);
+      };
+      softmax_short({.kernels = run.kernels.ops,
+                     .x = place(kX),
+                     .x_row = row(kX),
+                     .x_step = views[kX].strides[last],
+                     .y = place(kY),
+                     .y_row = row(kY),
+                     .y_step = views[kY].strides[last],
+                     .rows = std::min(kShortRows, inner - first),
+                     .count = count,
+                     .buffer = workspace(run, thread)},
+                    log);
+    }
+  });
+}
+
 }  // namespace
 
 void run_softmax(const SoftmaxCommand& command, const Execution& run) {
@@ -89,6 +166,7 @@ void run_softmax(const SoftmaxCommand& command, const Execution& run) {
   const size_t count = views[kY].dims[last];
   const LoopNest outer = collapse(views, 0, last);
 
+  if (count <= kShort) return run_short(run, {views, 2}, outer, count, command.log != 0);
   for_ranges(run, outer.count(outer.rank), count, [&](size_t begin, size_t end, size_t thread) {
     Odometer at(outer, 2, outer.rank, begin);
     for (size_t i = begin; i < end; i++, at.next()) {

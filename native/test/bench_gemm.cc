@@ -57,8 +57,8 @@ void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
   }
   for (size_t i = 0; i < mr; i++) c.push_back(out.data() + i * panels * kPanel);
   const GemmTile tile{
-      rows.data(), tap_k.data(), kTaps,           kKc,  weights.data(), kTaps * kKc * kPanel,
-      nullptr,     c.data(),     panels * kPanel, false};
+      rows.data(), tap_k.data(),    kTaps, kKc, weights.data(), kTaps * kKc * kPanel, nullptr,
+      c.data(),    panels * kPanel, false, {}};
   const double seconds = mean_seconds([&] {
     for (size_t i = 0; i < kCalls; i++) kernels.gemm[panels - 1][mr - 1](tile);
   });

@@ -2,10 +2,23 @@
 // EpilogueRows in kernels.h. Included by kernels_<isa>.cc inside an anonymous namespace, after
 // math.inl.h.
 
-/// Four cases of one loop, so that each is a plain vector loop. A target may be its own source or
-/// residual.
+/// Rows [i, end) of an epilogue that lie one after the other everywhere.
+inline size_t end_of_run(const EpilogueRows& e, size_t i) {
+  const auto follows = [&](const auto* rows, size_t row) {
+    return rows == nullptr || rows[row] == rows[row - 1] + e.columns;
+  };
+  size_t end = i + 1;
+  while (end < e.rows && follows(e.source, end) && follows(e.target, end) &&
+         follows(e.residual, end)) {
+    end++;
+  }
+  return end;
+}
+
+/// `count` elements from row i on. Cases of one loop, so that each is a plain vector loop. A target
+/// may be its own source or residual.
 template <class F>
-inline void epilogue_row(const EpilogueRows& e, size_t i, F f) {
+inline void epilogue_row(const EpilogueRows& e, size_t i, size_t count, F f) {
   const float* source = e.source[i];
   float* target = e.target[i];
   const float* residual = e.residual != nullptr ? e.residual[i] : nullptr;
@@ -14,10 +27,10 @@ inline void epilogue_row(const EpilogueRows& e, size_t i, F f) {
   // Equal or disjoint, never shifted: element j depends on element j only.
   if (residual != nullptr) {
 #pragma GCC ivdep
-    for (size_t j = 0; j < e.columns; j++) target[j] = f(source[j] + residual[j], alpha, beta);
+    for (size_t j = 0; j < count; j++) target[j] = f(source[j] + residual[j], alpha, beta);
   } else {
 #pragma GCC ivdep
-    for (size_t j = 0; j < e.columns; j++) target[j] = f(source[j], alpha, beta);
+    for (size_t j = 0; j < count; j++) target[j] = f(source[j], alpha, beta);
   }
 }
 
@@ -39,6 +52,9 @@ void epilogue_f32(const EpilogueRows& e) {
     return;
   }
   with_unary(e.activation, [&e](auto f) {
-    for (size_t i = 0; i < e.rows; i++) epilogue_row(e, i, f);
+    for (size_t i = 0, end = 0; i < e.rows; i = end) {
+      end = end_of_run(e, i);
+      epilogue_row(e, i, (end - i) * e.columns, f);
+    }
   });
 }

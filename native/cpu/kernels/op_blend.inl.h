@@ -38,6 +38,55 @@ void blend(const float* const* rows, const float* weights, size_t taps, bool acc
   for (; taps > 0; taps--, rows++, weights++) blend_rows<1, true>(rows, weights, y, count);
 }
 
+struct PixelBlend {
+  const float* row;
+  const int32_t* indices;
+  const float* weights;
+  size_t taps;
+
+  const float* pixel(size_t i, size_t tap, size_t channels) const {
+    return row + static_cast<ptrdiff_t>(indices[i * taps + tap]) * static_cast<ptrdiff_t>(channels);
+  }
+};
+
+/// Few channels, whose number is constant.
+template <size_t C>
+inline void blend_few(const PixelBlend& of, float* y, ptrdiff_t y_step, size_t pixels) {
+  for (size_t i = 0; i < pixels; i++, y += y_step) {
+    float sums[C] = {};
+    for (size_t tap = 0; tap < of.taps; tap++) {
+      const float* x = of.pixel(i, tap, C);
+      const float weight = of.weights[i * of.taps + tap];
+      for (size_t c = 0; c < C; c++) sums[c] += weight * x[c];
+    }
+    for (size_t c = 0; c < C; c++) y[c] = sums[c];
+  }
+}
+
+void blend_pixels(const float* row, const int32_t* indices, const float* weights, size_t taps,
+                  float* y, ptrdiff_t y_step, size_t pixels, size_t channels) {
+  const PixelBlend of{row, indices, weights, taps};
+  if (channels == 1) return blend_few<1>(of, y, y_step, pixels);
+  if (channels == 2) return blend_few<2>(of, y, y_step, pixels);
+  if (channels == 3) return blend_few<3>(of, y, y_step, pixels);
+  for (size_t i = 0; i < pixels; i++, y += y_step) {
+    for (size_t c = 0; c < channels; c += Vec::kLanes) {
+      const size_t left = channels - c;
+      Vec::Reg sum = Vec::zero();
+      for (size_t tap = 0; tap < taps; tap++) {
+        const float* x = of.pixel(i, tap, channels) + c;
+        const Vec::Reg value = left < Vec::kLanes ? Vec::load_first(x, left) : Vec::load(x);
+        sum = Vec::fma(Vec::splat(weights[i * taps + tap]), value, sum);
+      }
+      if (left < Vec::kLanes) {
+        Vec::store_first(y + c, sum, left);
+      } else {
+        Vec::store(y + c, sum);
+      }
+    }
+  }
+}
+
 /// Rows x kMatmulColumns sums live in registers: 8 zmm, 16 ymm (some of them spilled) or 32 q with
 /// four rows.
 template <size_t Rows>

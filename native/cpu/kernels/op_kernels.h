@@ -109,6 +109,11 @@ struct OpKernels {
   void (*blend)(const float* const* rows, const float* weights, size_t taps, bool accumulate,
                 float* y, size_t count);
 
+  /// Pixel i of y, `y_step` floats after pixel i - 1, is the sum over t of weights[i][t] * pixel
+  /// indices[i][t] of row, whose pixels of `channels` floats follow one another.
+  void (*blend_pixels)(const float* row, const int32_t* indices, const float* weights, size_t taps,
+                       float* y, ptrdiff_t y_step, size_t pixels, size_t channels);
+
   /// y[rows x columns] = (accumulate ? y : 0) + a[rows x depth] . b[depth][kMatmulColumns];
   /// rows <= kMatmulRows, columns <= kMatmulColumns, y's rows are contiguous.
   void (*matmul)(const Block& a, const float* b, float* y, ptrdiff_t y_stride, size_t rows,

@@ -26,6 +26,7 @@ constexpr OpKernels make_op_kernels() {
       .merge_moments = merge_moments,
       .normalize = normalize,
       .blend = blend,
+      .blend_pixels = blend_pixels,
       .matmul = matmul,
   };
 }
