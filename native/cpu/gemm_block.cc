@@ -239,8 +239,11 @@ class GemmBlock {
       for (size_t tile = 0; tile < tile_count_; tile++) {
         if (aborted()) return false;
         run_tile(tile, column, index, chunk);
-        if (chunk.last == entries_) finish_tile(tile_start(tile), tile_rows(tile), column);
+        // Fused sums wait for the others: together they are long rows of y.
+        if (chunk.last == entries_ && !job_.fused())
+          finish_pixels(tile_start(tile), tile_rows(tile), column);
       }
+      if (chunk.last == entries_ && job_.fused()) finish_pixels(0, pixel_count_, column);
     }
     return true;
   }
@@ -295,7 +298,7 @@ class GemmBlock {
       for (size_t start = 0; start < pixel_count_; start += mr) {
         const size_t rows = std::min(mr, pixel_count_ - start);
         if (job_.finish.kind != Finish::kNone) finish_rows(start, rows, column);
-        finish_tile(start, rows, column);
+        finish_pixels(start, rows, column);
       }
     }
   }
@@ -346,8 +349,8 @@ class GemmBlock {
 
   // --- epilogue
 
-  /// Residual and activation for `count` rows from `start` on; scatters fused columns.
-  void finish_tile(size_t start, size_t count, size_t column) {
+  /// Residual and activation for `count` pixels from `start` on; scatters fused columns.
+  void finish_pixels(size_t start, size_t count, size_t column) {
     if (!job_.fused() && !job_.has_epilogue()) return;
     const size_t last = column * job_.tile_columns() + columns_of(column);
     const bool rows_follow = job_.fused() && !is_cropped() && job_.has_dense_rows();
@@ -370,8 +373,8 @@ class GemmBlock {
     const auto phase_y = static_cast<int64_t>(at / row);
     const size_t offset = at % row;
     const float* sums = work_.sums + start * kMaxTileColumns + (at - column * job_.tile_columns());
-    float* rows[kMaxTileRows];
-    const float* residual[kMaxTileRows];
+    float* rows[kMaxBlockPixels];
+    const float* residual[kMaxBlockPixels];
     for (size_t i = 0; i < count; i++, sums += kMaxTileColumns) {
       const RegionPixel& pixel = work_.pixels[start + i];
       const int64_t out_y = pixel.out_y + phase_y;
@@ -408,9 +411,9 @@ class GemmBlock {
     const size_t channel = item_.group * job_.group_outputs + at % job_.group_outputs;
     const int64_t phase_y = static_cast<int64_t>(phase / job_.fused_x);
     const int64_t phase_x = static_cast<int64_t>(phase % job_.fused_x);
-    const float* source[kMaxTileRows];
-    float* rows[kMaxTileRows];
-    const float* residual[kMaxTileRows];
+    const float* source[kMaxBlockPixels];
+    float* rows[kMaxBlockPixels];
+    const float* residual[kMaxBlockPixels];
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
       const RegionPixel& pixel = work_.pixels[start + i];
