@@ -1,7 +1,7 @@
 // Options of load, compile and open, checked by name before anything else happens.
 
 import {availableParallelism} from 'node:os';
-import * as z from 'zod';
+import * as v from 'valibot';
 import {UntangleError} from './errors.js';
 import {describeValue} from './feeds/describe.js';
 import type {ConstantFeed} from './feeds/feeds.js';
@@ -62,51 +62,61 @@ const MAX_PLANS = 64;
 const DEFAULT_PLANS = 4;
 
 const POSITIVE = 'a positive integer';
+const OBJECT = 'an object';
 const SHAPES = 'an object of input name to a list of integers of 0 or more';
-const positive = z.number(POSITIVE).int(POSITIVE).positive(POSITIVE);
-const threads = `an integer from 1 to ${MAX_THREADS}`;
-const schedules = `one of ${SCHEDULES.join(', ')}`;
+
+const integer = (message: string, least: number, most = Infinity) =>
+  v.pipe(
+    v.number(message),
+    v.safeInteger(message),
+    v.minValue(least, message),
+    v.maxValue(most, message),
+  );
+const range = (most: number) => integer(`an integer from 1 to ${most}`, 1, most);
+const positive = integer(POSITIVE, 1);
+
+/** An object that is no list. */
+const keyed = (message: string) =>
+  v.custom<object>(
+    value => typeof value === 'object' && value !== null && !Array.isArray(value),
+    message,
+  );
+const shape = v.array(integer(SHAPES, 0), SHAPES);
+const limit = v.pipe(v.number(POSITIVE), v.finite(POSITIVE));
 
 const openFields = {
-  device: z.enum(['cpu', 'auto'], "'cpu' or 'auto'").optional(),
-  threads: z.number(threads).int(threads).min(1, threads).max(MAX_THREADS, threads).optional(),
-  memoryBudgetBytes: positive.optional(),
+  device: v.optional(v.picklist(['cpu', 'auto'], "'cpu' or 'auto'")),
+  threads: v.optional(range(MAX_THREADS)),
+  memoryBudgetBytes: v.optional(positive),
 };
 const compileFields = {
   threads: openFields.threads,
   memoryBudgetBytes: openFields.memoryBudgetBytes,
-  shapes: z
-    .record(z.string(), z.array(z.number(SHAPES).int(SHAPES).nonnegative(SHAPES), SHAPES), SHAPES)
-    .optional(),
-  constants: z.record(z.string(), z.unknown(), 'an object of input name to data').optional(),
-  exact: z.boolean('true or false').optional(),
-  schedule: z.enum(SCHEDULES, schedules).optional(),
-  limits: z.record(z.string(), z.number(POSITIVE), 'an object of limit name to number').optional(),
-  externalData: z.custom(value => typeof value === 'function', 'a function').optional(),
-  workspaceBytes: positive.optional(),
-  name: z.string('a string').optional(),
+  shapes: v.optional(v.pipe(keyed(SHAPES), v.record(v.string(), shape, SHAPES))),
+  constants: v.optional(keyed('an object of input name to data')),
+  exact: v.optional(v.boolean('true or false')),
+  schedule: v.optional(v.picklist(SCHEDULES, `one of ${SCHEDULES.join(', ')}`)),
+  limits: v.optional(
+    v.pipe(keyed('an object of limit name to number'), v.record(v.string(), limit)),
+  ),
+  externalData: v.optional(v.custom(value => typeof value === 'function', 'a function')),
+  workspaceBytes: v.optional(positive),
+  name: v.optional(v.string('a string')),
 };
-const compileSchema = z.strictObject(compileFields, 'an object');
-const openSchema = z.strictObject(openFields, 'an object');
-const plansText = `an integer from 1 to ${MAX_PLANS}`;
-const plans = z.number(plansText).int(plansText).min(1, plansText).max(MAX_PLANS, plansText);
-const loadSchema = z.strictObject(
-  {...openFields, ...compileFields, plans: plans.optional()},
-  'an object',
-);
+const loadFields = {...openFields, ...compileFields, plans: v.optional(range(MAX_PLANS))};
 
 /** @throws ERR_OPTION */
 export function checkCompileOptions(
   options: CompileOptions,
 ): CompileOptions & {readonly threads: number} {
-  check(compileSchema, options);
+  check(compileFields, options);
   return {...options, threads: options.threads ?? defaultThreads()};
 }
 
 /** @throws ERR_OPTION, ERR_DEVICE_UNSUPPORTED */
 export function checkOpenOptions(options: OpenOptions): OpenOptions & {readonly threads: number} {
   checkDevice(options);
-  check(openSchema, options);
+  check(openFields, options);
   return {...options, threads: options.threads ?? defaultThreads()};
 }
 
@@ -115,7 +125,7 @@ export function checkLoadOptions(
   options: LoadOptions,
 ): LoadOptions & {readonly threads: number; readonly plans: number} {
   checkDevice(options);
-  check(loadSchema, options);
+  check(loadFields, options);
   const {threads = defaultThreads(), plans = DEFAULT_PLANS} = options;
   return {...options, threads, plans};
 }
@@ -131,19 +141,22 @@ function checkDevice(options: OpenOptions): void {
 }
 
 /** The first thing wrong with `options`, as ERR_OPTION with the option's name, what is expected and what came. */
-function check(schema: z.ZodType & {readonly shape: object}, options: unknown): void {
-  const issue = schema.safeParse(options).error?.issues[0];
+function check(fields: v.ObjectEntries, options: unknown): void {
+  const schema = v.pipe(keyed(OBJECT), v.strictObject(fields, OBJECT));
+  const issue = v.safeParse(schema, options, {abortEarly: true}).issues?.[0];
   if (issue === undefined) return;
-  if (issue.code === 'unrecognized_keys') {
-    const known = `one of the options ${Object.keys(schema.shape).join(', ')}`;
-    throw new UntangleError('ERR_OPTION', [issue.keys[0] ?? '', known, 'an unknown option']);
+  const path = issue.path?.map(({key}) => key as PropertyKey) ?? [];
+  const [name] = path;
+  if (name !== undefined && !Object.hasOwn(fields, name)) {
+    const known = `one of the options ${Object.keys(fields).join(', ')}`;
+    throw new UntangleError('ERR_OPTION', [String(name), known, 'an unknown option']);
   }
-  const received = issue.path.reduce<unknown>(
+  const received = path.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown>)[key],
     options,
   );
   throw new UntangleError('ERR_OPTION', [
-    issue.path.join('.') || 'options',
+    path.join('.') || 'options',
     issue.message,
     describeValue(received),
   ]);

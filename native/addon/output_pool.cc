@@ -14,7 +14,16 @@ namespace {
 // One large page: its single fault replaces 512 small ones.
 constexpr size_t kSlabBytes = size_t{2} << 20;
 
+// A full collection takes some 10 ms of several threads: not more than a few percent of the time.
+constexpr std::chrono::milliseconds kHiddenTime{500};
+
 size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Changes what V8 counts as memory outside its heap.
+void adjust(napi_env env, int64_t bytes) {
+  int64_t total = 0;
+  napi_adjust_external_memory(env, bytes, &total);
+}
 
 }  // namespace
 
@@ -47,8 +56,28 @@ void OutputPool::keep(Block block) {
   kept_.push_back(std::move(block));
 }
 
-void OutputPool::give_back(napi_env, void*, void* data) {
+/// A new array, which V8 has just counted.
+void OutputPool::lend(Napi::Env env, size_t bytes) {
+  lent_bytes_ += bytes;
+  hidden_bytes_ += bytes;
+  adjust(env, -static_cast<int64_t>(bytes));
+  const auto now = std::chrono::steady_clock::now();
+  if (hidden_bytes_ <= kept_limit_ && now - shown_at_ < kHiddenTime) return;
+  shown_at_ = now;
+  adjust(env, static_cast<int64_t>(std::exchange(hidden_bytes_, 0)));
+}
+
+/// An array that V8 has freed and taken off its accounts.
+void OutputPool::settle(napi_env env, size_t bytes) {
+  lent_bytes_ -= bytes;
+  if (hidden_bytes_ <= lent_bytes_) return;
+  adjust(env, static_cast<int64_t>(hidden_bytes_ - lent_bytes_));
+  hidden_bytes_ = lent_bytes_;
+}
+
+void OutputPool::give_back(napi_env env, void*, void* data) {
   const std::unique_ptr<Loan> loan(static_cast<Loan*>(data));
+  loan->pool->settle(env, loan->block.bytes);
   // The last reference may be this one: then there is nobody to keep the memory for.
   if (loan->pool.use_count() > 1) loan->pool->keep(std::move(loan->block));
 }
@@ -62,6 +91,7 @@ Napi::Value OutputPool::make_array(Napi::Env env, size_t elements, bool zeroed) 
   const napi_status status = napi_create_external_arraybuffer(env, loan->block.data, bytes,
                                                               give_back, loan.get(), &buffer);
   if (status == napi_ok) {
+    lend(env, bytes);
     loan.release();
   } else if (napi_create_arraybuffer(env, bytes, nullptr, &buffer) != napi_ok) {
     // Some embedders forbid external memory; a plain buffer will do.

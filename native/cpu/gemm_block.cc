@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 namespace untangle {
 
@@ -349,95 +348,14 @@ class GemmBlock {
 
   // --- epilogue
 
-  /// Residual and activation for `count` pixels from `start` on; scatters fused columns.
-  void finish_pixels(size_t start, size_t count, size_t column) {
+  void finish_pixels(size_t start, size_t count, size_t column) const {
     if (!job_.fused() && !job_.has_epilogue()) return;
-    const size_t last = column * job_.tile_columns() + columns_of(column);
-    const bool rows_follow = job_.fused() && !is_cropped() && job_.has_dense_rows();
-    // One run of channels of one phase, or of a row of phases, after the other.
-    const size_t most = job_.group_outputs * (rows_follow ? job_.fused_x : 1);
-    for (size_t at = column * job_.tile_columns(); at < last;) {
-      const size_t run = std::min(last - at, most - at % most);
-      if (rows_follow) {
-        finish_phases(start, count, column, at, run);
-      } else {
-        finish_columns(start, count, column, at, run);
-      }
-      at += run;
-    }
-  }
-
-  /// Columns of a row of phases, which are neighbours in y as they are in C.
-  void finish_phases(size_t start, size_t count, size_t column, size_t at, size_t run) {
-    const size_t row = job_.group_outputs * job_.fused_x;
-    const auto phase_y = static_cast<int64_t>(at / row);
-    const size_t offset = at % row;
-    const float* sums = work_.sums + start * kMaxTileColumns + (at - column * job_.tile_columns());
-    float* rows[kMaxBlockPixels];
-    const float* residual[kMaxBlockPixels];
-    for (size_t i = 0; i < count; i++, sums += kMaxTileColumns) {
-      const RegionPixel& pixel = work_.pixels[start + i];
-      const int64_t out_y = pixel.out_y + phase_y;
-      rows[i] = job_.y.at(pixel.image, out_y, pixel.out_x) + offset;
-      copy_few(sums, rows[i], run);
-      if (job_.adds_residual())
-        residual[i] = job_.residual.at(pixel.image, out_y, pixel.out_x) + offset;
-    }
-    if (!job_.has_epilogue()) return;
-    job_.kernels.epilogue({.rows = count,
-                           .columns = run,
-                           .source = rows,
-                           .target = rows,
-                           .residual = job_.adds_residual() ? residual : nullptr,
-                           .slope = job_.slope ? job_.slope + at : nullptr,
-                           .activation = job_.activation,
-                           .alpha = job_.alpha,
-                           .beta = job_.beta});
-  }
-
-  /// Without a call of memcpy for the few floats of a narrow row.
-  static void copy_few(const float* from, float* to, size_t count) {
-    for (; count >= 4; count -= 4, from += 4, to += 4) std::memcpy(to, from, 4 * sizeof(float));
-    if (count & 2) {
-      std::memcpy(to, from, 2 * sizeof(float));
-      from += 2;
-      to += 2;
-    }
-    if (count & 1) *to = *from;
-  }
-
-  void finish_columns(size_t start, size_t count, size_t column, size_t at, size_t run) {
-    const size_t phase = at / job_.group_outputs;
-    const size_t channel = item_.group * job_.group_outputs + at % job_.group_outputs;
-    const int64_t phase_y = static_cast<int64_t>(phase / job_.fused_x);
-    const int64_t phase_x = static_cast<int64_t>(phase % job_.fused_x);
-    const float* source[kMaxBlockPixels];
-    float* rows[kMaxBlockPixels];
-    const float* residual[kMaxBlockPixels];
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-      const RegionPixel& pixel = work_.pixels[start + i];
-      const int64_t out_y = pixel.out_y + phase_y;
-      const int64_t out_x = pixel.out_x + phase_x;
-      if (!job_.y.contains(out_y, out_x)) continue;
-      rows[kept] = job_.y.at(pixel.image, out_y, out_x) + channel;
-      source[kept] = job_.fused() ? work_.sums + (start + i) * kMaxTileColumns +
-                                        (at - column * job_.tile_columns())
-                                  : rows[kept];
-      if (job_.adds_residual())
-        residual[kept] = job_.residual.at(pixel.image, out_y, out_x) + channel;
-      kept++;
-    }
-    job_.kernels.epilogue(
-        {.rows = kept,
-         .columns = run,
-         .source = source,
-         .target = rows,
-         .residual = job_.adds_residual() ? residual : nullptr,
-         .slope = job_.slope ? job_.slope + item_.group * job_.panels * kPanel + at : nullptr,
-         .activation = job_.activation,
-         .alpha = job_.alpha,
-         .beta = job_.beta});
+    finish_gemm(job_, item_,
+                {.pixels = work_.pixels + start,
+                 .count = count,
+                 .first = column * job_.tile_columns(),
+                 .last = column * job_.tile_columns() + columns_of(column),
+                 .sums = job_.fused() ? work_.sums + start * kMaxTileColumns : nullptr});
   }
 
   const GemmJob& job_;

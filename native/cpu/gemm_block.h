@@ -72,6 +72,18 @@ inline constexpr size_t kMaxRowPointers = 12288;
 /// hold.
 inline constexpr size_t kMaxSlice = 2048;
 
+/// Columns [first, last) of C for some pixels of an item; without `sums` they lie in y.
+struct GemmSums {
+  const RegionPixel* pixels;
+  size_t count;  // at most kMaxBlockPixels
+  size_t first;
+  size_t last;
+  const float* sums;  // [count]: columns from `first` on, kMaxTileColumns apart
+};
+
+/// Residual and activation; scatters the columns of fused phases.
+void finish_gemm(const GemmJob& job, const GemmItem& item, const GemmSums& sums);
+
 /// Computes the item; returns early when the run is aborted.
 void run_gemm_item(const GemmJob& job, const GemmItem& item, std::byte* workspace);
 

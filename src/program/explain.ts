@@ -1,6 +1,6 @@
 // The explanation as it lies in the file: JSON in the metadata section, parsed with limits.
 
-import * as z from 'zod';
+import * as v from 'valibot';
 import {RUN_TIME_TYPES} from '../graph/types.js';
 import {formatError} from './format-error.js';
 import type {Explanation} from './program.js';
@@ -8,46 +8,47 @@ import type {Explanation} from './program.js';
 /** More than any real model needs; keeps a hostile file from costing memory. */
 const LIMITS = {bytes: 64 * 2 ** 20, nameLength: 4096, rank: 8, ports: 4096, commands: 2 ** 20};
 
-const name = z.string().max(LIMITS.nameLength);
-const size = z.number().int().nonnegative();
-/** Sums may pass 2^53 for absurd shapes and are then rounded, so not int(). */
-const amount = z.number().nonnegative();
-const shape = z.array(size).max(LIMITS.rank);
+const name = v.pipe(v.string(), v.maxLength(LIMITS.nameLength));
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Sums may pass 2^53 for absurd shapes and are then rounded, so they are no safe integers. */
+const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
+const shape = v.pipe(v.array(size), v.maxLength(LIMITS.rank));
 const counts = {macs: amount, readBytes: amount, writtenBytes: amount};
 
-const port = z.object({name, dtype: z.enum(RUN_TIME_TYPES), shape});
-const command = z.object({
+const port = v.object({name, dtype: v.picklist(RUN_TIME_TYPES), shape});
+const ports = v.pipe(v.array(port), v.maxLength(LIMITS.ports));
+const command = v.object({
   op: name,
   name,
   shape,
   schedule: name,
-  arenaOffset: z.number().int().min(-1),
+  arenaOffset: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
   ...counts,
 });
-const totals = z.object({
+const totals = v.object({
   ...counts,
   arenaPeakBytes: amount,
   weightsBytes: amount,
   totalBytes: amount,
 });
-const convolution = z.object({
+const convolution = v.object({
   command: size,
   weightsBytes: amount,
-  zeroInsertIm2col: z.object(counts),
-  zeroInsertDirect: z.object(counts),
-  gemmCol2im: z.object(counts),
+  zeroInsertIm2col: v.object(counts),
+  zeroInsertDirect: v.object(counts),
+  gemmCol2im: v.object(counts),
 });
 
-const explanation = z.object({
+const explanation = v.object({
   model: name,
-  inputs: z.array(port).max(LIMITS.ports),
-  outputs: z.array(port).max(LIMITS.ports),
-  commands: z.array(command).max(LIMITS.commands),
+  inputs: ports,
+  outputs: ports,
+  commands: v.pipe(v.array(command), v.maxLength(LIMITS.commands)),
   totals,
-  baselines: z.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
-  notes: z.array(name).max(LIMITS.commands).optional(),
-  convolutions: z.array(convolution).max(LIMITS.commands),
-}) satisfies z.ZodType<Explanation>;
+  baselines: v.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
+  notes: v.optional(v.pipe(v.array(name), v.maxLength(LIMITS.commands))),
+  convolutions: v.pipe(v.array(convolution), v.maxLength(LIMITS.commands)),
+}) satisfies v.GenericSchema<unknown, Explanation>;
 
 /** The metadata section of an explanation. */
 export function encodeExplanation(value: Explanation): Uint8Array {
@@ -65,14 +66,13 @@ export function decodeExplanation(bytes: Uint8Array): Explanation {
       `at most ${LIMITS.bytes} bytes of metadata are accepted but there are ${bytes.length}`,
     );
   }
-  const result = explanation.safeParse(parseJson(bytes));
+  const result = v.safeParse(explanation, parseJson(bytes), {abortEarly: true});
   if (!result.success) {
-    const issue = result.error.issues[0];
-    throw formatError(
-      `metadata.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unexpected value'}`,
-    );
+    const [issue] = result.issues;
+    const path = issue.path?.map(({key}) => String(key)) ?? [];
+    throw formatError(`metadata.${path.join('.')}: ${issue.message}`);
   }
-  return result.data;
+  return result.output;
 }
 
 function parseJson(bytes: Uint8Array): unknown {
