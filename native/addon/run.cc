@@ -17,6 +17,7 @@ struct Run {
   std::shared_ptr<SessionState> state;
   std::vector<const float*> inputs;
   std::vector<float*> outputs;
+  CommandRange commands{};         // left to do
   std::vector<double> command_ms;  // empty unless profiling
   double ms = 0;
   bool finished = false;
@@ -29,8 +30,8 @@ struct Run {
 // Handing a run to another thread and back takes some 50 us. Runs that were shorter than this
 // lately are done where they are asked for, until it is time for a break: the event loop must not
 // starve when one short run follows the other. What JavaScript does in between counts too.
-constexpr double kInlineRunMs = 1;
-constexpr double kInlineTotalMs = 2;
+constexpr double kInlineRunMs = 2;
+constexpr double kInlineTotalMs = 4;
 
 // On a busy machine a run that takes 0.5 ms by itself sometimes waits 10 ms for a thread that lost
 // its core. After such a run some 80 go to another thread.
@@ -66,11 +67,9 @@ void copy_inputs(SessionState& state, std::vector<const float*>& inputs) {
   }
 }
 
-/// On libuv's thread, or on the JavaScript thread when it is short.
-void work(napi_env, void* data) {
-  Run& run = *static_cast<Run*>(data);
+/// Runs what is left to do.
+void execute(Run& run) {
   SessionState& state = *run.state;
-  state.pool->settle_caller();
   const Clock::time_point start = Clock::now();
   const Execution execution{.program = state.program,
                             .arena = state.arena.data(),
@@ -82,8 +81,27 @@ void work(napi_env, void* data) {
                             .fault = run.fault,
                             .commands_done = &state.commands_done,
                             .inputs = run.inputs.data()};
-  run.finished = execute(execution, run.command_ms.empty() ? nullptr : run.command_ms.data());
-  run.ms = ms_between(start, Clock::now());
+  double* command_ms = run.command_ms.empty() ? nullptr : run.command_ms.data();
+  run.finished = untangle::execute(execution, run.commands, command_ms);
+  run.ms += ms_between(start, Clock::now());
+}
+
+/// On libuv's thread, or on the JavaScript thread when it is short.
+void work(napi_env, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  run.state->pool->settle_caller();
+  execute(run);
+}
+
+/// Leaves the caller's inputs: by the program's own copies where it begins with them, else by plain
+/// ones.
+void take_inputs(Run& run) {
+  const CommandRange copies = input_copies(run.state->program);
+  if (copies.last == 0) return copy_inputs(*run.state, run.inputs);
+  const CommandRange all = run.commands;
+  run.commands = copies;
+  execute(run);
+  run.commands = {copies.last, all.last};
 }
 
 napi_value times_array(napi_env env, const std::vector<double>& times) {
@@ -140,6 +158,7 @@ Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, RunTen
   if (profile) run->command_ms.resize(state->program.commands.size() / kCommandBytes);
   state->aborted = false;
   state->commands_done = 0;
+  run->commands = all_commands(state->program);
   run->state = state;
 
   napi_value promise;
@@ -149,7 +168,7 @@ Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, RunTen
     settle(env, *run, run->finished);
     return {env, promise};
   }
-  copy_inputs(*state, run->inputs);
+  take_inputs(*run);
   if (!has_promise || napi_create_reference(env, tensors.kept, 1, &run->kept) != napi_ok ||
       napi_create_async_work(env, nullptr, Napi::String::New(env, "untangle:run"), work, complete,
                              run.get(), &run->work) != napi_ok ||

@@ -58,23 +58,28 @@ void run_command(const std::byte* command, const Execution& run) {
 
 }  // namespace
 
-bool execute(const Execution& run, double* command_ms) {
+CommandRange input_copies(const Program& program) {
+  for (size_t i = 0; i < program.input_commands; i++) {
+    if (as<Opcode>(program.commands.data() + i * kCommandBytes) != Opcode::kCopy) return {0, 0};
+  }
+  return {0, program.input_commands};
+}
+
+bool execute(const Execution& run, CommandRange range, double* command_ms) {
   using Clock = std::chrono::steady_clock;
-  const std::span<const std::byte> commands = run.program.commands;
-  for (size_t at = 0; at < commands.size(); at += kCommandBytes) {
+  for (size_t index = range.first; index < range.last; index++) {
     if (run.aborted.load(std::memory_order_relaxed)) return false;
     const Clock::time_point start = command_ms != nullptr ? Clock::now() : Clock::time_point();
-    run_command(commands.data() + at, run);
+    run_command(run.program.commands.data() + index * kCommandBytes, run);
     if (run.fault.found) {
-      run.fault.command = at / kCommandBytes;
+      run.fault.command = index;
       return false;
     }
     if (run.commands_done != nullptr) {
       run.commands_done->fetch_add(1, std::memory_order_relaxed);
     }
     if (command_ms != nullptr) {
-      command_ms[at / kCommandBytes] =
-          std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+      command_ms[index] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     }
   }
   return !run.aborted.load(std::memory_order_relaxed);

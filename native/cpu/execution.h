@@ -29,6 +29,7 @@ struct Program {
   uint32_t input_count;
   uint32_t output_count;
   uint32_t arena_bytes;
+  uint32_t input_commands = 0;  // all commands that read inputs are among the first so many
 };
 
 /// An index computed by the run that lies outside its axis: the run ends with the command that met
@@ -121,9 +122,25 @@ void run_gather(const GatherCommand& command, const Execution& run);
 void run_gather_indexed(const GatherIndexedCommand& command, const Execution& run);
 void run_scatter_indexed(const ScatterIndexedCommand& command, const Execution& run);
 
-/// Runs every command in order. Returns false when it ended early: `aborted` was set, or a command
-/// left a fault.
-/// `command_ms`, when not null, receives the time of each command.
-bool execute(const Execution& run, double* command_ms);
+/// Commands [first, last) of a program.
+struct CommandRange {
+  size_t first;
+  size_t last;
+};
+
+inline CommandRange all_commands(const Program& program) {
+  return {0, program.commands.size() / kCommandBytes};
+}
+
+/// The commands that copy the inputs into the arena, where these come first and nothing else reads
+/// inputs; else none.
+CommandRange input_copies(const Program& program);
+
+/// Runs commands in order. Returns false when it ended early: `aborted` was set, or a command left
+/// a fault. `command_ms`, when not null, receives the time of each command.
+bool execute(const Execution& run, CommandRange range, double* command_ms);
+inline bool execute(const Execution& run, double* command_ms) {
+  return execute(run, all_commands(run.program), command_ms);
+}
 
 }  // namespace untangle

@@ -51,10 +51,12 @@ bool is_injective(const ViewRecord& view) {
 
 }  // namespace
 
-std::optional<std::string> validate_program(const Program& program) {
+std::optional<std::string> validate_program(Program& program) {
   Validator validator(program);
-  if (validator.bindings() && validator.views() && validator.commands()) return std::nullopt;
-  return validator.problem();
+  if (!validator.bindings() || !validator.views() || !validator.commands())
+    return validator.problem();
+  program.input_commands = validator.input_commands();
+  return std::nullopt;
 }
 
 bool Validator::fail(std::string message) {
@@ -192,7 +194,11 @@ bool Validator::command(const std::byte* at) {
 }
 
 bool Validator::readable(uint32_t index) {
-  return index < program_.views.size() || fail("view " + std::to_string(index) + " does not exist");
+  if (index >= program_.views.size())
+    return fail("view " + std::to_string(index) + " does not exist");
+  if (program_.views[index].slot >= kSlotFirstOutput + program_.output_count)
+    input_commands_ = command_index_ + 1;
+  return true;
 }
 
 bool Validator::writable(uint32_t index) {

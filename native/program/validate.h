@@ -16,8 +16,9 @@
 
 namespace untangle {
 
-/// Checks every table of a parsed program; returns a sentence when something is wrong.
-std::optional<std::string> validate_program(const Program& program);
+/// Checks every table of a parsed program; returns a sentence when something is wrong. Fills
+/// `input_commands`.
+std::optional<std::string> validate_program(Program& program);
 
 /// The checks of one command, split over validate_*.cc. The first failure is kept.
 ///
@@ -30,6 +31,8 @@ class Validator {
   bool views();
   bool commands();
   const std::string& problem() const { return problem_; }
+  /// The commands so far up to the last that reads an input.
+  uint32_t input_commands() const { return input_commands_; }
 
  private:
   bool command(const std::byte* at);
@@ -121,6 +124,7 @@ class Validator {
   std::string problem_;
   uint32_t command_index_ = 0;
   const char* command_name_ = nullptr;
+  uint32_t input_commands_ = 0;
   uint64_t regions_used_ = 0;  // by the commands so far: no region belongs to two
   uint64_t tap_checks_ = 0;
 };

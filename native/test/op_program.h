@@ -110,7 +110,7 @@ class OpProgram {
              double tolerance = 0, uint32_t scratch = kNone) {
     static_assert(sizeof(Command) == kCommandBytes);
     const auto* bytes = reinterpret_cast<const std::byte*>(&command);
-    const Program program{{},
+    Program program{{},
                           views,
                           {bytes, kCommandBytes},
                           {},

@@ -39,7 +39,7 @@ struct Tables {
   }
 
   std::string problem() const {
-    const Program program{.bindings = {},
+    Program program{.bindings = {},
                           .views = views,
                           .commands = std::as_bytes(std::span(commands)),
                           .regions = regions,
