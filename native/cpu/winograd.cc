@@ -149,7 +149,7 @@ class WinogradBlock {
 
   /// A row of products, whose weights are transformed into `memory` a slice at a time.
   void multiply_row(size_t row, size_t column, float* memory) const {
-    const size_t products = job_.columns.inputs;
+    const size_t products = job_.columns.products;
     const size_t panel = column * job_.kernels().panels;
     const size_t panels = std::min(job_.kernels().panels, job_.panels() - panel);
     for_each_slice(job_.x.channels, [&](size_t channel, size_t count) {
@@ -267,7 +267,7 @@ void run_shared_block(const WinogradJob& job, const WinogradBlock& block, const 
     block.transform_inputs(item * item_tiles, std::min(count, (item + 1) * item_tiles));
   });
   const size_t column_tiles = job.column_tiles();
-  const size_t rows = kept != nullptr ? job.products() : job.rows.inputs;
+  const size_t rows = kept != nullptr ? job.products() : job.rows.products;
   job.run.pool.parallel_for(rows * column_tiles, [&](size_t item, size_t thread) {
     if (job.aborted()) return;
     if (kept != nullptr) return block.multiply_kept(item / column_tiles, item % column_tiles, kept);
@@ -299,13 +299,13 @@ void run_shared(const WinogradJob& job, const float* kept, size_t fit, float* me
 void keep_kernels(const WinogradJob& job, float* kept) {
   const size_t channels = job.x.channels;
   const size_t stride = channels * kPanel;
-  const size_t items = job.panels() * job.rows.inputs;
+  const size_t items = job.panels() * job.rows.products;
   for_each_kernel(job, [&](const KernelTiles& tiles) {
     job.run.pool.parallel_for(items, [&](size_t item, size_t) {
       if (job.aborted()) return;
-      const size_t panel = item / job.rows.inputs;
-      const size_t row = item % job.rows.inputs;
-      float* u = kept + (panel * job.products() + row * job.columns.inputs) * stride;
+      const size_t panel = item / job.rows.products;
+      const size_t row = item % job.rows.products;
+      float* u = kept + (panel * job.products() + row * job.columns.products) * stride;
       transform_weights(job, {tiles.kernel, panel, 1, 0, channels}, row, {u, 0, stride});
     });
     kept += job.kernel_floats();

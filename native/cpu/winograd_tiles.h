@@ -15,18 +15,21 @@ inline constexpr size_t kMaxTileOutputs = kMaxWinogradTile;
 inline constexpr size_t kMaxTileInputs = kMaxWinogradTile + kMaxWinogradTaps - 1;
 alignas(64) inline const float kWinogradZeros[kMaxWinogradChannels] = {};
 
-/// Outputs and inputs of a tile along one axis.
+/// A tile along one axis.
 struct TileAxis {
   size_t taps;
   size_t outputs;
   size_t inputs;
+  size_t products;
 
   size_t tiles(uint32_t count) const { return divide_up(count, outputs); }
 };
 
 inline TileAxis make_tile_axis(uint32_t tile, uint32_t taps) {
-  const size_t outputs = taps == 1 ? 1 : tile;
-  return {taps, outputs, outputs + taps - 1};
+  if (taps == 1) return {1, 1, 1, 1};
+  if (tile == 1) return {taps, 2, 2, 3};  // pairs
+  const size_t inputs = tile + taps - 1;
+  return {taps, tile, inputs, inputs};
 }
 
 struct WinogradJob {
@@ -49,7 +52,7 @@ struct WinogradJob {
 
   const Kernels& kernels() const { return run.kernels; }
   size_t taps() const { return rows.taps * columns.taps; }
-  size_t products() const { return rows.inputs * columns.inputs; }
+  size_t products() const { return rows.products * columns.products; }
   size_t outputs() const { return rows.outputs * columns.outputs; }
   size_t padded() const { return divide_up(y.channels, kPanel) * kPanel; }
   size_t input_floats() const { return products() * x.channels + kWinogradGap; }

@@ -5,19 +5,19 @@
 namespace untangle {
 namespace {
 
-/// Tiles for which there are kernels; F(3, 2) is not one.
+/// Tiles for which there are kernels; F(3, 2) is not one, and tile 1, pairs, has 3 taps.
 bool known_tile(uint32_t tile, uint32_t taps_y, uint32_t taps_x) {
   const auto known = [tile](uint32_t taps) {
-    return taps == 1 || taps == 3 || (taps == 2 && tile != 3);
+    return taps == 1 || taps == 3 || (taps == 2 && tile != 3 && tile != 1);
   };
-  return tile >= 2 && tile <= 4 && known(taps_y) && known(taps_x) && (taps_y > 1 || taps_x > 1);
+  return tile >= 1 && tile <= 4 && known(taps_y) && known(taps_x) && (taps_y > 1 || taps_x > 1);
 }
 
 uint64_t products(const WinogradCommand& command) {
-  const auto inputs = [&command](uint64_t taps) {
+  const auto along = [&command](uint64_t taps) {
     return (taps == 1 ? 1 : command.tile) + taps - 1;
   };
-  return inputs(command.taps_y) * inputs(command.taps_x);
+  return along(command.taps_y) * along(command.taps_x);
 }
 
 }  // namespace

@@ -90,8 +90,41 @@ void add_cases(uint32_t tile, uint32_t rows, uint32_t columns, std::vector<Winog
   if (rows == columns) add_square_cases(add);
 }
 
+/// Maps twice as high and wide as the dilations of the axes of three taps.
+void add_pairs(std::vector<WinogradCase>& list) {
+  WinogradCase c{.name = "pairs", .tile = 1, .x = {2, 10, 6, 37}, .y = {2, 10, 6, 21}};
+  c.dilation_y = 5;
+  c.dilation_x = 3;
+  c.pad_top = 5;
+  c.pad_left = 3;
+  list.push_back(c);
+  WinogradCase finished = c;
+  finished.name = "pairs, prelu, residual in place";
+  finished.activation = Unary::kPrelu;
+  finished.residual = finished.in_place = true;
+  list.push_back(finished);
+  WinogradCase wide = c;
+  wide.name = "pairs, a kernel that is not kept";
+  wide.x.channels = 701;
+  wide.y.channels = 176;
+  list.push_back(wide);
+  WinogradCase row = c;
+  row.name = "pairs in a row";
+  row.taps_y = 1;
+  row.dilation_y = 1;
+  row.pad_top = 0;
+  list.push_back(row);
+  WinogradCase column = c;
+  column.name = "pairs in a column";
+  column.taps_x = 1;
+  column.dilation_x = 1;
+  column.pad_left = 0;
+  list.push_back(column);
+}
+
 std::vector<WinogradCase> cases() {
   std::vector<WinogradCase> list;
+  add_pairs(list);
   for (uint32_t tile : {2, 3, 4}) {
     for (uint32_t rows : {1, 2, 3}) {
       for (uint32_t columns : {1, 2, 3}) {

@@ -28,9 +28,12 @@ struct WinogradCase {
   bool residual = false;
   bool in_place = false;
 
-  size_t inputs_y() const { return (taps_y == 1 ? 1 : tile) + taps_y - 1; }
-  size_t inputs_x() const { return (taps_x == 1 ? 1 : tile) + taps_x - 1; }
-  size_t products() const { return inputs_y() * inputs_x(); }
+  size_t products_y() const { return (taps_y == 1 ? 1 : tile) + taps_y - 1; }
+  size_t products_x() const { return (taps_x == 1 ? 1 : tile) + taps_x - 1; }
+  size_t products() const { return products_y() * products_x(); }
+  /// Pairs (tile 1) begin with the pixel under their first output, others with their first tap's.
+  int32_t first_y() const { return tile == 1 && taps_y > 1 ? static_cast<int32_t>(dilation_y) : 0; }
+  int32_t first_x() const { return tile == 1 && taps_x > 1 ? static_cast<int32_t>(dilation_x) : 0; }
   size_t taps() const { return size_t{taps_y} * taps_x; }
   size_t phases() const { return size_t{stride_y} * stride_x; }
   size_t padded() const { return (y.channels + kPanel - 1) / kPanel * kPanel; }
@@ -43,6 +46,7 @@ struct WinogradCase {
 /// The most that values grow along an axis.
 inline double growth(uint32_t tile, uint32_t taps) {
   if (taps == 1) return 1;
+  if (tile == 1) return 4;
   if (tile == 2) return taps == 2 ? 4 : 8;
   if (tile == 3) return 21;
   return taps == 2 ? 16.7 : 24.9;
@@ -193,8 +197,8 @@ class WinogradProgram {
           region.count_y = count(case_.y.height, py + case_.stride_y * ry, region.out_step_y);
           region.count_x = count(case_.y.width, px + case_.stride_x * rx, region.out_step_x);
           if (region.count_y == 0 || region.count_x == 0) continue;
-          region.in_y = static_cast<int32_t>(ry) - case_.pad_top;
-          region.in_x = static_cast<int32_t>(rx) - case_.pad_left;
+          region.in_y = static_cast<int32_t>(ry) - case_.pad_top + case_.first_y();
+          region.in_x = static_cast<int32_t>(rx) - case_.pad_left + case_.first_x();
           region.in_step_y = case_.dilation_y;
           region.in_step_x = case_.dilation_x;
           region.tap_first = phase;

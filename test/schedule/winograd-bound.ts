@@ -5,17 +5,20 @@ import type {Step} from '../../src/schedule/steps.js';
 import {
   isWinogradForm,
   type Matrix,
+  WINOGRAD_PAIR,
   WINOGRAD_TILES,
   type WinogradForm,
   winogradMatrices,
 } from '../../src/untangle/winograd.js';
 
 /** All forms for which there are kernels. */
-export const WINOGRAD_FORMS: readonly WinogradForm[] = WINOGRAD_TILES.flatMap(tile =>
-  [1, 2, 3].flatMap(rows =>
-    [1, 2, 3].map(columns => ({tile, taps: [rows, columns]}) as WinogradForm),
-  ),
-).filter(isWinogradForm);
+export const WINOGRAD_FORMS: readonly WinogradForm[] = [WINOGRAD_PAIR, ...WINOGRAD_TILES]
+  .flatMap(tile =>
+    [1, 2, 3].flatMap(rows =>
+      [1, 2, 3].map(columns => ({tile, taps: [rows, columns]}) as WinogradForm),
+    ),
+  )
+  .filter(isWinogradForm);
 
 /** Unit roundoff of f32. */
 const ROUNDOFF = 2 ** -24;

@@ -255,8 +255,26 @@ test('large kernels for few tiles are transformed on the way', t => {
 });
 
 test('small maps take small tiles, large ones tiles of four', t => {
-  t.is(check(t, {input: [2, 2], output: [2, 2]}).form.tile, 2);
+  t.is(check(t, {input: [2, 2], output: [2, 2]}).form.tile, 1);
   t.is(check(t, {input: [16, 16], output: [16, 16]}).form.tile, 4);
+});
+
+test('residues of two pixels are pairs, what lies between them is left to gemmTaps', t => {
+  const sizes = {input: [9, 8], output: [9, 8], channels: [64, 64]} as const;
+  const dilated = {dilations: [5, 4], padBegin: [5, 4]} as const;
+  // 4 of 5 residues have two rows, all of 4 have two columns.
+  t.deepEqual(shape(dilated, sizes), ['3x3 16', 2]);
+  const [pairs] = tiled(dilated, sizes);
+  t.is(pairs!.form.tile, 1);
+  t.deepEqual([pairs!.regions[0]!.inY, pairs!.regions[5]!.inX], [0, 1]);
+  t.is(pairs!.counts.macs, 16 * 9 * 64 * 64);
+  t.is(tiled(dilated, {...sizes, input: [11, 9], output: [11, 9]})[0]!.form.tile, 2);
+
+  const channels = {inChannels: 64, outChannels: 64} as const;
+  const definition = {...channels, input: sizes.input, output: sizes.output, ...dilated};
+  t.is(check(t, {...definition, batch: 2}, {residual: 'full', activation: 'relu'}).form.tile, 1);
+  const row = {kernel: [1, 3], dilations: [1, 4], padBegin: [0, 4]} as const;
+  t.is(check(t, {...channels, input: [3, 8], output: [3, 8], ...row}).form.tile, 1);
 });
 
 test('pads may differ from axis to axis and reach far, outputs may lie outside the input', t => {

@@ -81,10 +81,10 @@ struct PlanarTile {
 };
 using PlanarF32 = void (*)(const PlanarTile& tile);
 
-/// A tile of n pixels, row by row, to the left factors of its n products: v = Bᵀ x B, channel by
+/// The pixels of a tile, row by row, to the left factors of its n products: v = Bᵀ x B, channel by
 /// channel.
 struct WinogradInput {
-  const float* const* x;  // [n]: `channels` floats each
+  const float* const* x;  // [pixels]: `channels` floats each; n pixels, fewer of pairs
   size_t channels;
   float* v;  // [n], `stride` floats apart
   size_t stride;
@@ -113,8 +113,9 @@ struct WinogradKernels {
   void (*output)(const WinogradOutput&);
 };
 
-// Tiles of 2 to 4 outputs along an axis of 2 or 3 taps; along one of 1 tap, 1 output.
-inline constexpr size_t kMinWinogradTile = 2;
+// Tiles of 2 to 4 outputs along an axis of 2 or 3 taps; along one of 1 tap, 1 output. Tile 1 stands
+// for pairs: along an axis of 3 taps 2 outputs of 2 inputs.
+inline constexpr size_t kMinWinogradTile = 1;
 inline constexpr size_t kMaxWinogradTile = 4;
 inline constexpr size_t kMaxWinogradTaps = 3;
 

@@ -37,9 +37,10 @@ constexpr Kernels make_kernels(const char* isa) {
   kernels.depthwise = depthwise_f32;
   kernels.lanes = Vec::kLanes;
   fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});
-  fill_winograd<2>(kernels.winograd[0]);
-  fill_winograd<3>(kernels.winograd[1]);
-  fill_winograd<4>(kernels.winograd[2]);
+  fill_winograd_pairs(kernels.winograd[1 - kMinWinogradTile]);
+  fill_winograd<2>(kernels.winograd[2 - kMinWinogradTile]);
+  fill_winograd<3>(kernels.winograd[3 - kMinWinogradTile]);
+  fill_winograd<4>(kernels.winograd[4 - kMinWinogradTile]);
   kernels.epilogue = epilogue_f32;
   kernels.ops = make_op_kernels();
   kernels.fma_rounds = fma_rounds;

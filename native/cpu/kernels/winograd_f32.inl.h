@@ -115,6 +115,32 @@ struct WinogradAxis {
   static constexpr size_t kTaps = R;
   static constexpr size_t kOutputs = R == 1 ? 1 : M;
   static constexpr size_t kInputs = kOutputs + R - 1;
+  static constexpr size_t kProducts = kInputs;
+
+  static void input(const Vec::Reg (&x)[kInputs], Vec::Reg (&v)[kProducts]) {
+    Winograd<kInputs>::input(x, v);
+  }
+  static void output(const Vec::Reg (&p)[kProducts], Vec::Reg (&y)[kOutputs]) {
+    Winograd<kInputs>::output(p, y);
+  }
+};
+
+/// Pairs along an axis of 3 taps: F(2, 2) with the roles of input and weights exchanged.
+struct WinogradPair {
+  static constexpr size_t kTaps = 3;
+  static constexpr size_t kOutputs = 2;
+  static constexpr size_t kInputs = 2;
+  static constexpr size_t kProducts = 3;
+
+  static void input(const Vec::Reg (&x)[2], Vec::Reg (&v)[3]) {
+    v[0] = x[0];
+    v[1] = Vec::add(x[0], x[1]);
+    v[2] = x[1];
+  }
+  static void output(const Vec::Reg (&p)[3], Vec::Reg (&y)[2]) {
+    y[0] = Vec::add(p[1], p[2]);
+    y[1] = Vec::add(p[0], p[1]);
+  }
 };
 
 /// Loads and stores whole vectors, or the `count` lanes that are left of the channels.
@@ -133,19 +159,19 @@ template <class Y, class X, class Lanes>
 inline void winograd_input_lanes(const WinogradInput& tile, size_t c, Lanes lanes) {
   constexpr size_t NY = Y::kInputs;
   constexpr size_t NX = X::kInputs;
-  Vec::Reg half[NY][NX];
+  Vec::Reg half[Y::kProducts][NX];
   for (size_t j = 0; j < NX; j++) {
     Vec::Reg x[NY];
-    Vec::Reg v[NY];
+    Vec::Reg v[Y::kProducts];
     UNTANGLE_UNROLL for (size_t i = 0; i < NY; i++) x[i] = lanes.load(tile.x[i * NX + j] + c);
-    Winograd<NY>::input(x, v);
-    UNTANGLE_UNROLL for (size_t i = 0; i < NY; i++) half[i][j] = v[i];
+    Y::input(x, v);
+    UNTANGLE_UNROLL for (size_t i = 0; i < Y::kProducts; i++) half[i][j] = v[i];
   }
-  for (size_t i = 0; i < NY; i++) {
-    Vec::Reg v[NX];
-    Winograd<NX>::input(half[i], v);
-    UNTANGLE_UNROLL for (size_t j = 0; j < NX; j++) {
-      lanes.store(tile.v + (i * NX + j) * tile.stride + c, v[j]);
+  for (size_t i = 0; i < Y::kProducts; i++) {
+    Vec::Reg v[X::kProducts];
+    X::input(half[i], v);
+    UNTANGLE_UNROLL for (size_t j = 0; j < X::kProducts; j++) {
+      lanes.store(tile.v + (i * X::kProducts + j) * tile.stride + c, v[j]);
     }
   }
 }
@@ -161,8 +187,8 @@ void winograd_input_f32(const WinogradInput& tile) {
 
 template <class Y, class X, class Lanes>
 inline void winograd_output_lanes(const WinogradOutput& tile, size_t c, Lanes lanes) {
-  constexpr size_t NY = Y::kInputs;
-  constexpr size_t NX = X::kInputs;
+  constexpr size_t NY = Y::kProducts;
+  constexpr size_t NX = X::kProducts;
   constexpr size_t MY = Y::kOutputs;
   constexpr size_t MX = X::kOutputs;
   Vec::Reg half[MY][NX];
@@ -172,13 +198,13 @@ inline void winograd_output_lanes(const WinogradOutput& tile, size_t c, Lanes la
     UNTANGLE_UNROLL for (size_t i = 0; i < NY; i++) {
       p[i] = lanes.load(tile.p + (i * NX + j) * tile.stride + c);
     }
-    Winograd<NY>::output(p, y);
+    Y::output(p, y);
     UNTANGLE_UNROLL for (size_t i = 0; i < MY; i++) half[i][j] = y[i];
   }
   const Vec::Reg bias = tile.bias != nullptr ? lanes.load(tile.bias + c) : Vec::zero();
   for (size_t i = 0; i < MY; i++) {
     Vec::Reg y[MX];
-    Winograd<NX>::output(half[i], y);
+    X::output(half[i], y);
     Vec::Reg sums[MX][1];
     UNTANGLE_UNROLL for (size_t j = 0; j < MX; j++) sums[j][0] = Vec::add(y[j], bias);
     finish_sums(
@@ -204,25 +230,30 @@ void winograd_output_f32(const WinogradOutput& tile) {
 /// G of an axis, a row for each of its products.
 template <class Axis>
 struct WinogradFactors {
-  float at[Axis::kInputs][Axis::kTaps];
+  float at[Axis::kProducts][Axis::kTaps];
 
   constexpr WinogradFactors() : at{} {
     constexpr double half = 0.70710678118654752440;
     constexpr double root = 1.41421356237309504880;
     constexpr double points[kMaxWinogradTaps + kMaxWinogradTile][kMaxWinogradTile + 1] = {
         {}, {}, {}, {0, 1}, {0, 1, -1}, {0, half, -half, root}, {0, half, -half, root, -root}};
-    constexpr size_t last = Axis::kInputs - 1;
+    constexpr size_t last = Axis::kProducts - 1;
     for (size_t i = 0; i < last; i++) {
-      const double point = points[Axis::kInputs][i];
+      const double point = points[Axis::kProducts][i];
       double power = 1;
       for (size_t j = 0; j < last; j++)
-        if (j != i) power /= point - points[Axis::kInputs][j];
+        if (j != i) power /= point - points[Axis::kProducts][j];
       for (size_t k = 0; k < Axis::kTaps; k++, power *= point) {
         at[i][k] = static_cast<float>(power);
       }
     }
     at[last][Axis::kTaps - 1] = 1;
   }
+};
+
+template <>
+struct WinogradFactors<WinogradPair> {
+  float at[3][3] = {{1, -1, 0}, {0, 1, 0}, {0, -1, 1}};
 };
 
 template <class Axis>
@@ -243,7 +274,7 @@ void winograd_weights_f32(const WinogradWeights& kernel) {
         sums[j] = Vec::fma(rows[i], Vec::load(kernel.w[i * RX + j] + c), sums[j]);
       }
     }
-    UNTANGLE_UNROLL for (size_t f = 0; f < X::kInputs; f++) {
+    UNTANGLE_UNROLL for (size_t f = 0; f < X::kProducts; f++) {
       Vec::Reg u = Vec::zero();
       UNTANGLE_UNROLL for (size_t j = 0; j < RX; j++) {
         const float factor = kWinogradFactors<X>.at[f][j];
@@ -254,24 +285,32 @@ void winograd_weights_f32(const WinogradWeights& kernel) {
   }
 }
 
-template <size_t M, size_t RY, size_t RX>
+template <class Y, class X>
 constexpr WinogradKernels winograd_kernels() {
-  using Y = WinogradAxis<M, RY>;
-  using X = WinogradAxis<M, RX>;
   return {winograd_weights_f32<Y, X>, winograd_input_f32<Y, X>, winograd_output_f32<Y, X>};
 }
 
 /// Tiles of M outputs; with M = 3 there are none of two taps.
 template <size_t M>
 constexpr void fill_winograd(WinogradKernels (&of)[kMaxWinogradTaps][kMaxWinogradTaps]) {
-  of[0][2] = winograd_kernels<M, 1, 3>();
-  of[2][0] = winograd_kernels<M, 3, 1>();
-  of[2][2] = winograd_kernels<M, 3, 3>();
+  using One = WinogradAxis<M, 1>;
+  using Three = WinogradAxis<M, 3>;
+  of[0][2] = winograd_kernels<One, Three>();
+  of[2][0] = winograd_kernels<Three, One>();
+  of[2][2] = winograd_kernels<Three, Three>();
   if constexpr (M != 3) {
-    of[0][1] = winograd_kernels<M, 1, 2>();
-    of[1][0] = winograd_kernels<M, 2, 1>();
-    of[1][1] = winograd_kernels<M, 2, 2>();
-    of[1][2] = winograd_kernels<M, 2, 3>();
-    of[2][1] = winograd_kernels<M, 3, 2>();
+    using Two = WinogradAxis<M, 2>;
+    of[0][1] = winograd_kernels<One, Two>();
+    of[1][0] = winograd_kernels<Two, One>();
+    of[1][1] = winograd_kernels<Two, Two>();
+    of[1][2] = winograd_kernels<Two, Three>();
+    of[2][1] = winograd_kernels<Three, Two>();
   }
+}
+
+constexpr void fill_winograd_pairs(WinogradKernels (&of)[kMaxWinogradTaps][kMaxWinogradTaps]) {
+  using One = WinogradAxis<2, 1>;
+  of[0][2] = winograd_kernels<One, WinogradPair>();
+  of[2][0] = winograd_kernels<WinogradPair, One>();
+  of[2][2] = winograd_kernels<WinogradPair, WinogradPair>();
 }

@@ -151,7 +151,7 @@ function runTile(job: Winograd, tile: Tile): void {
 /** The inputs of one channel that a tile reads; zeros outside x. */
 function readWindow({machine, x, matrices}: Winograd, tile: Tile, channel: number): Float64Array {
   const {region, n, qy, qx} = tile;
-  const [rows, columns] = [matrices[0].input.length, matrices[1].input.length];
+  const [rows, columns] = [matrices[0].input[0]!.length, matrices[1].input[0]!.length];
   const window = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {

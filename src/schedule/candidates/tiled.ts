@@ -2,12 +2,13 @@
 
 import type {PlanePhase} from '../../untangle/conv.js';
 import type {WinogradForm} from '../../untangle/winograd.js';
-import {COST} from '../cost.js';
+import {COST, clearlyCheapest} from '../cost.js';
 import {addCounts} from '../counts.js';
-import type {Candidate} from './candidate.js';
-import {fusedTaps} from './methods.js';
+import type {Region} from '../steps.js';
+import {type Candidate, type CandidateStep, candidate, type TapsStep} from './candidate.js';
+import {cks, fusedTaps} from './methods.js';
 import type {ConvProblem} from './problem.js';
-import {planWinograd, tiledTaps, type WinogradCandidateStep} from './winograd.js';
+import {planPairs, planWinograd, tiledTaps} from './winograd.js';
 
 /** Phases with as many taps along each axis. */
 interface Kind {
@@ -15,33 +16,69 @@ interface Kind {
   readonly phases: readonly PlanePhase[];
 }
 
+/** Steps that compute all outputs of a kind. */
+interface TiledKind {
+  readonly steps: readonly CandidateStep[];
+  readonly cost: number;
+}
+
 /**
  * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, or the sums have to be exact.
  */
 export function winograd(problem: ConvProblem, isForced: boolean): Candidate | null {
   if (problem.isExact) return null;
-  const tiled: WinogradCandidateStep[] = [];
+  const tiled: TiledKind[] = [];
   const taken = new Set<PlanePhase>();
-  for (const {taps, phases} of kindsOf(problem)) {
+  for (const kind of kindsOf(problem)) {
+    const {taps, phases} = kind;
     const step = planWinograd(problem, phases, taps);
-    const pays = step.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;
+    const whole: TiledKind = {steps: [step], cost: step.cost};
+    const best = clearlyCheapest([whole, ...pairs(problem, kind)]);
+    const pays = best.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;
     if (!pays && !isForced) continue;
-    tiled.push(step);
+    tiled.push(best);
     for (const phase of phases) taken.add(phase);
   }
   if (tiled.length === 0) return null;
 
   const rest = problem.phases.filter(phase => !taken.has(phase));
-  const direct = rest.length > 0 ? fusedTaps({...problem, phases: rest}) : null;
-  const steps = [...tiled, ...(direct?.steps ?? [])];
+  const direct = rest.length > 0 ? [fusedTaps({...problem, phases: rest})] : [];
+  const parts = [...tiled, ...direct];
+  const steps = parts.flatMap<CandidateStep>(part => part.steps);
   return {
     name: 'winograd',
     steps,
     get counts() {
       return addCounts(steps.map(step => step.counts));
     },
-    cost: tiled.reduce((sum, {cost}) => sum + cost, direct?.cost ?? 0),
+    cost: parts.reduce((sum, {cost}) => sum + cost, 0),
   };
+}
+
+/** Pairs in tiles and the outputs between them directly; nothing where there are no pairs. */
+function pairs(problem: ConvProblem, {taps, phases}: Kind): TiledKind[] {
+  const step = planPairs(problem, phases, taps);
+  if (step === null) return [];
+  const direct = cks({...problem, phases});
+  const [{regions, packedTaps}] = direct.steps as [TapsStep];
+  const done = new Set(step.regions.flatMap(outputsOf));
+  const parts = regions.map(region => {
+    const outputs = outputsOf(region);
+    const isDone = outputs.map(output => done.has(output));
+    return {region, isDone: isDone.every(Boolean), isMixed: new Set(isDone).size > 1};
+  });
+  if (parts.some(({isMixed}) => isMixed)) return [];
+  const rest = parts.filter(({isDone}) => !isDone).map(({region}) => region);
+  if (rest.length === 0) return [{steps: [step], cost: step.cost}];
+  const between = candidate('cks', problem, [{regions: rest, packedTaps, fusedY: 1, fusedX: 1}]);
+  return [{steps: [step, ...between.steps], cost: step.cost + between.cost}];
+}
+
+/** Pixels of a region, as keys. */
+function outputsOf({outY, outX, outStepY, outStepX, countY, countX}: Region): string[] {
+  const rows = Array.from({length: countY}, (_, index) => outY + index * outStepY);
+  const columns = Array.from({length: countX}, (_, index) => outX + index * outStepX);
+  return rows.flatMap(row => columns.map(column => `${row},${column}`));
 }
 
 function kindsOf(problem: ConvProblem): Kind[] {

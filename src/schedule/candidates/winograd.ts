@@ -2,15 +2,18 @@
 //
 // Every phase of a transposed convolution is an ordinary one of stride 1, with a kernel of its own (docs/01-architecture.md,
 // "Winograd"). A dilated phase is d x d convolutions of the pixels d apart (polyphase views, untangling.md section 1.6): their
-// tiles read and write pixels d apart, and since a pixel's channels lie together that costs nothing.
+// tiles read and write pixels d apart, and since a pixel's channels lie together that costs nothing. Residues of two
+// pixels without neighbours are pairs, in a form of their own.
 
 import {isDeep, type PlanePhase} from '../../untangle/conv.js';
 import type {Phase} from '../../untangle/phases.js';
 import {
   isWinogradForm,
+  WINOGRAD_PAIR,
   WINOGRAD_TAPS,
   WINOGRAD_TILES,
   type WinogradForm,
+  winogradInputs,
   winogradKernelElements,
   winogradOutputs,
   winogradProducts,
@@ -89,6 +92,31 @@ export function planWinograd(
 ): WinogradCandidateStep {
   const axes = phases.map(phase => ({y: residuesOf(phase.y), x: residuesOf(phase.x)}));
   const forms = WINOGRAD_TILES.map(tile => ({tile, taps})).filter(isWinogradForm);
+  return cheapestStep(operands, {phases, axes, forms});
+}
+
+/** The pairs of phases that all have `taps`; null where there are none. */
+export function planPairs(
+  {operands}: ConvProblem,
+  phases: readonly PlanePhase[],
+  taps: WinogradForm['taps'],
+): WinogradCandidateStep | null {
+  const form: WinogradForm = {tile: WINOGRAD_PAIR, taps};
+  if (!isWinogradForm(form)) return null;
+  const [, height, width] = operands.x.shape as [number, number, number, number];
+  const axes = phases.map(phase => ({y: pairsOf(phase.y, height), x: pairsOf(phase.x, width)}));
+  if (axes.some(({y, x}) => y.length === 0 || x.length === 0)) return null;
+  return cheapestStep(operands, {phases, axes, forms: [form]});
+}
+
+interface Tiles {
+  readonly phases: readonly PlanePhase[];
+  /** Of each phase. */
+  readonly axes: readonly TiledPhase[];
+  readonly forms: readonly WinogradForm[];
+}
+
+function cheapestStep(operands: ConvOperands, {phases, axes, forms}: Tiles): WinogradCandidateStep {
   const tiling = clearlyCheapest(
     forms.flatMap(form => [true, false].flatMap(keeps => tileForm(operands, axes, form, keeps))),
   );
@@ -130,6 +158,19 @@ function residuesOf(phase: Phase): Residue[] {
     from: taps[0]!.inStart + residue,
     inStep: dilation,
   }));
+}
+
+/** Residues of two outputs that read two inputs; along an axis of one tap all of them. */
+function pairsOf(phase: Phase, inputSize: number): Residue[] {
+  const residues = residuesOf(phase);
+  if (phase.taps.length === 1) return residues;
+  return residues.flatMap(residue => {
+    const [before, first, last, after] = [0, 1, 2, 3].map(
+      index => residue.from + index * residue.inStep,
+    ) as [number, number, number, number];
+    const isPair = before < 0 && first >= 0 && last < inputSize && after >= inputSize;
+    return isPair && residue.count === 2 ? [{...residue, from: first}] : [];
+  });
 }
 
 interface TiledPhase {
@@ -269,8 +310,9 @@ function readPixels(
 ): PixelProduct {
   const along = (residues: readonly Residue[], axis: 0 | 1) =>
     residues.flatMap(({from, inStep, count}) => {
-      const outputs = tilesAlong(form, axis, count) * winogradOutputs(form.tile, form.taps[axis]);
-      const inputs = outputs + form.taps[axis] - 1;
+      const {tile, taps} = form;
+      const more = (tilesAlong(form, axis, count) - 1) * winogradOutputs(tile, taps[axis]);
+      const inputs = winogradInputs(tile, taps[axis]) + more;
       return within({first: from, step: inStep, count: inputs}, shape[axis + 1]!);
     });
   return {rows: along(y, 0), columns: along(x, 1)};
