@@ -111,16 +111,16 @@ class OpProgram {
     static_assert(sizeof(Command) == kCommandBytes);
     const auto* bytes = reinterpret_cast<const std::byte*>(&command);
     Program program{{},
-                          views,
-                          {bytes, kCommandBytes},
-                          {},
-                          {},
-                          ops,
-                          indices,
-                          {},
-                          0,
-                          0,
-                          static_cast<uint32_t>(arena.size() * 4)};
+                    views,
+                    {bytes, kCommandBytes},
+                    {},
+                    {},
+                    ops,
+                    indices,
+                    {},
+                    0,
+                    0,
+                    static_cast<uint32_t>(arena.size() * 4)};
     const auto problem = validate_program(program);
     CHECK(!problem, "%s: %s", name.c_str(), problem.value_or("").c_str());
     if (problem) return;

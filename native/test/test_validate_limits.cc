@@ -40,16 +40,16 @@ struct Tables {
 
   std::string problem() const {
     Program program{.bindings = {},
-                          .views = views,
-                          .commands = std::as_bytes(std::span(commands)),
-                          .regions = regions,
-                          .taps = taps,
-                          .ops = {},
-                          .indices = {},
-                          .constants = constants,
-                          .input_count = 0,
-                          .output_count = 0,
-                          .arena_bytes = 128};
+                    .views = views,
+                    .commands = std::as_bytes(std::span(commands)),
+                    .regions = regions,
+                    .taps = taps,
+                    .ops = {},
+                    .indices = {},
+                    .constants = constants,
+                    .input_count = 0,
+                    .output_count = 0,
+                    .arena_bytes = 128};
     return validate_program(program).value_or("");
   }
 };
