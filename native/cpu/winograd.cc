@@ -1,12 +1,11 @@
 // winograd: kernels of two or three taps an axis as one GEMM per product of a tile.
 //
 // Tiles of a kernel follow one another, region by region. Blocks of them go through three stages:
-// transform the inputs, multiply, transform the sums. Where the arena has room for the kernels they
-// are transformed once, and read for a block of each thread, in its workspace or, with many
-// channels, in its part of the arena. Of others a thread transforms the part that it is about to
-// multiply, for a block of all threads, which work on each stage together: that part never leaves
-// the core's cache. An output is one chain of FMAs over the channels either way, whatever the
-// threads.
+// transform the inputs, multiply, transform the sums. Where the arena has room for a kernel it is
+// transformed once, and read for a block of each thread, in its workspace or, with many channels,
+// in its part of the arena. Of others a thread transforms the part that it is about to multiply,
+// for a block of all threads, which work on each stage together: that part never leaves the core's
+// cache. An output is one chain of FMAs over the channels either way, whatever the threads.
 
 #include <algorithm>
 #include <atomic>
@@ -216,10 +215,12 @@ class WinogradBlock {
   float* const sums_;
 };
 
-/// A kernel's tiles in equal blocks of at most `fit`.
+/// A kernel's tiles in equal blocks of at most `fit`, as many for each thread.
 size_t private_blocks(const WinogradJob& job, const KernelTiles& tiles, size_t fit) {
-  const size_t most = std::min(fit, divide_up(tiles.count, job.run.pool.threads()));
-  return divide_up(tiles.count, std::max<size_t>(1, most));
+  const size_t threads = job.run.pool.threads();
+  const size_t most = std::max<size_t>(1, std::min(fit, divide_up(tiles.count, threads)));
+  const size_t blocks = divide_up(tiles.count, most);
+  return std::min(tiles.count, divide_up(blocks, threads) * threads);
 }
 
 void run_private_block(const WinogradJob& job, const KernelTiles& tiles, const float* kept,
@@ -240,19 +241,11 @@ void run_private_block(const WinogradJob& job, const KernelTiles& tiles, const f
 
 /// A block of at most `fit` tiles after the other in each thread's memory.
 template <typename F>
-void run_private(const WinogradJob& job, const float* kept, size_t fit, F&& memory) {
-  size_t items = 0;
-  for_each_kernel(job, [&](const KernelTiles& tiles) { items += private_blocks(job, tiles, fit); });
-  job.run.pool.parallel_for(items, [&](size_t item, size_t thread) {
-    size_t first = 0;
-    const float* kernel = kept;
-    for_each_kernel(job, [&](const KernelTiles& tiles) {
-      const size_t blocks = private_blocks(job, tiles, fit);
-      if (item >= first && item < first + blocks)
-        run_private_block(job, tiles, kernel, blocks, item - first, memory(thread));
-      first += blocks;
-      kernel += job.kernel_floats();
-    });
+void run_private(const WinogradJob& job, const KernelTiles& tiles, const float* kept, size_t fit,
+                 F&& memory) {
+  const size_t blocks = private_blocks(job, tiles, fit);
+  job.run.pool.parallel_for(blocks, [&](size_t block, size_t thread) {
+    run_private_block(job, tiles, kept, blocks, block, memory(thread));
   });
 }
 
@@ -282,45 +275,62 @@ void run_shared_block(const WinogradJob& job, const WinogradBlock& block, const 
 }
 
 /// A block of at most `fit` tiles of all threads after the other.
-void run_shared(const WinogradJob& job, const float* kept, size_t fit, float* memory) {
-  for_each_kernel(job, [&](const KernelTiles& tiles) {
-    const size_t blocks = divide_up(tiles.count, fit);
-    for (size_t index = 0; index < blocks; index++) {
-      if (job.aborted()) return;
-      const size_t first = split_at(tiles.count, blocks, index);
-      const size_t count = split_at(tiles.count, blocks, index + 1) - first;
-      run_shared_block(job, WinogradBlock(job, tiles, memory, first, count), kept, count);
-    }
-    if (kept != nullptr) kept += job.kernel_floats();
-  });
+void run_shared(const WinogradJob& job, const KernelTiles& tiles, const float* kept, size_t fit,
+                float* memory) {
+  const size_t blocks = divide_up(tiles.count, fit);
+  for (size_t index = 0; index < blocks; index++) {
+    if (job.aborted()) return;
+    const size_t first = split_at(tiles.count, blocks, index);
+    const size_t count = split_at(tiles.count, blocks, index + 1) - first;
+    run_shared_block(job, WinogradBlock(job, tiles, memory, first, count), kept, count);
+  }
 }
 
-/// Transforms all kernels: [kernels][panels][products][channels][kPanel].
-void keep_kernels(const WinogradJob& job, float* kept) {
+/// Transforms a kernel: [panels][products][channels][kPanel].
+void keep_kernel(const WinogradJob& job, const KernelTiles& tiles, float* kept) {
   const size_t channels = job.x.channels;
   const size_t stride = channels * kPanel;
-  const size_t items = job.panels() * job.rows.products;
-  for_each_kernel(job, [&](const KernelTiles& tiles) {
-    job.run.pool.parallel_for(items, [&](size_t item, size_t) {
-      if (job.aborted()) return;
-      const size_t panel = item / job.rows.products;
-      const size_t row = item % job.rows.products;
-      float* u = kept + (panel * job.products() + row * job.columns.products) * stride;
-      transform_weights(job, {tiles.kernel, panel, 1, 0, channels}, row, {u, 0, stride});
-    });
-    kept += job.kernel_floats();
+  job.run.pool.parallel_for(job.panels() * job.rows.products, [&](size_t item, size_t) {
+    if (job.aborted()) return;
+    const size_t panel = item / job.rows.products;
+    const size_t row = item % job.rows.products;
+    float* u = kept + (panel * job.products() + row * job.columns.products) * stride;
+    transform_weights(job, {tiles.kernel, panel, 1, 0, channels}, row, {u, 0, stride});
   });
 }
 
-/// Floats of all transformed kernels where scratch has room for them and, unless the workspace has,
-/// for a tile; else 0.
-size_t kept_kernels(const WinogradJob& job, size_t scratch_floats) {
+/// Floats of scratch for a transformed kernel where it has room for one and, unless the workspace
+/// has, for a tile; else 0.
+size_t kept_floats(const WinogradJob& job, size_t scratch_floats) {
   const bool is_held = job.tile_floats() * sizeof(float) <= kWorkspaceBytes;
   const size_t tile = is_held ? 0 : job.tile_floats();
-  if (scratch_floats < tile) return 0;
-  const size_t kernels = count_kernels(job);
-  return kernels <= (scratch_floats - tile) / job.kernel_floats() ? kernels * job.kernel_floats()
-                                                                  : 0;
+  return scratch_floats >= job.kernel_floats() + tile ? job.kernel_floats() : 0;
+}
+
+/// The memory of a command.
+struct WinogradMemory {
+  float* kept;  // for one transformed kernel; null where it is transformed on the way
+  float* blocks;
+  size_t fit;  // tiles of `blocks`
+};
+
+/// All tiles of a kernel.
+void run_kernel(const WinogradJob& job, const KernelTiles& tiles, const WinogradMemory& memory) {
+  const size_t threads = job.run.pool.threads();
+  const auto [kept, blocks, fit] = memory;
+  if (kept != nullptr) keep_kernel(job, tiles, kept);
+  if (fit == 0) {
+    const size_t own = kWorkspaceBytes / sizeof(float) / job.tile_floats();
+    return run_private(job, tiles, kept, own, [&](size_t thread) {
+      return reinterpret_cast<float*>(job.run.workspace[thread]);
+    });
+  }
+  const size_t own =
+      std::min(fit / threads, std::max(kFewestTiles, kBlockFloats / job.tile_floats()));
+  if (kept == nullptr || own < kFewestTiles) return run_shared(job, tiles, kept, fit, blocks);
+  float* const first = blocks;
+  run_private(job, tiles, kept, own,
+              [&](size_t thread) { return first + thread * own * job.tile_floats(); });
 }
 
 }  // namespace
@@ -328,24 +338,13 @@ size_t kept_kernels(const WinogradJob& job, size_t scratch_floats) {
 void run_winograd(const WinogradCommand& command, const Execution& run) {
   const WinogradJob job = make_winograd_job(command, run);
   const ResolvedView scratch = resolve(run, command.scratch_view);
-  const size_t kept_floats = kept_kernels(job, elements(scratch));
-  const float* kept = kept_floats > 0 ? scratch.data : nullptr;
-  if (kept != nullptr) keep_kernels(job, scratch.data);
-
-  const size_t threads = run.pool.threads();
-  float* const blocks = scratch.data + kept_floats;
-  const size_t fit = (elements(scratch) - kept_floats) / job.tile_floats();
-  if (fit == 0) {
-    const size_t own = kWorkspaceBytes / sizeof(float) / job.tile_floats();
-    return run_private(job, kept, own, [&](size_t thread) {
-      return reinterpret_cast<float*>(run.workspace[thread]);
-    });
-  }
-  const size_t own =
-      std::min(fit / threads, std::max(kFewestTiles, kBlockFloats / job.tile_floats()));
-  if (kept == nullptr || own < kFewestTiles) return run_shared(job, kept, fit, blocks);
-  run_private(job, kept, own,
-              [&](size_t thread) { return blocks + thread * own * job.tile_floats(); });
+  const size_t kept = kept_floats(job, elements(scratch));
+  const WinogradMemory memory{.kept = kept > 0 ? scratch.data : nullptr,
+                              .blocks = scratch.data + kept,
+                              .fit = (elements(scratch) - kept) / job.tile_floats()};
+  for_each_kernel(job, [&](const KernelTiles& tiles) {
+    if (!job.aborted()) run_kernel(job, tiles, memory);
+  });
 }
 
 }  // namespace untangle

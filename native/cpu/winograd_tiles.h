@@ -125,12 +125,6 @@ void for_each_kernel(const WinogradJob& job, F&& visit) {
   }
 }
 
-inline size_t count_kernels(const WinogradJob& job) {
-  size_t count = 0;
-  for_each_kernel(job, [&](const KernelTiles&) { count++; });
-  return count;
-}
-
 /// A tile, as outputs (qy.., qx..) of a region in an image; moves on to the next.
 class TileCursor {
  public:

@@ -62,7 +62,6 @@ class Validator {
   bool winograd(const WinogradCommand& command);
   bool winograd_windows(const WinogradCommand& command);
   bool winograd_memory(const WinogradCommand& command);
-  uint64_t winograd_kernels(const WinogradCommand& command);
 
   // validate_ops.cc
   bool elementwise(const ElementwiseCommand& command);

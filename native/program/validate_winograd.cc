@@ -67,8 +67,8 @@ bool Validator::winograd_windows(const WinogradCommand& command) {
   return true;
 }
 
-/// Scratch has room for all kernels, once transformed, and a tile unless the workspace has; or,
-/// with kernels transformed on the way, for a tile.
+/// Scratch has room for a transformed kernel, and a tile unless the workspace has; or, with kernels
+/// transformed on the way, for a tile.
 bool Validator::winograd_memory(const WinogradCommand& command) {
   const uint64_t channels = dims(command.x)[3];
   const uint64_t padded = (uint64_t{dims(command.y)[3]} + kPanel - 1) / kPanel * kPanel;
@@ -77,23 +77,8 @@ bool Validator::winograd_memory(const WinogradCommand& command) {
   const uint64_t scratch = elements(command.scratch_view);
   if (!flat(command.scratch_view, scratch)) return false;
   const bool is_held = tile * sizeof(float) <= kWorkspaceBytes;
-  // At most 2^32 regions of 36 * 2^11 * 2^32 floats: a quotient, for the product overflows.
-  const uint64_t kernel = products(command) * channels * padded;
-  const bool is_kept = is_held && winograd_kernels(command) <= scratch / kernel;
+  const bool is_kept = is_held && scratch >= products(command) * channels * padded;
   return require(is_kept || scratch >= tile, "a tile does not fit its scratch");
-}
-
-/// Kernels of regions one after the other, each counted where it begins.
-uint64_t Validator::winograd_kernels(const WinogradCommand& command) {
-  uint64_t count = 0;
-  uint32_t last = 0;
-  for (const RegionRecord& region :
-       program_.regions.subspan(command.region_first, command.region_count)) {
-    const uint32_t kernel = program_.taps[region.tap_first].k;
-    if (count == 0 || kernel != last) count++;
-    last = kernel;
-  }
-  return count;
 }
 
 }  // namespace untangle

@@ -39,8 +39,8 @@ struct WinogradCase {
   size_t padded() const { return (y.channels + kPanel - 1) / kPanel * kPanel; }
   size_t tile_floats() const { return products() * (x.channels + padded()) + 32; }
   size_t weight_floats() const { return phases() * taps() * x.channels * padded(); }
-  /// Of all transformed kernels.
-  size_t kernel_floats() const { return phases() * products() * x.channels * padded(); }
+  /// Of a transformed kernel.
+  size_t kernel_floats() const { return products() * x.channels * padded(); }
 };
 
 /// The most that values grow along an axis.
@@ -102,8 +102,8 @@ class WinogradProgram {
     list_regions();
   }
 
-  /// Runs the command with scratch for `tiles` tiles, and for the transformed kernels where they
-  /// are kept; the part of the arena before it.
+  /// Runs the command with scratch for `tiles` tiles, and for a transformed kernel where it is
+  /// kept; the part of the arena before it.
   std::vector<float> run(const Kernels& kernels, size_t threads, size_t tiles, bool keeps,
                          bool abort = false) {
     const size_t scratch_at = arena_.size();

@@ -68,14 +68,8 @@ export function checkWinograd(checker: Checker, command: CommandOf<'winograd'>):
     ensure(checker, isWindow(region), () => 'a region is no window of one kernel');
   checkScratch(checker, command, {
     tile: winogradTileElements(form, inChannels, panels),
-    kernels: countKernels(regions) * winogradKernelElements(form, inChannels, panels),
+    kernel: winogradKernelElements(form, inChannels, panels),
   });
-}
-
-/** Kernels of regions one after the other, each counted where it begins. */
-export function countKernels(regions: readonly Region[]): number {
-  const kernels = regions.map(({taps}) => taps[0]!.k);
-  return kernels.filter((kernel, index) => index === 0 || kernel !== kernels[index - 1]).length;
 }
 
 /** One tap at the window's first element, any part of which may lie outside x. */
@@ -85,22 +79,22 @@ function isWindow({taps, padded, cropped, perTap, inStepY, inStepX}: Region): bo
   return isOne && padded && !cropped && !perTap && inStepY >= 1 && inStepX >= 1;
 }
 
-/** Floats of a tile's transforms and of all transformed kernels. */
+/** Floats of a tile's transforms and of a transformed kernel. */
 export interface WinogradSizes {
   readonly tile: number;
-  readonly kernels: number;
+  readonly kernel: number;
 }
 
 /**
- * Floats of the transformed kernels that a step keeps: all of them where its scratch has room for them and, unless the
- * workspace has, for a tile; else none.
+ * Floats of scratch in which a step keeps each kernel in its turn, transformed once: where there is room for it and, unless
+ * the workspace has, for a tile; else none.
  */
-export function keptElements({tile, kernels}: WinogradSizes, scratchElements: number): number {
-  const room = scratchElements - kernels;
-  return room >= (tile <= WORKSPACE_ELEMENTS ? 0 : tile) ? kernels : 0;
+export function keptElements({tile, kernel}: WinogradSizes, scratchElements: number): number {
+  const room = scratchElements - kernel;
+  return room >= (tile <= WORKSPACE_ELEMENTS ? 0 : tile) ? kernel : 0;
 }
 
-/** The kernels fit the scratch, or a tile does. */
+/** A kernel fits the scratch, or a tile does. */
 function checkScratch(
   checker: Checker,
   {scratchView}: CommandOf<'winograd'>,
@@ -113,6 +107,6 @@ function checkScratch(
     checker,
     keptElements(sizes, elements) > 0 || elements >= sizes.tile,
     () =>
-      `a tile takes ${sizes.tile} floats and its kernels ${sizes.kernels}; scratch has ${elements}`,
+      `a tile takes ${sizes.tile} floats and its kernel ${sizes.kernel}; scratch has ${elements}`,
   );
 }

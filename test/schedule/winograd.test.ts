@@ -238,9 +238,9 @@ test('kernels of one channel to very many are kept or not, as the executor will 
   for (const outChannels of [16, 1500, 40_000, 100_000]) {
     const [step] = tiled({}, {channels: [1, outChannels]});
     const [inChannels, panels] = [1, Math.ceil(outChannels / PANEL)];
-    const kernels = winogradKernelElements(step!.form, inChannels, panels);
+    const kernel = winogradKernelElements(step!.form, inChannels, panels);
     const tile = winogradTileElements(step!.form, inChannels, panels);
-    const kept = keptElements({tile, kernels}, step!.scratchElements);
+    const kept = keptElements({tile, kernel}, step!.scratchElements);
     t.true(kept > 0 || step!.scratchElements >= tile);
     const tiles = Math.ceil(12 / step!.form.tile) * Math.ceil(10 / step!.form.tile);
     const transforms = tiles * winogradProducts(step!.form) * (inChannels + panels * PANEL);

@@ -13,7 +13,7 @@ import {
   winogradTileElements,
 } from '../../untangle/winograd.js';
 import type {Command} from '../commands.js';
-import {countKernels, keptElements} from '../validate-winograd.js';
+import {keptElements} from '../validate-winograd.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
 import {isInside} from './regions.js';
@@ -58,8 +58,8 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
   const [inChannels, panels] = [x.shape[3]!, Math.ceil(y.shape[3]! / PANEL)];
   const tileElements = winogradTileElements(form, inChannels, panels);
   const scratch = elementsOf(resolve(machine, command.scratchView));
-  const kernels = countKernels(regions) * winogradKernelElements(form, inChannels, panels);
-  const kept = keptElements({tile: tileElements, kernels}, scratch);
+  const kernel = winogradKernelElements(form, inChannels, panels);
+  const kept = keptElements({tile: tileElements, kernel}, scratch);
   const source = {weights, matrices, inChannels, outChannels: y.shape[3]!};
   const job: Winograd = {
     machine,
@@ -75,7 +75,7 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
   };
   machine.counter.beginPass();
   countReadAll(machine.counter, weights);
-  machine.counter.addScratch(kept);
+  machine.counter.addScratch(kept * countKernels(regions));
   countReadAll(machine.counter, job.epilogue.bias);
   countReadAll(machine.counter, job.epilogue.slope);
 
@@ -87,6 +87,12 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
       }
     }
   }
+}
+
+/** Kernels of regions one after the other, each counted where it begins. */
+function countKernels(regions: readonly Region[]): number {
+  const kernels = regions.map(({taps}) => taps[0]!.k);
+  return kernels.filter((kernel, index) => index === 0 || kernel !== kernels[index - 1]).length;
 }
 
 interface KernelSource {

@@ -36,7 +36,7 @@ export interface WinogradCandidateStep {
   readonly regions: readonly Region[];
   /** ONNX kernel elements of each kernel, row by row of its window. */
   readonly kernels: readonly (readonly number[])[];
-  /** Arena floats for the transformed kernels that are kept, and for the tiles of one block unless a thread's workspace holds enough. */
+  /** Arena floats for a transformed kernel that is kept, and for the tiles of one block unless a thread's workspace holds enough. */
   readonly scratchElements: number;
   readonly counts: Counts;
   readonly cost: number;
@@ -187,7 +187,7 @@ interface Tiling {
   readonly panels: number;
   readonly inChannels: number;
   readonly products: number;
-  /** Floats of the transformed kernels that are kept. */
+  /** Floats of the kernels that are kept one after the other, each transformed once. */
   readonly keptElements: number;
   /** Tiles wait in the arena, not in a workspace. */
   readonly isWaiting: boolean;
@@ -214,11 +214,10 @@ function tileForm(
   const most = Math.max(...tiles);
   const oneKernel = winogradKernelElements(form, inChannels, panels);
   if (keeps && oneKernel > MOST_KEPT) return [];
-  const kernelElements = keeps ? oneKernel : 0;
-  const keptElements = axes.length * kernelElements;
+  const keptElements = keeps ? oneKernel : 0;
   const isPrivate = keeps && privateTiles >= Math.min(most, FEWEST_PRIVATE_TILES);
-  // With room for all kernels, and for a tile that the workspace does not hold, the executor would keep them.
-  const enough = axes.length * oneKernel + (privateTiles > 0 ? 0 : tileElements);
+  // With room for a kernel, and for a tile that the workspace does not hold, the executor would keep it.
+  const enough = oneKernel + (privateTiles > 0 ? 0 : tileElements);
   const room = keeps ? Infinity : Math.floor((enough - 1) / tileElements);
   const shared = Math.min(room, sharedBlock(most, tileElements, keeps));
   const blockTiles = isPrivate ? privateTiles : shared;
@@ -233,7 +232,7 @@ function tileForm(
         products,
         inChannels,
         panels,
-        keptElements: kernelElements,
+        keptElements,
         sharedElements: isPrivate ? 0 : tileElements,
       }),
     COST.stepOverhead,
@@ -292,7 +291,7 @@ function countTiling(operands: ConvOperands, tiling: Tiling): Counts {
     ? mapElements(residual, written) - sharedElements(read, {view: residual, pixels: written})
     : 0;
   const waitingTiles = tiling.isWaiting ? tiles * products * (inChannels + columns) : 0;
-  const waiting = tiling.keptElements + waitingTiles;
+  const waiting = axes.length * tiling.keptElements + waitingTiles;
   const weights = axes.length * tiling.form.taps[0] * tiling.form.taps[1] * inChannels * columns;
   const epilogue = (hasBias ? columns : 0) + (hasSlope ? columns : 0) + added;
   return {
