@@ -35,7 +35,8 @@ struct Span {
 
 /// Those of [0, count) whose start + step * index lies in [0, size).
 Span inside(int64_t start, uint32_t step, uint32_t count, uint32_t size) {
-  const int64_t by = std::max<uint32_t>(1, step);
+  if (step == 0) return {0, start >= 0 && start < size ? count : 0};
+  const int64_t by = step;
   const int64_t first = start >= 0 ? 0 : (by - 1 - start) / by;
   const int64_t last = start >= size ? 0 : (size - start + by - 1) / by;
   return {first, std::min<int64_t>(last, count)};

@@ -44,6 +44,9 @@ std::vector<ConvCase> cases() {
   cropped.y.width = 6;
   cropped.regions[0].record.flags |= kRegionCropped;
   list.push_back(cropped);
+  ConvCase still = depthwise("steps of 0", {1, 5, 6, 19}, 3, 1, 1);
+  still.regions[0].record.in_step_y = still.regions[0].record.in_step_x = 0;
+  list.push_back(still);
   ConvCase no_taps = finished;
   no_taps.name = "no taps, no bias";
   no_taps.bias = false;
