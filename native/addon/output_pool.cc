@@ -14,8 +14,7 @@ namespace {
 // One large page: its single fault replaces 512 small ones.
 constexpr size_t kSlabBytes = size_t{2} << 20;
 
-// A full collection takes some 10 ms of several threads; these many bytes pile up without one.
-constexpr size_t kHiddenBytes = size_t{16} << 20;
+// A full collection takes some 10 ms of several threads: not more than one in this time.
 constexpr std::chrono::milliseconds kHiddenTime{500};
 
 size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -63,7 +62,7 @@ void OutputPool::lend(Napi::Env env, size_t bytes) {
   hidden_bytes_ += bytes;
   adjust(env, -static_cast<int64_t>(bytes));
   const auto now = std::chrono::steady_clock::now();
-  if (hidden_bytes_ <= std::min(kept_limit_, kHiddenBytes) && now - shown_at_ < kHiddenTime) return;
+  if (hidden_bytes_ <= kept_limit_ && now - shown_at_ < kHiddenTime) return;
   shown_at_ = now;
   adjust(env, static_cast<int64_t>(std::exchange(hidden_bytes_, 0)));
 }

@@ -24,7 +24,7 @@ namespace untangle {
 /// Used on the JavaScript thread only; kept alive by the arrays it made.
 class OutputPool : public std::enable_shared_from_this<OutputPool> {
  public:
-  /// Keeps at most `kept_bytes` for later arrays and frees the rest; hides no more from V8.
+  /// Keeps at most `kept_bytes` for later arrays and frees the rest; hides as many from V8.
   explicit OutputPool(size_t kept_bytes) : kept_limit_(kept_bytes) {}
 
   /// A Float32Array of `elements`; its contents are whatever was there unless `zeroed`.
