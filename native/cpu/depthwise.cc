@@ -246,10 +246,7 @@ void run_depthwise(const DepthwiseCommand& command, const Execution& run) {
                    .activation = static_cast<Unary>(command.activation),
                    .alpha = std::bit_cast<float>(command.alpha_bits),
                    .beta = std::bit_cast<float>(command.beta_bits)};
-  if (!job.adds_residual()) {
-    job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
-    if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
-  }
+  choose_finish(job, job.adds_residual());
   const auto regions = run.program.regions.subspan(command.region_first, command.region_count);
 
   size_t items = 0;

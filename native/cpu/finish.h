@@ -24,4 +24,13 @@ inline Finish make_finish(Unary activation, float alpha, float beta, const float
   }
 }
 
+/// Leaves the activation of a job to the kernels where they can apply it; not after a residual,
+/// which the epilogue adds.
+template <typename Job>
+void choose_finish(Job& job, bool adds_residual) {
+  if (adds_residual) return;
+  job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
+  if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
+}
+
 }  // namespace untangle

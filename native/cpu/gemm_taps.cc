@@ -65,13 +65,6 @@ RegionPlan plan_region(const GemmJob& job, const RegionRecord& region, size_t re
   return {tiles, blocks, column_blocks, job.groups * blocks * column_blocks};
 }
 
-/// Without a residual that is added late, the kernels apply what activations they can.
-void choose_finish(GemmJob& job) {
-  if (job.adds_residual()) return;
-  job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
-  if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
-}
-
 GemmJob make_job(const GemmTapsCommand& command, const Execution& run) {
   const MapView x = resolve_map(run, command.x);
   const MapView y = resolve_map(run, command.y);
@@ -98,7 +91,7 @@ GemmJob make_job(const GemmTapsCommand& command, const Execution& run) {
               .activation = static_cast<Unary>(command.activation),
               .alpha = std::bit_cast<float>(command.alpha_bits),
               .beta = std::bit_cast<float>(command.beta_bits)};
-  choose_finish(job);
+  choose_finish(job, job.adds_residual());
   return job;
 }
 

@@ -92,9 +92,7 @@ inline WinogradJob make_winograd_job(const WinogradCommand& command, const Execu
       .rows = make_tile_axis(command.tile, command.taps_y),
       .columns = make_tile_axis(command.tile, command.taps_x),
       .transforms = kernels[command.taps_y - 1][command.taps_x - 1]};
-  if (job.residual.data != nullptr) return job;
-  job.finish = make_finish(job.activation, job.alpha, job.beta, job.slope);
-  if (job.finish.kind != Finish::kNone) job.activation = Unary::kIdentity;
+  choose_finish(job, job.residual.data != nullptr);
   return job;
 }
 
