@@ -12,7 +12,7 @@ import {
   type SkipLine,
   withRatios,
 } from './results.js';
-import type {Row} from './shapes.js';
+import type {Macs, Row} from './shapes.js';
 import type {OutputSummary, WorkerProcess} from './worker-process.js';
 
 /** A contender with its process. */
@@ -83,7 +83,9 @@ export async function measureRow(
     }
   }
   const finished = entries.filter(entry => !failed.has(entry));
-  return {results: withRatios(finished.map(entry => resultLine(entry, options))), skips};
+  // Once a row: those of a trained model are counted by compiling it.
+  const macs = rowMacs(row);
+  return {results: withRatios(finished.map(entry => resultLine(entry, macs, options))), skips};
 }
 
 /** Loads the task, looks at its output and warms up for a turn. */
@@ -150,10 +152,9 @@ export function sameOutput(output: OutputSummary, reference: OutputSummary): boo
   return relative <= 1e-3 && error <= 1e-6 * energy;
 }
 
-function resultLine(entry: Entry, {row, threads, ...rest}: RowOptions): ResultLine {
+function resultLine(entry: Entry, macs: Macs, {row, threads, ...rest}: RowOptions): ResultLine {
   const {contender, about, matches, times, turns, dirtyTurns} = entry;
   const {machine, node, commit} = rest;
-  const macs = rowMacs(row);
   return {
     kind: 'result',
     shape: row.id,

@@ -27,16 +27,16 @@ def hash_values(count, seed):
     return (bits >> np.uint32(8)).astype(np.float32) / np.float32(2**24) - np.float32(0.5)
 
 
-def window(attrs, x, kernel, pads_default=(0, 0, 0, 0)):
+def window(attrs, x, kernel):
     """Strides, dilations and pads [top, left, bottom, right] of a plain convolution or a pool."""
     strides = attrs.get("strides", [1, 1])
     dilations = attrs.get("dilations", [1, 1])
-    pads = attrs.get("pads", pads_default)
+    pads = attrs.get("pads", [0] * 4)
     if attrs.get("auto_pad", b"NOTSET").startswith(b"SAME"):
         sizes = zip(x.shape[2:], kernel, strides, dilations)
         totals = [max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size) for size, k, s, d in sizes]
         pads = [total // 2 for total in totals] + [total - total // 2 for total in totals]
-    return strides, dilations, list(pads)
+    return strides, dilations, pads
 
 
 def conv(attrs, x, weight, bias=None):
@@ -56,9 +56,10 @@ def conv_transpose(attrs, x, weight, bias=None):
         sizes = [size * stride for size, stride in zip(x.shape[2:], strides)]
     if sizes is not None:
         spans = zip(x.shape[2:], weight.shape[2:], strides, dilations, sizes)
-        cropped = [(size - 1) * s + (k - 1) * d + 1 - out for size, k, s, d, out in spans]
-        pads = [max(0, crop) // 2 for crop in cropped] + [max(0, crop) - max(0, crop) // 2 for crop in cropped]
-        extra = [max(0, -crop) for crop in cropped]
+        surplus = [(size - 1) * s + (k - 1) * d + 1 - out for size, k, s, d, out in spans]
+        cropped = [max(0, count) for count in surplus]
+        pads = [count // 2 for count in cropped] + [count - count // 2 for count in cropped]
+        extra = [max(0, -count) for count in surplus]
     if pads[:2] != pads[2:]:
         raise ValueError(f"pads {pads} differ between the sides")
     return F.conv_transpose2d(x, weight, bias, strides, pads[:2], extra, attrs.get("group", 1), dilations)

@@ -68,7 +68,7 @@ void copy_inputs(SessionState& state, std::vector<const float*>& inputs) {
 }
 
 /// Runs what is left to do.
-void execute(Run& run) {
+void run_commands(Run& run) {
   SessionState& state = *run.state;
   const Clock::time_point start = Clock::now();
   const Execution execution{.program = state.program,
@@ -82,7 +82,7 @@ void execute(Run& run) {
                             .commands_done = &state.commands_done,
                             .inputs = run.inputs.data()};
   double* command_ms = run.command_ms.empty() ? nullptr : run.command_ms.data();
-  run.finished = untangle::execute(execution, run.commands, command_ms);
+  run.finished = execute(execution, run.commands, command_ms);
   run.ms += ms_between(start, Clock::now());
 }
 
@@ -90,7 +90,7 @@ void execute(Run& run) {
 void work(napi_env, void* data) {
   Run& run = *static_cast<Run*>(data);
   run.state->pool->settle_caller();
-  execute(run);
+  run_commands(run);
 }
 
 /// Leaves the caller's inputs: by the program's own copies where it begins with them, else by plain
@@ -100,7 +100,7 @@ void take_inputs(Run& run) {
   if (copies.last == 0) return copy_inputs(*run.state, run.inputs);
   const CommandRange all = run.commands;
   run.commands = copies;
-  execute(run);
+  run_commands(run);
   run.commands = {copies.last, all.last};
 }
 

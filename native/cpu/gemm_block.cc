@@ -117,30 +117,24 @@ class GemmBlock {
   /// a row after the other.
   void list_places() {
     const bool writes = !job_.fused() && !is_cropped();
-    size_t row = pixel_first_ / region_.count_x;
-    size_t column = pixel_first_ % region_.count_x;
-    for (size_t first = 0; first < pixel_count_; row++, column = 0) {
-      const size_t count = std::min(pixel_count_ - first, region_.count_x - column);
-      const auto image = static_cast<uint32_t>(row / region_.count_y);
-      const auto qy = static_cast<int64_t>(row % region_.count_y);
-      const auto qx = static_cast<int64_t>(column);
-      const MapView& x = job_.x;
-      const int64_t step = region_.in_step_x * x.stride_x;
-      const int64_t offset = image * x.stride_n +
+    const MapView& x = job_.x;
+    const int64_t step = region_.in_step_x * x.stride_x;
+    const int64_t out_step = region_.out_step_x * job_.y.stride_x;
+    for_each_run(region_, pixel_first_, pixel_count_, [&](const RegionRun& run) {
+      const int64_t qy = run.qy;
+      const int64_t qx = run.qx;
+      const int64_t offset = run.image * x.stride_n +
                              (region_.in_y + qy * region_.in_step_y) * x.stride_y +
                              (region_.in_x + qx * region_.in_step_x) * x.stride_x;
-      for (size_t i = 0; i < count; i++)
-        work_.x_offset[first + i] = offset + static_cast<int64_t>(i) * step;
-      if (writes) {
-        const int64_t out_step = region_.out_step_x * job_.y.stride_x;
-        float* out = job_.y.at(image, region_.out_y + qy * region_.out_step_y,
-                               region_.out_x + qx * region_.out_step_x) +
-                     item_.group * job_.group_outputs;
-        for (size_t i = 0; i < count; i++)
-          work_.out[first + i] = out + static_cast<int64_t>(i) * out_step;
-      }
-      first += count;
-    }
+      for (size_t i = 0; i < run.count; i++)
+        work_.x_offset[run.first + i] = offset + static_cast<int64_t>(i) * step;
+      if (!writes) return;
+      float* out = job_.y.at(run.image, region_.out_y + qy * region_.out_step_y,
+                             region_.out_x + qx * region_.out_step_x) +
+                   item_.group * job_.group_outputs;
+      for (size_t i = 0; i < run.count; i++)
+        work_.out[run.first + i] = out + static_cast<int64_t>(i) * out_step;
+    });
   }
 
   float* cropped_place(const RegionPixel& at) const {

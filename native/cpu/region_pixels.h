@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -54,23 +55,43 @@ inline size_t count_pixels(const RegionRecord& region, const MapView& y) {
   return size_t{y.n} * region.count_y * region.count_x;
 }
 
-/// Lists pixels [first, first + count) of a region, in order of image, row and column.
+/// Pixels of a region that follow one another in a row: pixel `first` of those asked for is (qy,
+/// qx) of an image.
+struct RegionRun {
+  size_t first;
+  size_t count;
+  uint32_t image;
+  uint32_t qy;
+  uint32_t qx;
+};
+
+/// Calls visit(run) for pixels [first, first + count) of a region, in order of image, row and
+/// column.
+template <typename F>
+void for_each_run(const RegionRecord& region, size_t first, size_t count, F&& visit) {
+  size_t row = first / region.count_x;
+  size_t column = first % region.count_x;
+  for (size_t done = 0; done < count; row++, column = 0) {
+    const size_t length = std::min(count - done, region.count_x - column);
+    visit(RegionRun{done, length, static_cast<uint32_t>(row / region.count_y),
+                    static_cast<uint32_t>(row % region.count_y), static_cast<uint32_t>(column)});
+    done += length;
+  }
+}
+
+/// Lists pixels [first, first + count) of a region.
 inline void list_pixels(const RegionRecord& region, size_t first, size_t count,
                         RegionPixel* pixels) {
-  uint32_t qx = static_cast<uint32_t>(first % region.count_x);
-  uint32_t qy = static_cast<uint32_t>(first / region.count_x % region.count_y);
-  uint32_t image = static_cast<uint32_t>(first / region.count_x / region.count_y);
-  for (size_t i = 0; i < count; i++) {
-    pixels[i] = {image, region.in_y + static_cast<int32_t>(qy * region.in_step_y),
-                 region.in_x + static_cast<int32_t>(qx * region.in_step_x),
-                 region.out_y + static_cast<int32_t>(qy * region.out_step_y),
-                 region.out_x + static_cast<int32_t>(qx * region.out_step_x)};
-    if (++qx < region.count_x) continue;
-    qx = 0;
-    if (++qy < region.count_y) continue;
-    qy = 0;
-    image++;
-  }
+  for_each_run(region, first, count, [&](const RegionRun& run) {
+    for (uint32_t i = 0; i < run.count; i++) {
+      const uint32_t qx = run.qx + i;
+      pixels[run.first + i] = {run.image,
+                               region.in_y + static_cast<int32_t>(run.qy * region.in_step_y),
+                               region.in_x + static_cast<int32_t>(qx * region.in_step_x),
+                               region.out_y + static_cast<int32_t>(run.qy * region.out_step_y),
+                               region.out_x + static_cast<int32_t>(qx * region.out_step_x)};
+    }
+  });
 }
 
 /// What a tap of a pixel reads, `channel` floats into the pixel; null outside the map.

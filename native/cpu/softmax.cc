@@ -117,10 +117,14 @@ void softmax_short(const ShortRows& s, bool log) {
   for (size_t c = 1; c < s.count; c++) combine(Binary::kMax, largest, column(c), largest);
   for (size_t c = 0; c < s.count; c++) {
     combine(Binary::kSub, column(c), largest, column(c));
-    float* to = c == 0 ? sum : term;
-    kernels.unary(Unary::kExp, 0, 0, column(c), to, s.rows);
-    if (!log) kernels.copy_block({to, 0, 1}, {column(c), 0, 1}, 1, s.rows);
-    if (c > 0) combine(Binary::kAdd, sum, term, sum);
+    // The logarithm needs the difference later, everything else its exponential.
+    float* power = log ? term : column(c);
+    kernels.unary(Unary::kExp, 0, 0, column(c), power, s.rows);
+    if (c == 0) {
+      kernels.copy_block({power, 0, 1}, {sum, 0, 1}, 1, s.rows);
+    } else {
+      combine(Binary::kAdd, sum, power, sum);
+    }
   }
   if (log) kernels.unary(Unary::kLog, 0, 0, sum, sum, s.rows);
   for (size_t c = 0; c < s.count; c++)

@@ -317,20 +317,20 @@ struct WinogradMemory {
 /// All tiles of a kernel.
 void run_kernel(const WinogradJob& job, const KernelTiles& tiles, const WinogradMemory& memory) {
   const size_t threads = job.run.pool.threads();
-  const auto [kept, blocks, fit] = memory;
-  if (kept != nullptr) keep_kernel(job, tiles, kept);
-  if (fit == 0) {
+  const float* kept = memory.kept;
+  if (kept != nullptr) keep_kernel(job, tiles, memory.kept);
+  if (memory.fit == 0) {
     const size_t own = kWorkspaceBytes / sizeof(float) / job.tile_floats();
     return run_private(job, tiles, kept, own, [&](size_t thread) {
       return reinterpret_cast<float*>(job.run.workspace[thread]);
     });
   }
   const size_t own =
-      std::min(fit / threads, std::max(kFewestTiles, kBlockFloats / job.tile_floats()));
-  if (kept == nullptr || own < kFewestTiles) return run_shared(job, tiles, kept, fit, blocks);
-  float* const first = blocks;
+      std::min(memory.fit / threads, std::max(kFewestTiles, kBlockFloats / job.tile_floats()));
+  if (kept == nullptr || own < kFewestTiles)
+    return run_shared(job, tiles, kept, memory.fit, memory.blocks);
   run_private(job, tiles, kept, own,
-              [&](size_t thread) { return first + thread * own * job.tile_floats(); });
+              [&](size_t thread) { return memory.blocks + thread * own * job.tile_floats(); });
 }
 
 }  // namespace
