@@ -73,6 +73,9 @@ bool spin_until(F&& done) {
 
 }  // namespace
 
+// Where a thread stores a word and then reads another thread's, it stores by an exchange: QEMU 7.2
+// lets the load pass a plain sequentially consistent store when it emulates ARM on x86, and a
+// wake-up would be lost.
 struct ThreadPool::State {
   using Body = void (*)(void* context, size_t item, size_t thread);
 
@@ -142,7 +145,7 @@ struct ThreadPool::State {
     context.store(argument);
     items.store(count);
     done.store(0);
-    ticket.store((epoch + 2) * kEpoch);
+    ticket.exchange((epoch + 2) * kEpoch);
     if (sleepers.load() > 0) {
       std::lock_guard lock(mutex);
       work.notify_all();
@@ -152,7 +155,7 @@ struct ThreadPool::State {
   void wait_for_all(size_t count) {
     if (spin_until([&] { return done.load() == count; })) return;
     std::unique_lock lock(mutex);
-    caller_sleeps.store(true);
+    caller_sleeps.exchange(true);
     finished.wait(lock, [&] { return done.load() == count; });
     caller_sleeps.store(false);
   }

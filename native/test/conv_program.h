@@ -14,6 +14,7 @@
 
 #include "native/cpu/execution.h"
 #include "native/cpu/kernels/kernels.h"
+#include "native/test/team.h"
 
 namespace untangle::test {
 
@@ -67,26 +68,6 @@ inline std::span<float> aligned(std::vector<float>& memory) {
   const size_t past = reinterpret_cast<uintptr_t>(memory.data()) / sizeof(float) % kPanel;
   return std::span<float>(memory).subspan(past == 0 ? 0 : kPanel - past, memory.size() - kPanel);
 }
-
-/// A workspace of each thread, full of NaN.
-class Workspaces {
- public:
-  explicit Workspaces(size_t threads) {
-    for (size_t i = 0; i < threads; i++) {
-      blocks_.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
-      std::memset(blocks_.back(), 0xff, kWorkspaceBytes);
-    }
-  }
-  ~Workspaces() {
-    for (std::byte* block : blocks_) std::free(block);
-  }
-  Workspaces(const Workspaces&) = delete;
-  Workspaces& operator=(const Workspaces&) = delete;
-  std::byte* const* data() const { return blocks_.data(); }
-
- private:
-  std::vector<std::byte*> blocks_;
-};
 
 /// The memory and tables of one case. Arena: x (pitch of one spare channel per pixel), residual, y
 /// (likewise).
@@ -164,14 +145,13 @@ class ConvProgram {
         flat(weights_.size() + bias_.size(), slope_.size()),
     };
     const Program program{{}, views, {}, regions_, taps_, {}, {}, constants, 0, 0, 0};
-    ThreadPool pool(threads);
-    const Workspaces workspace(threads);
+    Team& team = team_of(threads);
     const std::atomic<bool> aborted{abort};
     IndexFault fault;
-    const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
-                        nullptr, workspace.data(),
-                        pool,    kernels,
-                        aborted, fault};
+    const Execution run{program,     reinterpret_cast<std::byte*>(arena.data()),
+                        nullptr,     team.fresh_workspace(),
+                        team.pool(), kernels,
+                        aborted,     fault};
     body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
   }
 

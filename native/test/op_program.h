@@ -16,6 +16,7 @@
 #include "native/cpu/kernels/kernels.h"
 #include "native/program/validate.h"
 #include "native/test/check.h"
+#include "native/test/team.h"
 
 namespace untangle::test {
 
@@ -153,19 +154,12 @@ class OpProgram {
   std::vector<float> execute_once(const Program& program, const Kernels& kernels,
                                   size_t threads) const {
     std::vector<float> memory = arena;
-    ThreadPool pool(threads);
-    std::vector<std::byte*> workspace;
-    for (size_t i = 0; i < threads; i++) {
-      workspace.push_back(static_cast<std::byte*>(std::aligned_alloc(64, kWorkspaceBytes)));
-      std::memset(workspace.back(), 0xff,
-                  kWorkspaceBytes);  // NaN: shows reads of what nobody wrote
-    }
+    Team& team = team_of(threads);
     const std::atomic<bool> aborted{false};
     IndexFault fault;
-    execute({program, reinterpret_cast<std::byte*>(memory.data()), nullptr, workspace.data(), pool,
-             kernels, aborted, fault},
+    execute({program, reinterpret_cast<std::byte*>(memory.data()), nullptr, team.fresh_workspace(),
+             team.pool(), kernels, aborted, fault},
             nullptr);
-    for (std::byte* block : workspace) std::free(block);
     return memory;
   }
 

@@ -94,15 +94,14 @@ class PlanarProgram {
 
   std::vector<float> run(const Kernels& kernels, size_t threads, bool abort = false) {
     std::vector<float> arena = arena_;
-    ThreadPool pool(threads);
-    const Workspaces workspace(threads);
+    Team& team = team_of(threads);
     const Program program{{}, views_, {}, regions_, taps_, {}, {}, constants_, 0, 0, 0};
     const std::atomic<bool> aborted{abort};
     IndexFault fault;
-    const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
-                        nullptr, workspace.data(),
-                        pool,    kernels,
-                        aborted, fault};
+    const Execution run{program,     reinterpret_cast<std::byte*>(arena.data()),
+                        nullptr,     team.fresh_workspace(),
+                        team.pool(), kernels,
+                        aborted,     fault};
     const bool prelu = case_.activation == Unary::kPrelu;
     run_planar_taps({Opcode::kPlanarTaps,
                      0,

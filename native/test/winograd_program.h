@@ -215,14 +215,13 @@ class WinogradProgram {
 
   void execute(const Program& program, std::vector<float>& arena, const Kernels& kernels,
                size_t threads, bool abort) const {
-    ThreadPool pool(threads);
-    const Workspaces workspace(threads);
+    Team& team = team_of(threads);
     const std::atomic<bool> aborted{abort};
     IndexFault fault;
-    const Execution run{program, reinterpret_cast<std::byte*>(arena.data()),
-                        nullptr, workspace.data(),
-                        pool,    kernels,
-                        aborted, fault};
+    const Execution run{program,     reinterpret_cast<std::byte*>(arena.data()),
+                        nullptr,     team.fresh_workspace(),
+                        team.pool(), kernels,
+                        aborted,     fault};
     run_winograd(
         {Opcode::kWinograd, 0, 1, 3, case_.bias ? 4 : kNone, case_.residual ? 2 : kNone,
          case_.activation == Unary::kPrelu ? 5 : kNone, 6, case_.tile, case_.taps_y, case_.taps_x,
