@@ -5,17 +5,13 @@
 // come from DRAM once per item; partial sums wait in y, or in scratch when columns have to be
 // scattered.
 
-#include "native/cpu/gemm_block.h"
-
-#include <algorithm>
 #include <atomic>
+
+#include "native/cpu/gemm_entries.h"
 
 namespace untangle {
 
 namespace {
-
-// Weights of a chunk: half of a small core's 256 KB L2.
-constexpr size_t kChunkFloats = 32768;
 
 alignas(64) const float kZeros[kMaxSlice] = {};
 
@@ -33,15 +29,6 @@ struct GemmWorkspace {
 };
 static_assert(sizeof(GemmWorkspace) <= kWorkspaceBytes);
 
-/// A run of entries whose rows have the same length. An entry is a tap, or a slice of one with many
-/// channels.
-struct Chunk {
-  size_t first;
-  size_t last;
-  size_t channel;  // where in the tap's channels
-  size_t kc;
-};
-
 class GemmBlock {
  public:
   GemmBlock(const GemmJob& job, const GemmItem& item, std::byte* workspace)
@@ -53,10 +40,8 @@ class GemmBlock {
         pixel_first_(split_at(pixels_total_, item.tiles, item.tile_first)),
         pixel_count_(split_at(pixels_total_, item.tiles, item.tile_last) - pixel_first_),
         tile_count_(item.tile_last - item.tile_first),
-        slices_(std::max<size_t>(1, divide_up(region_.kc, kMaxSlice))),
-        slice_(divide_up(region_.kc, slices_)),
-        entries_(region_.tap_count * slices_),
-        part_(std::max<size_t>(1, std::min(entries_, kMaxRowPointers / pixel_count_))),
+        entries_(job, item.region),
+        part_(std::max<size_t>(1, std::min(entries_.count(), kMaxRowPointers / pixel_count_))),
         chunk_(chunk_entries()) {
     constexpr uint32_t kLooksAtPixels = kRegionPadded | kRegionPerTap | kRegionCropped;
     if ((region_.flags & kLooksAtPixels) != 0 || job_.fused() || job_.has_epilogue())
@@ -74,13 +59,13 @@ class GemmBlock {
     size_t first = 0;
     do {  // once, unless there are more entries than pointers; regions without taps still write
           // their bias
-      const size_t last = std::min(entries_, first + part_);
+      const size_t last = std::min(entries_.count(), first + part_);
       list_rows(first, last);
       for (size_t column = item_.column_first; column < item_.column_last; column++) {
         if (!run_column(column, first, last)) return;
       }
       first = last;
-    } while (first < entries_);
+    } while (first < entries_.count());
   }
 
  private:
@@ -95,21 +80,11 @@ class GemmBlock {
   }
   bool aborted() const { return job_.run.aborted.load(std::memory_order_relaxed); }
 
-  /// Entries of a chunk: few enough for their weights to stay in L2 between row tiles; slices go
-  /// one by one.
   size_t chunk_entries() const {
-    if (slices_ > 1) return 1;
-    if (tile_count_ == 1) return std::max<size_t>(1, part_);
-    return std::max<size_t>(1, kChunkFloats / (job_.tile_columns() * std::max<size_t>(1, slice_)));
+    if (tile_count_ == 1 && !entries_.has_slices()) return part_;
+    return entries_.per_chunk(job_.tile_columns());
   }
-  Chunk chunk_at(size_t first, size_t last) const {
-    const size_t channel = first % slices_ * slice_;
-    return {first, std::min(last, first + chunk_), channel,
-            std::min<size_t>(slice_, region_.kc - channel)};
-  }
-  const TapRecord& tap_of(size_t entry) const {
-    return job_.taps[region_.tap_first + entry / slices_];
-  }
+  Chunk chunk_at(size_t first, size_t last) const { return entries_.chunk(first, chunk_, last); }
 
   bool is_cropped() const { return (region_.flags & kRegionCropped) != 0; }
 
@@ -150,25 +125,22 @@ class GemmBlock {
 
   /// A tile before any tap: the bias, on what lies in y when that is the residual.
   GemmTile make_tile(size_t column, float* const* c) const {
-    const size_t panel = item_.group * job_.panels + column * job_.kernels.panels;
+    const GemmColumns columns(job_, item_.group, column);
     return {.rows = nullptr,
             .tap_k = nullptr,
             .taps = 0,
             .kc = 0,
-            .weights = job_.weights + panel * job_.k_total * kPanel,
-            .panel_stride = job_.k_total * kPanel,
-            .bias = job_.bias != nullptr ? job_.bias + panel * kPanel : nullptr,
+            .weights = columns.weights,
+            .panel_stride = columns.panel_stride,
+            .bias = columns.bias,
             .c = c,
-            .columns = columns_of(column),
+            .columns = columns.count,
             .accumulate = job_.in_place(),
             .finish = {}};
   }
   /// Lets the kernel apply the activation.
   void finish_sums(GemmTile& tile, size_t column) const {
-    tile.finish = job_.finish;
-    if (tile.finish.kind != Finish::kSlopes) return;
-    const size_t panel = item_.group * job_.panels + column * job_.kernels.panels;
-    tile.finish.slopes += panel * kPanel;
+    tile.finish = GemmColumns(job_, item_.group, column).finish;
   }
   void call(const GemmTile& tile, size_t rows) const {
     job_.kernels.gemm[(tile.columns - 1) / kPanel][rows - 1](tile);
@@ -190,7 +162,7 @@ class GemmBlock {
       for (size_t index = 0; index < chunks; index++) {
         const Chunk chunk = chunk_at(first + index * chunk_, last);
         for (size_t entry = chunk.first; entry < chunk.last; entry++) {
-          const TapRecord& tap = tap_of(entry);
+          const TapRecord& tap = entries_.tap(entry);
           if (!list_tap(tap, channel0 + chunk.channel, start, mr, rows + count * mr)) continue;
           tap_k[count++] = tap.k + static_cast<uint32_t>(chunk.channel);
         }
@@ -233,10 +205,10 @@ class GemmBlock {
         if (aborted()) return false;
         run_tile(tile, column, index, chunk);
         // Fused sums wait for the others: together they are long rows of y.
-        if (chunk.last == entries_ && !job_.fused())
+        if (chunk.last == entries_.count() && !job_.fused())
           finish_pixels(tile_start(tile), tile_rows(tile), column);
       }
-      if (chunk.last == entries_ && job_.fused()) finish_pixels(0, pixel_count_, column);
+      if (chunk.last == entries_.count() && job_.fused()) finish_pixels(0, pixel_count_, column);
     }
     return true;
   }
@@ -247,7 +219,7 @@ class GemmBlock {
     const size_t begin = index > 0 ? ends[index - 1] : 0;
     const size_t end = chunk.first < chunk.last ? ends[index] : 0;
     const bool continues = chunk.first > 0;
-    const bool finishes = chunk.last == entries_ && job_.finish.kind != Finish::kNone;
+    const bool finishes = chunk.last == entries_.count() && job_.finish.kind != Finish::kNone;
     if (begin == end && continues && !finishes) return;
 
     float* c[kMaxTileRows];
@@ -279,10 +251,10 @@ class GemmBlock {
         call(make_tile(column, c), rows);
       }
     }
-    for (size_t entry = 0; entry < entries_; entry++) {
+    for (size_t entry = 0; entry < entries_.count(); entry++) {
       const Chunk chunk = chunk_at(entry, entry + 1);
       const size_t count =
-          list_valid(tap_of(entry), item_.group * job_.group_inputs + chunk.channel);
+          list_valid(entries_.tap(entry), item_.group * job_.group_inputs + chunk.channel);
       for (size_t column = item_.column_first; column < item_.column_last; column++) {
         if (!run_tap(entry, chunk, count, column)) return;
       }
@@ -321,7 +293,7 @@ class GemmBlock {
   }
 
   bool run_tap(size_t entry, const Chunk& chunk, size_t count, size_t column) {
-    const uint32_t tap_k = tap_of(entry).k + static_cast<uint32_t>(chunk.channel);
+    const uint32_t tap_k = entries_.tap(entry).k + static_cast<uint32_t>(chunk.channel);
     const size_t tiles = divide_up(count, job_.kernels.mr);
     for (size_t tile = 0; tile < tiles; tile++) {
       if (aborted()) return false;
@@ -360,9 +332,7 @@ class GemmBlock {
   const size_t pixel_first_;
   const size_t pixel_count_;
   const size_t tile_count_;
-  const size_t slices_;
-  const size_t slice_;
-  const size_t entries_;
+  const GemmEntries entries_;
   const size_t part_;   // entries whose pointers fit at a time
   const size_t chunk_;  // entries whose weights fit in L2 at a time
 };

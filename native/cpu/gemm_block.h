@@ -84,7 +84,11 @@ struct GemmSums {
 /// Residual and activation; scatters the columns of fused phases.
 void finish_gemm(const GemmJob& job, const GemmItem& item, const GemmSums& sums);
 
+/// Whether items of the region are for run_gemm_runs.
+bool has_long_runs(const GemmJob& job, const RegionRecord& region);
+
 /// Computes the item; returns early when the run is aborted.
+void run_gemm_runs(const GemmJob& job, const GemmItem& item, std::byte* workspace);
 void run_gemm_item(const GemmJob& job, const GemmItem& item, std::byte* workspace);
 
 }  // namespace untangle

@@ -47,6 +47,29 @@ class GemmFinish {
     return of_.sums + pixel * kMaxTileColumns + (column - of_.first);
   }
 
+  /// Where outputs lie, for pixels asked for in order: most are a step to the right of the last.
+  class Places {
+   public:
+    Places(const MapView& map, int64_t phase_y, size_t offset)
+        : map_(map), phase_y_(phase_y), offset_(offset) {}
+    float* next(const RegionPixel& pixel) {
+      if (last_ != nullptr && pixel.out_y == last_->out_y && pixel.image == last_->image) {
+        at_ += (pixel.out_x - last_->out_x) * map_.stride_x;
+      } else {
+        at_ = map_.at(pixel.image, pixel.out_y + phase_y_, pixel.out_x) + offset_;
+      }
+      last_ = &pixel;
+      return at_;
+    }
+
+   private:
+    const MapView& map_;
+    const int64_t phase_y_;
+    const size_t offset_;
+    const RegionPixel* last_ = nullptr;
+    float* at_ = nullptr;
+  };
+
   /// Columns [at, at + columns) of a row of phases: neighbours in y as they are in C.
   void finish_phases(size_t at, size_t columns) const {
     const size_t row = job_.group_outputs * job_.fused_x;
@@ -54,13 +77,14 @@ class GemmFinish {
     const size_t offset = at % row;
     float* rows[kMaxBlockPixels];
     const float* residual[kMaxBlockPixels];
+    Places places(job_.y, phase_y, offset);
     for (size_t i = 0; i < of_.count; i++) {
-      const RegionPixel& pixel = of_.pixels[i];
-      const int64_t out_y = pixel.out_y + phase_y;
-      rows[i] = job_.y.at(pixel.image, out_y, pixel.out_x) + offset;
+      rows[i] = places.next(of_.pixels[i]);
       copy_few(sums(i, at), rows[i], columns);
-      if (job_.adds_residual())
-        residual[i] = job_.residual.at(pixel.image, out_y, pixel.out_x) + offset;
+    }
+    if (job_.adds_residual()) {
+      Places added(job_.residual, phase_y, offset);
+      for (size_t i = 0; i < of_.count; i++) residual[i] = added.next(of_.pixels[i]);
     }
     if (job_.has_epilogue()) epilogue({rows, rows, residual, of_.count}, at, columns);
   }

@@ -108,6 +108,7 @@ void run_region_item(const GemmJob& job, const RegionRecord& region, const Regio
                       .tile_last = split_at(plan.tiles, plan.blocks, block + 1),
                       .column_first = split_at(column_tiles, plan.column_blocks, column_block),
                       .column_last = split_at(column_tiles, plan.column_blocks, column_block + 1)};
+  if (has_long_runs(job, region)) return run_gemm_runs(job, item, workspace);
   run_gemm_item(job, item, workspace);
 }
 

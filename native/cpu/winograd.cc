@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "native/cpu/gemm_run.h"
 #include "native/cpu/winograd_tiles.h"
 
 namespace untangle {
@@ -110,29 +111,24 @@ class WinogradBlock {
     const Kernels& kernels = job_.kernels();
     const size_t width = kernels.panels * kPanel;
     const size_t columns = std::min(width, job_.padded() - column * width);
-    const size_t row_tiles = divide_up(count_, kernels.mr);
     const uint32_t first_row = 0;
-    for (size_t tile = 0; tile < row_tiles; tile++) {
-      const size_t start = split_at(count_, row_tiles, tile);
-      const size_t rows = split_at(count_, row_tiles, tile + 1) - start;
-      const float* a[kMaxTileRows];
-      float* c[kMaxTileRows];
-      for (size_t i = 0; i < rows; i++) {
-        a[i] = inputs_ + (start + i) * job_.input_floats() + product * job_.x.channels + channel;
-        c[i] = sums_ + (start + i) * job_.sum_floats() + product * job_.padded() + column * width;
-      }
-      kernels.gemm[(columns - 1) / kPanel][rows - 1]({.rows = a,
-                                                      .tap_k = &first_row,
-                                                      .taps = 1,
-                                                      .kc = count,
-                                                      .weights = factors.weights,
-                                                      .panel_stride = factors.panel_stride,
-                                                      .bias = nullptr,
-                                                      .c = c,
-                                                      .columns = columns,
-                                                      .accumulate = channel > 0,
-                                                      .finish = {}});
-    }
+    const float* const a = inputs_ + product * job_.x.channels + channel;
+    multiply_rows(kernels,
+                  {.x = &a,
+                   .x_first = 0,
+                   .x_step = static_cast<ptrdiff_t>(job_.input_floats()),
+                   .tap_k = &first_row,
+                   .taps = 1,
+                   .kc = count,
+                   .weights = factors.weights,
+                   .panel_stride = factors.panel_stride,
+                   .bias = nullptr,
+                   .c = sums_ + product * job_.padded() + column * width,
+                   .c_step = static_cast<ptrdiff_t>(job_.sum_floats()),
+                   .columns = columns,
+                   .accumulate = channel > 0,
+                   .finish = {}},
+                  count_);
   }
 
   /// The same over all channels of a kernel that has been transformed.

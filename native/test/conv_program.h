@@ -40,6 +40,7 @@ struct ConvCase {
   bool depthwise = false;
   bool bias = true;
   bool residual = false;
+  bool in_place = false;  // the residual lies where y will
   Unary activation = Unary::kIdentity;
   float alpha = 0;
   float beta = 0;
@@ -110,8 +111,17 @@ class ConvProgram {
     execute(kernels, threads, false, [&](auto&& once, std::span<const float>) { body(once); });
   }
 
+  /// y before the run.
+  std::vector<float> untouched() const {
+    std::vector<float> y(residual_.size(), kUnwritten);
+    if (!case_.in_place) return y;
+    for (size_t i = 0; i < y.size(); i++)
+      if (i % pitch(case_.y) < case_.y.channels) y[i] = residual_[i];
+    return y;
+  }
+
   std::vector<float> expected() const {
-    std::vector<float> y(case_.y.elements() / case_.y.channels * pitch(case_.y), kUnwritten);
+    std::vector<float> y = untouched();
     for (const RegionRecord& region : regions_) {
       for (uint32_t i = 0; i < case_.y.n * region.count_y * region.count_x; i++) {
         expect_pixel(region, i / region.count_x / region.count_y,
@@ -125,10 +135,10 @@ class ConvProgram {
   /// Sets everything up and calls body(once, y): once() runs the command.
   template <typename F>
   void execute(const Kernels& kernels, size_t threads, bool abort, F&& body) {
-    const size_t y_floats = case_.y.elements() / case_.y.channels * pitch(case_.y);
+    const std::vector<float> y = untouched();
     std::vector<float> arena = x_;
     arena.insert(arena.end(), residual_.begin(), residual_.end());
-    arena.insert(arena.end(), y_floats, kUnwritten);
+    arena.insert(arena.end(), y.begin(), y.end());
     std::vector<float> constants_memory(weights_.size() + bias_.size() + slope_.size() + kPanel);
     const std::span<float> constants = aligned(constants_memory);
     std::copy(weights_.begin(), weights_.end(), constants.begin());
@@ -139,7 +149,7 @@ class ConvProgram {
     const ViewRecord views[] = {
         map(0, case_.x),
         map(y_at, case_.y),
-        map(static_cast<uint32_t>(x_.size()), case_.y),
+        map(case_.in_place ? y_at : static_cast<uint32_t>(x_.size()), case_.y),
         flat(0, weights_.size()),
         flat(weights_.size(), bias_.size()),
         flat(weights_.size() + bias_.size(), slope_.size()),

@@ -97,6 +97,80 @@ void check_gemm(const Kernels& kernels, const GemmCase& c) {
         c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate, c.finish);
 }
 
+/// `tiles` tiles of a run: rows of A follow one another `kc` + 2 apart, those of C `pitch`.
+void check_run(const Kernels& kernels, const GemmCase& c, size_t tiles) {
+  Random random;
+  const size_t count = tiles * c.mr;
+  const size_t k_total = c.taps * c.kc + 3;
+  const size_t pitch = c.columns + kGuardFloats;
+  const size_t step = c.kc + 2;
+  const auto weights = random.list(c.panels * k_total * kPanel);
+  const auto bias = random.list(c.panels * kPanel);
+  const auto slopes = random.list(c.panels * kPanel);
+  const Finish finish = make_finish(c.finish, slopes);
+  const auto a = random.list((c.taps + 1) * (count + 1) * step);
+  std::vector<float> out(count * pitch, kGuard);
+  std::vector<const float*> x;
+  std::vector<uint32_t> tap_k;
+  for (size_t tap = 0; tap < c.taps; tap++) {
+    tap_k.push_back(static_cast<uint32_t>(3 + (c.taps - 1 - tap) * c.kc));
+    x.push_back(a.data() + tap * (count + 1) * step);
+  }
+  for (size_t i = 0; i < count; i++)
+    for (size_t j = 0; j < c.columns; j++) out[i * pitch + j] = random.next();
+
+  std::vector<float> expected = out;
+  for (size_t i = 0; i < count; i++) {
+    for (size_t j = 0; j < c.columns; j++) {
+      float& sum = expected[i * pitch + j];
+      sum = (c.accumulate ? sum : 0.0f) + (c.bias ? bias[j] : 0.0f);
+      for (size_t tap = 0; tap < c.taps; tap++) {
+        for (size_t k = 0; k < c.kc; k++) {
+          sum += x[tap][(i + 1) * step + k] *
+                 weights[(j / kPanel * k_total + tap_k[tap] + k) * kPanel + j % kPanel];
+        }
+      }
+      sum = finished(finish, sum, j);
+    }
+  }
+  kernels.gemm_run[c.panels - 1][c.mr - 1]({.x = x.data(),
+                                            .x_first = static_cast<ptrdiff_t>(step),
+                                            .x_step = static_cast<ptrdiff_t>(step),
+                                            .tap_k = tap_k.data(),
+                                            .taps = c.taps,
+                                            .kc = c.kc,
+                                            .weights = weights.data(),
+                                            .panel_stride = k_total * kPanel,
+                                            .bias = c.bias ? bias.data() : nullptr,
+                                            .c = out.data(),
+                                            .c_step = static_cast<ptrdiff_t>(pitch),
+                                            .columns = c.columns,
+                                            .accumulate = c.accumulate,
+                                            .finish = finish},
+                                           tiles);
+  CHECK(out == expected,
+        "gemm_f32_run_%zux%zu_%s %zu tiles, columns %zu kc %zu taps %zu bias %d accumulate %d "
+        "finish %d",
+        c.mr, c.panels * kPanel, kernels.isa, tiles, c.columns, c.kc, c.taps, c.bias, c.accumulate,
+        c.finish);
+}
+
+void check_runs(const Kernels& kernels) {
+  for (size_t panels = 1; panels <= kernels.panels; panels++) {
+    for (size_t mr = 1; mr <= kernels.run_rows; mr++) {
+      for (size_t columns = (panels - 1) * kPanel + 1; columns <= panels * kPanel; columns++) {
+        for (size_t tiles : {1, 3}) {
+          check_run(kernels, {panels, mr, columns, 5, 2, true, false}, tiles);
+          check_run(kernels, {panels, mr, columns, 16, 3, true, true}, tiles);
+          check_run(kernels, {panels, mr, columns, 1, 0, true, false}, tiles);
+          for (auto finish : {Finish::kClamp, Finish::kSlope, Finish::kSlopes})
+            check_run(kernels, {panels, mr, columns, 3, 1, false, true, finish}, tiles);
+        }
+      }
+    }
+  }
+}
+
 struct DepthwiseCase {
   size_t pixels, channels, taps;
   bool bias, accumulate;
@@ -187,6 +261,7 @@ int main() {
   for (size_t i = 0; i < count; i++) {
     std::printf("%s\n", list[i]->isa);
     check_kernels(*list[i]);
+    check_runs(*list[i]);
     CHECK(select_kernels(list[i]->isa) == list[i], "%s", list[i]->isa);
   }
   CHECK(select_kernels(nullptr) == list[0], "best");

@@ -17,6 +17,12 @@ export const COST = {
   tileOverhead: 200,
   /** The same when every pointer has to be tested against the border. */
   paddedTileOverhead: 400,
+  /** The same when pixels lie evenly apart: a pointer per tap, not per pixel. */
+  runTileOverhead: 50,
+  /** Outputs of a row from which on its pixels are taken as such a run. */
+  longRun: 8,
+  /** Moving an output pixel of fused phases from scratch to its place. */
+  fusedStoring: 4,
   /** Changing taps inside a tile, in k rows. */
   tapOverhead: 2,
   /** Reading and writing one vector of partial sums that were left in memory. */
@@ -29,9 +35,9 @@ export const COST = {
   planarPacking: 1 / 6,
   planarStoring: 1 / 8,
   /** Either, when more than PLANAR.rows channels lie together and have to be transposed. */
-  planarTransposing: 1,
+  planarTransposing: 0.75,
   /** Copying one element of a map from planes to pixels or back, as a step of its own. */
-  layoutCopy: 2,
+  layoutCopy: 1.5,
   /** Transforming 16 channels of a tile to one of its products, and back. */
   transform: 6,
   /** Transforming 16 weights to one of the products. */
@@ -40,6 +46,8 @@ export const COST = {
   transformedPerVector: 4,
   /** Waiting for the other threads between two stages of a step. */
   barrier: 3000,
+  /** Starting a residue of a dilated kernel in Winograd's form. */
+  winogradRegion: 1500,
   /** Winograd's share of the direct cost from which on its larger errors are worth it. */
   winogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */
@@ -113,8 +121,13 @@ function tiledCost(region: Region, shape: CostShape): number {
     weightRows: taps.length * kc,
     chunks: Math.ceil(taps.length / Math.max(1, Math.floor(COST.chunkDepth / kc))),
     panels: shape.panels,
-    tileOverhead: padded ? COST.paddedTileOverhead : COST.tileOverhead,
+    tileOverhead: tileOverhead(region),
   });
+}
+
+function tileOverhead({padded, countX}: Region): number {
+  if (padded) return COST.paddedTileOverhead;
+  return countX < COST.longRun ? COST.tileOverhead : COST.runTileOverhead;
 }
 
 /** The share of an image's tiles that hold some row of outputs for which a tap lies inside the input. */
@@ -200,7 +213,7 @@ export function winogradCost(shape: WinogradShape): number {
     weightRows: inChannels,
     chunks: Math.ceil(inChannels / COST.chunkDepth),
     panels,
-    tileOverhead: COST.tileOverhead,
+    tileOverhead: COST.runTileOverhead,
   });
   const blocks = tiles / blockTiles;
   const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);

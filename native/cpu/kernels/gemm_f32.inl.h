@@ -62,8 +62,14 @@ inline void finish_sums(const Finish& finish, LoadSlopes load_slopes, Vec::Reg (
   }
 }
 
-template <size_t MR, size_t NV>
-inline void load_tile(const GemmTile& tile, Vec::Reg (&acc)[MR][NV]) {
+/// Where row i of C lies.
+inline float* row_of(const GemmTile& tile, size_t i) { return tile.c[i]; }
+inline float* row_of(const GemmRun& run, size_t i) {
+  return run.c + static_cast<ptrdiff_t>(i) * run.c_step;
+}
+
+template <size_t MR, size_t NV, class Tile>
+inline void load_tile(const Tile& tile, Vec::Reg (&acc)[MR][NV]) {
   constexpr size_t NR = NV * Vec::kLanes;
   if (!tile.accumulate) {
     UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
@@ -77,11 +83,11 @@ inline void load_tile(const GemmTile& tile, Vec::Reg (&acc)[MR][NV]) {
   if (tile.columns == NR) {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
-          Vec::load(tile.c[i] + j * Vec::kLanes);
+          Vec::load(row_of(tile, i) + j * Vec::kLanes);
     }
   } else {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++)
-        load_columns<NV>(tile.c[i], tile.columns, acc[i]);
+        load_columns<NV>(row_of(tile, i), tile.columns, acc[i]);
   }
   if (tile.bias == nullptr) return;
   UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
@@ -90,23 +96,47 @@ inline void load_tile(const GemmTile& tile, Vec::Reg (&acc)[MR][NV]) {
   }
 }
 
-template <size_t MR, size_t NV>
-inline void store_tile(const GemmTile& tile, const Vec::Reg (&acc)[MR][NV]) {
+template <size_t MR, size_t NV, class Tile>
+inline void store_tile(const Tile& tile, const Vec::Reg (&acc)[MR][NV]) {
   if (tile.columns == NV * Vec::kLanes) {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
       UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++)
-          Vec::store(tile.c[i] + j * Vec::kLanes, acc[i][j]);
+          Vec::store(row_of(tile, i) + j * Vec::kLanes, acc[i][j]);
     }
   } else {
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++)
-        store_columns<NV>(tile.c[i], tile.columns, acc[i]);
+        store_columns<NV>(row_of(tile, i), tile.columns, acc[i]);
   }
+}
+
+template <size_t MR, size_t NV, class Tile>
+inline void finish_tile(const Tile& tile, Vec::Reg (&acc)[MR][NV]) {
+  finish_sums(
+      tile.finish,
+      [&](Vec::Reg(&slopes)[NV]) {
+        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) slopes[j] =
+            Vec::load(tile.finish.slopes + j * Vec::kLanes);
+      },
+      acc);
+  store_tile<MR, NV>(tile, acc);
 }
 
 /// Asks for what lies `ahead` floats after p, which need not exist.
 inline void prefetch(const float* p, size_t ahead) {
   const uintptr_t at = reinterpret_cast<uintptr_t>(p) + ahead * sizeof(float);
   __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
+/// A row of NV vectors of weights, some of a panel after those of its left neighbour.
+template <size_t PANELS>
+inline void load_weights(const float* w, size_t panel_stride,
+                         Vec::Reg (&b)[PANELS * kPanelVectors]) {
+  UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
+      prefetch(w + panel * panel_stride, kPrefetchRows * kPanel);
+  UNTANGLE_UNROLL for (size_t j = 0; j < PANELS * kPanelVectors; j++) {
+    const size_t panel = j / kPanelVectors;
+    b[j] = Vec::load(w + panel * panel_stride + (j % kPanelVectors) * Vec::kLanes);
+  }
 }
 
 template <size_t MR, size_t PANELS>
@@ -119,39 +149,75 @@ void gemm_f32_tile(const GemmTile& tile) {
   load_tile<MR, NV>(tile, acc);
 
   const size_t kc = tile.kc;
-  const size_t panel_stride = tile.panel_stride;
   for (size_t tap = 0; tap < tile.taps; tap++) {
     const float* row[MR];
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) row[i] = tile.rows[tap * MR + i];
     const float* w = tile.weights + tile.tap_k[tap] * kPanel;
 
     for (size_t k = 0; k < kc; k++, w += kPanel) {
-      UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
-          prefetch(w + panel * panel_stride, kPrefetchRows * kPanel);
       Vec::Reg b[NV];
-      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
-        const size_t panel = j / kPanelVectors;
-        b[j] = Vec::load(w + panel * panel_stride + (j % kPanelVectors) * Vec::kLanes);
-      }
+      load_weights<PANELS>(w, tile.panel_stride, b);
       UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
         const Vec::Reg a = Vec::splat(row[i][k]);
         UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::fma(a, b[j], acc[i][j]);
       }
     }
   }
+  finish_tile<MR, NV>(tile, acc);
+}
 
-  finish_sums(
-      tile.finish,
-      [&](Vec::Reg(&slopes)[NV]) {
-        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) slopes[j] =
-            Vec::load(tile.finish.slopes + j * Vec::kLanes);
-      },
-      acc);
-  store_tile<MR, NV>(tile, acc);
+// Rows of a run that share a pointer: the others are one and two steps away, which addresses can
+// express. A pointer each would take more registers than x86 has.
+constexpr size_t kRowsPerPointer = 3;
+
+template <size_t MR, size_t PANELS>
+void gemm_f32_run(const GemmRun& whole, size_t tiles) {
+  constexpr size_t NV = PANELS * kPanelVectors;
+  constexpr size_t POINTERS = (MR + kRowsPerPointer - 1) / kRowsPerPointer;
+  assert(whole.columns >= 1 && whole.columns <= PANELS * kPanel);
+  assert(whole.taps == 0 || whole.kc >= 1);
+
+  GemmRun run = whole;
+  const size_t kc = run.kc;
+  const ptrdiff_t step = run.x_step;
+  for (size_t tile = 0; tile < tiles; tile++) {
+    Vec::Reg acc[MR][NV];
+    load_tile<MR, NV>(run, acc);
+    for (size_t tap = 0; tap < run.taps; tap++) {
+      const float* row[POINTERS];
+      UNTANGLE_UNROLL for (size_t p = 0; p < POINTERS; p++) row[p] =
+          run.x[tap] + run.x_first + static_cast<ptrdiff_t>(p * kRowsPerPointer) * step;
+      const float* w = run.weights + run.tap_k[tap] * kPanel;
+
+      for (size_t k = 0; k < kc; k++, w += kPanel) {
+        Vec::Reg b[NV];
+        load_weights<PANELS>(w, run.panel_stride, b);
+        UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
+          const Vec::Reg a = Vec::splat(
+              row[i / kRowsPerPointer][static_cast<ptrdiff_t>(i % kRowsPerPointer) * step]);
+          UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::fma(a, b[j], acc[i][j]);
+        }
+        UNTANGLE_UNROLL for (size_t p = 0; p < POINTERS; p++) {
+          row[p]++;
+          // Or the compiler would make a pointer of every row again.
+          asm("" : "+r"(row[p]));
+        }
+      }
+    }
+    finish_tile<MR, NV>(run, acc);
+    run.c += static_cast<ptrdiff_t>(MR) * run.c_step;
+    run.x_first += static_cast<ptrdiff_t>(MR) * step;
+  }
 }
 
 /// gemm_f32_tile<1..MR, PANELS>, at index rows - 1.
 template <size_t PANELS, size_t... I>
 constexpr void fill_gemm_row(GemmF32 (&table)[kMaxTileRows], Indices<I...>) {
   ((table[I] = gemm_f32_tile<I + 1, PANELS>), ...);
+}
+
+/// gemm_f32_run<1..MR, PANELS>, at index rows - 1.
+template <size_t PANELS, size_t... I>
+constexpr void fill_run_row(GemmRunF32 (&table)[kMaxTileRows], Indices<I...>) {
+  ((table[I] = gemm_f32_run<I + 1, PANELS>), ...);
 }

@@ -25,7 +25,7 @@ struct Candidate {
   bool (*runs)();
 };
 constexpr Candidate kCandidates[] = {
-#define ISA(name, mr, panels) {&kernels_##name, runs_##name},
+#define ISA(name, mr, run_rows, panels) {&kernels_##name, runs_##name},
 #include "native/cpu/kernels/kernels.def"
 #undef ISA
 };

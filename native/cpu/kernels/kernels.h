@@ -45,6 +45,25 @@ struct GemmTile {
 };
 using GemmF32 = void (*)(const GemmTile& tile);
 
+/// The same of rows that lie evenly apart in A and in C, for a number of tiles one after the other.
+struct GemmRun {
+  const float* const* x;  // [taps]: row 0 of A begins x_first floats later, kc floats
+  ptrdiff_t x_first;
+  ptrdiff_t x_step;  // from a row of A to the next
+  const uint32_t* tap_k;
+  size_t taps;
+  size_t kc;
+  const float* weights;
+  size_t panel_stride;
+  const float* bias;
+  float* c;  // row 0 of C
+  ptrdiff_t c_step;
+  size_t columns;
+  bool accumulate;
+  Finish finish;
+};
+using GemmRunF32 = void (*)(const GemmRun& run, size_t tiles);
+
 /// y[pixels x channels] = finish((accumulate ? y : 0) + bias + sum over taps of x_tap[pixels x
 /// channels] * w_tap[channels]), for pixels that lie evenly apart in x and in y.
 struct DepthwiseRow {
@@ -138,6 +157,8 @@ struct Kernels {
   size_t mr;
   size_t panels;
   GemmF32 gemm[kMaxTilePanels][kMaxTileRows];  // [panels - 1][rows - 1]; null past mr and panels
+  size_t run_rows;                             // at least mr
+  GemmRunF32 gemm_run[kMaxTilePanels][kMaxTileRows];  // the same; null past run_rows and panels
   DepthwiseF32 depthwise;
   size_t lanes;                                         // pixels of one vector of a planar tile
   size_t planar_vectors[kMaxPlanarRows];                // widest planar tile, [rows - 1]
@@ -157,10 +178,11 @@ struct Kernels {
 // kShape_<isa> and kernels_<isa> for every instruction set of this architecture.
 struct TileShape {
   size_t mr;
+  size_t run_rows;
   size_t panels;
 };
-#define ISA(name, mr, panels)                           \
-  inline constexpr TileShape kShape_##name{mr, panels}; \
+#define ISA(name, mr, run_rows, panels)                           \
+  inline constexpr TileShape kShape_##name{mr, run_rows, panels}; \
   extern const Kernels kernels_##name;
 #include "native/cpu/kernels/kernels.def"
 #undef ISA

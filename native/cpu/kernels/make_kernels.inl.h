@@ -26,14 +26,19 @@ struct MakeIndices<0, I...> {
 template <TileShape SHAPE>
 constexpr Kernels make_kernels(const char* isa) {
   constexpr size_t MR = SHAPE.mr;
-  static_assert(MR <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels);
+  constexpr size_t RUN = SHAPE.run_rows;
+  static_assert(MR <= RUN && RUN <= kMaxTileRows && SHAPE.panels <= kMaxTilePanels);
   Kernels kernels{};
   kernels.isa = isa;
   kernels.mr = MR;
   kernels.panels = SHAPE.panels;
+  kernels.run_rows = RUN;
   fill_gemm_row<1>(kernels.gemm[0], typename MakeIndices<MR>::Type{});
-  if constexpr (SHAPE.panels == 2)
+  fill_run_row<1>(kernels.gemm_run[0], typename MakeIndices<RUN>::Type{});
+  if constexpr (SHAPE.panels == 2) {
     fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
+    fill_run_row<2>(kernels.gemm_run[1], typename MakeIndices<RUN>::Type{});
+  }
   kernels.depthwise = depthwise_f32;
   kernels.lanes = Vec::kLanes;
   fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});

@@ -108,5 +108,7 @@ export function regionsCost(
     inputWidth: operands.x.shape[2]!,
     panels,
   };
-  return regions.reduce((sum, region) => sum + regionCost(region, shape), 0);
+  const outputs = regions.reduce((sum, {countY, countX}) => sum + countY * countX, 0);
+  const storing = fused > 1 ? shape.batch * outputs * fused * COST.fusedStoring : 0;
+  return regions.reduce((sum, region) => sum + regionCost(region, shape), storing);
 }

@@ -223,6 +223,7 @@ function tileForm(
   const blockTiles = isPrivate ? privateTiles : shared;
   if (blockTiles === 0) return [];
   const scratchElements = keptElements + (isPrivate ? 0 : blockTiles * tileElements);
+  const regions = axes.reduce((sum, {y, x}) => sum + y.length * x.length, 0);
   const cost = tiles.reduce(
     (sum, count) =>
       sum +
@@ -235,7 +236,7 @@ function tileForm(
         keptElements,
         sharedElements: isPrivate ? 0 : tileElements,
       }),
-    COST.stepOverhead,
+    COST.stepOverhead + regions * COST.winogradRegion,
   );
   const memory = {keptElements, isWaiting: !isPrivate, scratchElements};
   return [{form, axes, tiles, panels, inChannels, products, ...memory, cost}];

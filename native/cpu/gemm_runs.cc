@@ -1,0 +1,175 @@
+// Items of gemmTaps whose pixels lie evenly apart in x and in y for long runs: rows of a map, or
+// whole maps where rows follow one another. They need a pointer per tap, not one per tap and pixel.
+
+#include <atomic>
+
+#include "native/cpu/gemm_entries.h"
+#include "native/cpu/gemm_run.h"
+
+namespace untangle {
+
+namespace {
+
+// Shorter runs fill too little of a tile.
+constexpr uint32_t kMinRun = 8;
+constexpr size_t kMaxChunkEntries = 2048;
+
+/// Pixels that lie evenly apart.
+struct PixelRun {
+  size_t first;  // of the item's pixels
+  size_t count;
+  int64_t x_offset;  // of tap (0, 0) of the first pixel from x, in elements
+  float* out;        // C of the first pixel and column
+};
+
+/// A thread's scratch while it runs an item.
+struct RunsWorkspace {
+  // Fused: C of the item, one column tile wide.
+  alignas(64) float sums[kMaxBlockPixels * kMaxTileColumns];
+  RegionPixel pixels[kMaxBlockPixels];
+  PixelRun runs[kMaxBlockPixels];
+  const float* x[kMaxChunkEntries];
+  uint32_t tap_k[kMaxChunkEntries];
+};
+static_assert(sizeof(RunsWorkspace) <= kWorkspaceBytes);
+
+class GemmRuns {
+ public:
+  GemmRuns(const GemmJob& job, const GemmItem& item, std::byte* workspace)
+      : job_(job),
+        item_(item),
+        region_(item.region),
+        work_(*reinterpret_cast<RunsWorkspace*>(workspace)),
+        entries_(job, item.region),
+        pixel_first_(split_at(count_pixels(region_, job.y), item.tiles, item.tile_first)),
+        pixel_count_(split_at(count_pixels(region_, job.y), item.tiles, item.tile_last) -
+                     pixel_first_),
+        x_step_(static_cast<int64_t>(region_.in_step_x) * job.x.stride_x),
+        c_step_(job.fused() ? static_cast<int64_t>(kMaxTileColumns)
+                            : static_cast<int64_t>(region_.out_step_x) * job.y.stride_x),
+        chunk_(std::min(kMaxChunkEntries, entries_.per_chunk(job.tile_columns()))) {
+    if (job.fused() || job.has_epilogue())
+      list_pixels(region_, pixel_first_, pixel_count_, work_.pixels);
+    list_runs();
+  }
+
+  void run() {
+    for (size_t column = item_.column_first; column < item_.column_last; column++) {
+      size_t entry = 0;
+      do {  // once at least: regions without taps still write their bias
+        const Chunk chunk = entries_.chunk(entry, chunk_, entries_.count());
+        if (!run_chunk(column, chunk)) return;
+        entry = std::max(entry + 1, chunk.last);
+      } while (entry < entries_.count());
+    }
+  }
+
+ private:
+  void list_runs() {
+    for_each_run(region_, pixel_first_, pixel_count_, [&](const RegionRun& at) {
+      const int64_t qy = at.qy;
+      const int64_t qx = at.qx;
+      const MapView& x = job_.x;
+      const PixelRun next{
+          .first = at.first,
+          .count = at.count,
+          .x_offset = at.image * x.stride_n + (region_.in_y + qy * region_.in_step_y) * x.stride_y +
+                      (region_.in_x + qx * region_.in_step_x) * x.stride_x,
+          .out = job_.fused() ? work_.sums + at.first * kMaxTileColumns
+                              : job_.y.at(at.image, region_.out_y + qy * region_.out_step_y,
+                                          region_.out_x + qx * region_.out_step_x) +
+                                    item_.group * job_.group_outputs};
+      if (count_ > 0 && follows(work_.runs[count_ - 1], next)) {
+        work_.runs[count_ - 1].count += next.count;
+      } else {
+        work_.runs[count_++] = next;
+      }
+    });
+  }
+  bool follows(const PixelRun& run, const PixelRun& next) const {
+    const auto count = static_cast<int64_t>(run.count);
+    return next.x_offset == run.x_offset + count * x_step_ && next.out == run.out + count * c_step_;
+  }
+
+  /// One column tile over the entries of a chunk; false when aborted.
+  bool run_chunk(size_t column, const Chunk& chunk) {
+    const bool is_last = chunk.last == entries_.count();
+    const GemmColumns columns(job_, item_.group, column);
+    const bool continues = chunk.first > 0;
+    GemmRun args{.x = work_.x,
+                 .x_first = 0,
+                 .x_step = x_step_,
+                 .tap_k = work_.tap_k,
+                 .taps = chunk.last - chunk.first,
+                 .kc = chunk.kc,
+                 .weights = columns.weights,
+                 .panel_stride = columns.panel_stride,
+                 .bias = continues ? nullptr : columns.bias,
+                 .c = nullptr,
+                 .c_step = c_step_,
+                 .columns = columns.count,
+                 .accumulate = continues || job_.in_place(),
+                 .finish = {}};
+    if (is_last) args.finish = columns.finish;
+    for (size_t i = 0; i < count_; i++) {
+      if (job_.run.aborted.load(std::memory_order_relaxed)) return false;
+      const PixelRun& run = work_.runs[i];
+      list_entries(run, chunk);
+      args.c = job_.fused() ? run.out : run.out + column * job_.tile_columns();
+      multiply_rows(job_.kernels, args, run.count);
+      // Fused sums wait for the others: together they are long rows of y.
+      if (is_last && !job_.fused()) finish(run.first, run.count, column, columns.count);
+    }
+    if (is_last && job_.fused()) finish(0, pixel_count_, column, columns.count);
+    return true;
+  }
+
+  /// What the entries of the run's first pixel read.
+  void list_entries(const PixelRun& run, const Chunk& chunk) {
+    const MapView& x = job_.x;
+    const auto channel =
+        static_cast<int64_t>(item_.group * job_.group_inputs + chunk.channel) + run.x_offset;
+    for (size_t entry = chunk.first; entry < chunk.last; entry++) {
+      const TapRecord& tap = entries_.tap(entry);
+      work_.x[entry - chunk.first] = x.data + (channel + tap.dy * x.stride_y + tap.dx * x.stride_x);
+      work_.tap_k[entry - chunk.first] = tap.k + static_cast<uint32_t>(chunk.channel);
+    }
+  }
+
+  void finish(size_t first, size_t count, size_t column, size_t columns) const {
+    if (!job_.fused() && !job_.has_epilogue()) return;
+    finish_gemm(job_, item_,
+                {.pixels = work_.pixels + first,
+                 .count = count,
+                 .first = column * job_.tile_columns(),
+                 .last = column * job_.tile_columns() + columns,
+                 .sums = job_.fused() ? work_.sums + first * kMaxTileColumns : nullptr});
+  }
+
+  const GemmJob& job_;
+  const GemmItem& item_;
+  const RegionRecord& region_;
+  RunsWorkspace& work_;
+  const GemmEntries entries_;
+  const size_t pixel_first_;
+  const size_t pixel_count_;
+  const ptrdiff_t x_step_;
+  const ptrdiff_t c_step_;
+  const size_t chunk_;  // entries whose weights fit in L2 at a time
+  size_t count_ = 0;    // of runs
+};
+
+}  // namespace
+
+bool has_long_runs(const GemmJob& job, const RegionRecord& region) {
+  // Sums of fused phases lie in scratch, whatever of them is cropped later.
+  const uint32_t excluded =
+      kRegionPadded | kRegionPerTap | (job.fused() ? 0u : uint32_t{kRegionCropped});
+  return (region.flags & excluded) == 0 && region.count_x >= kMinRun;
+}
+
+void run_gemm_runs(const GemmJob& job, const GemmItem& item, std::byte* workspace) {
+  GemmRuns(job, item, workspace).run();
+}
+
+}  // namespace untangle
