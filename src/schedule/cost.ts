@@ -49,7 +49,7 @@ export const COST = {
   /** Starting a residue of a dilated kernel in Winograd's form. */
   winogradRegion: 1500,
   /** Winograd's share of the direct cost from which on its larger errors are worth it. */
-  winogradShare: 0.85,
+  winogradShare: 0.9,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
