@@ -94,6 +94,15 @@ void plan_channels(const PlanarJob& job, PlanarPlan& plan) {
   plan.block = std::min(plan.count_y, std::max(at_once, by_slice));
 }
 
+/// From a packed row to the next: an odd number of cache lines where there is room, so that rows
+/// share no set of the first-level cache.
+size_t plan_pitch(const PlanarPlan& plan) {
+  const size_t dense = plan.packed * plan.width;
+  const size_t rows = (plan.block - 1) * plan.in_step + plan.window;
+  const size_t odd = (dense / kPanel | 1) * kPanel;
+  return rows * odd <= kPlanarPackFloats ? odd : dense;
+}
+
 }  // namespace
 
 PlanarJob make_planar_job(const PlanarTapsCommand& command, const Execution& run) {
@@ -130,6 +139,7 @@ PlanarPlan plan_planar(const PlanarJob& job) {
                          std::max(divide_up(plan.count_y, plan.block), divide_up(wanted, columns)));
   plan.block = divide_up(plan.count_y, plan.blocks);
   plan.blocks = divide_up(plan.count_y, plan.block);
+  plan.pitch = plan_pitch(plan);
   return plan;
 }
 

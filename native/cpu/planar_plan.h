@@ -72,6 +72,7 @@ struct PlanarPlan {
   size_t width = 0;    // of a packed row
   size_t slice = 0;    // channels multiplied at a time
   size_t packed = 0;   // channels packed at a time: a slice, or all
+  size_t pitch = 0;    // from a packed row to the next
   size_t regions = 0;  // whose sums fit at a time
   size_t block = 0;    // output rows of an item
   size_t blocks = 0;

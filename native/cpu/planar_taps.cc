@@ -28,6 +28,7 @@ struct PlanarWorkspace {
   alignas(64) float staged[kMaxSideBySide * kPlanarTile];
   const float* x[kMaxTaps];
   const float* weights[kMaxTaps];
+  uint32_t tap_end[kMaxTaps];  // [region of the row], when all their taps are listed
 };
 static_assert(sizeof(PlanarWorkspace) <= kWorkspaceBytes);
 
@@ -73,12 +74,19 @@ class PlanarItem {
 
   /// Adds the packed channels [channel, channel + kc), slice by slice; the last ones end the row.
   void run_row(const Row& row, size_t channel, size_t kc) {
+    const bool is_listed = list_row(row);
     for (size_t slice = 0; slice < kc; slice += plan_.slice) {
+      const Slice part{channel, slice, std::min(plan_.slice, kc - slice)};
       for (size_t index = row.first; index < row.last; index++) {
         const size_t pixels = pixels_of(index, row.y);
         if (pixels == 0) continue;
-        const size_t count = std::min(plan_.slice, kc - slice);
-        multiply(job_.regions[index], row.y, pixels, {channel, slice, count}, sums(row, index));
+        if (is_listed) {
+          const size_t begin = index > row.first ? work_.tap_end[index - row.first - 1] : 0;
+          const size_t count = work_.tap_end[index - row.first] - begin;
+          add(begin, count, part, part.begins(), pixels, sums(row, index));
+        } else {
+          multiply(job_.regions[index], row.y, pixels, part, sums(row, index));
+        }
       }
     }
     if (channel + kc == job_.x.channels) finish_row(row);
@@ -109,34 +117,65 @@ class PlanarItem {
     const int64_t row = std::max<int64_t>(0, -row_first_);
     const int64_t count = std::min(rows, x.height - row_first_) - row;
     if (count <= 0) return;
-    float* target = work_.packed + static_cast<size_t>(row) * plan_.packed * plan_.width;
-    for (int64_t at = 0; at < count; at++) {
-      float* packed = target + static_cast<size_t>(at) * plan_.packed * plan_.width;
-      clear(packed, kc, 0, static_cast<size_t>(left));
-      clear(packed, kc, static_cast<size_t>(left + inside), static_cast<size_t>(columns));
+    // Where nothing lies inside, no pointer into x is made either.
+    const Columns at{static_cast<size_t>(left), static_cast<size_t>(inside),
+                     static_cast<size_t>(columns - left - inside)};
+    float* source = inside == 0 ? x.data
+                                : x.at(image_, row_first_ + row, start + left) +
+                                      static_cast<int64_t>(channel) * x.stride_c;
+    float* target = work_.packed + static_cast<size_t>(row) * plan_.pitch;
+    if (x.stride_x == 1 || inside == 0) {
+      copy_planes(source, target, static_cast<size_t>(count), kc, at);
+    } else {
+      copy_pixels(source, target, static_cast<size_t>(count), kc, at);
     }
-    if (inside == 0) return;
-    float* source =
-        x.at(image_, row_first_ + row, start + left) + static_cast<int64_t>(channel) * x.stride_c;
-    copy_rows(source, target + left, static_cast<size_t>(count), kc, static_cast<size_t>(inside));
   }
+
+  /// A packed row: zeros, pixels of x, zeros.
+  struct Columns {
+    size_t left;
+    size_t inside;
+    size_t right;
+  };
 
   /// Copies rows of pixels of `kc` channels in the order in which they lie in memory, so that they
   /// stream.
-  void copy_rows(float* source, float* target, size_t rows, size_t kc, size_t pixels) const {
+  void copy_planes(const float* source, float* target, size_t rows, size_t kc,
+                   const Columns& at) const {
     const PlanarMap& x = job_.x;
-    const Kernels& kernels = job_.kernels();
+    const auto copy_padded = job_.kernels().ops.copy_padded;
     const auto width = static_cast<ptrdiff_t>(plan_.width);
-    const auto row_step = static_cast<ptrdiff_t>(plan_.packed * plan_.width);
-    if (x.stride_c > x.stride_y) {
-      for (size_t c = 0; c < kc; c++, source += x.stride_c, target += width) {
-        kernels.ops.copy_block({source, x.stride_y, x.stride_x}, {target, row_step, 1}, rows,
-                               pixels);
-      }
-      return;
+    const auto row_step = static_cast<ptrdiff_t>(plan_.pitch);
+    const bool is_planes = x.stride_c > x.stride_y;
+    const size_t outer = is_planes ? kc : rows;
+    const bool reads = at.inside > 0;
+    const int64_t source_step = reads ? (is_planes ? x.stride_c : x.stride_y) : 0;
+    PaddedRows block{.source = source,
+                     .source_row = reads ? (is_planes ? x.stride_y : x.stride_c) : 0,
+                     .target = target,
+                     .target_row = is_planes ? row_step : width,
+                     .rows = is_planes ? rows : kc,
+                     .left = at.left,
+                     .inside = at.inside,
+                     .right = at.right};
+    for (size_t i = 0; i < outer; i++) {
+      copy_padded(block);
+      block.source += source_step;
+      block.target += is_planes ? width : row_step;
     }
-    for (size_t row = 0; row < rows; row++, source += x.stride_y, target += row_step) {
-      kernels.ops.copy_block({source, x.stride_c, x.stride_x}, {target, width, 1}, kc, pixels);
+  }
+
+  /// The same where the channels of a pixel lie together.
+  void copy_pixels(float* source, float* target, size_t rows, size_t kc, const Columns& at) const {
+    const PlanarMap& x = job_.x;
+    const auto width = static_cast<ptrdiff_t>(plan_.width);
+    for (size_t row = 0; row < rows; row++) {
+      clear(target, kc, 0, at.left);
+      clear(target, kc, at.left + at.inside, at.left + at.inside + at.right);
+      job_.kernels().ops.copy_block({source, x.stride_c, x.stride_x}, {target + at.left, width, 1},
+                                    kc, at.inside);
+      source += x.stride_y;
+      target += plan_.pitch;
     }
   }
 
@@ -150,52 +189,71 @@ class PlanarItem {
     size_t packed;
     size_t first;
     size_t count;
+    bool begins() const { return packed + first == 0; }
   };
 
-  /// Adds a slice of channels to the sums of one output row; the first slice starts from the bias.
+  /// Adds a slice of channels to the sums of one output row of a region whose taps are not listed.
   void multiply(const RegionRecord& region, size_t y, size_t pixels, const Slice& slice,
                 float* sums) {
     size_t tap = 0;
-    bool accumulate = slice.packed + slice.first > 0;
+    bool begins = slice.begins();
     do {  // once, unless there are more taps than pointers
       const size_t end = std::min<size_t>(region.tap_count, tap + kMaxTaps);
-      const size_t taps = list_taps(region, y, slice, tap, end);
-      if (taps > 0 || !accumulate) {
-        call({.x = work_.x,
-              .first = 0,
-              .x_stride = plan_.width,
-              .weights = work_.weights,
-              .weight_first = 0,
-              .weight_stride = job_.rows,
-              .taps = taps,
-              .kc = slice.count,
-              .bias = accumulate ? nullptr : job_.bias,
-              .c = sums,
-              .c_stride = plan_.tile,
-              .accumulate = accumulate},
-             pixels);
-      }
-      accumulate = true;
+      add(0, list_taps(region, y, tap, end, 0), slice, begins, pixels, sums);
+      begins = false;
       tap = end;
     } while (tap < region.tap_count);
   }
 
-  /// Lists what taps [first, last) read for output row y, without those above and below x.
-  size_t list_taps(const RegionRecord& region, size_t y, const Slice& slice, size_t first,
-                   size_t last) {
-    size_t count = 0;
+  /// Adds a slice of channels of listed taps; the first one `begins` with the bias.
+  void add(size_t tap, size_t taps, const Slice& slice, bool begins, size_t pixels,
+           float* sums) const {
+    if (taps == 0 && !begins) return;
+    call({.x = work_.x + tap,
+          .x_first = slice.first * plan_.width,
+          .first = 0,
+          .x_stride = plan_.width,
+          .weights = work_.weights + tap,
+          .weight_first = (slice.packed + slice.first) * job_.rows,
+          .weight_stride = job_.rows,
+          .taps = taps,
+          .kc = slice.count,
+          .bias = begins ? job_.bias : nullptr,
+          .c = sums,
+          .c_stride = plan_.tile,
+          .accumulate = !begins},
+         pixels);
+  }
+
+  /// Lists the taps of all regions of a row; false when they are too many.
+  bool list_row(const Row& row) {
+    size_t taps = 0;
+    for (size_t index = row.first; index < row.last; index++) taps += job_.regions[index].tap_count;
+    if (taps > kMaxTaps || row.last - row.first > kMaxTaps) return false;
+    size_t end = 0;
+    for (size_t index = row.first; index < row.last; index++) {
+      const RegionRecord& region = job_.regions[index];
+      end += list_taps(region, row.y, 0, region.tap_count, end);
+      work_.tap_end[index - row.first] = static_cast<uint32_t>(end);
+    }
+    return true;
+  }
+
+  /// Lists, from place `at` on, what taps [first, last) read for output row y, without those above
+  /// and below x: their rows of the first packed channel.
+  size_t list_taps(const RegionRecord& region, size_t y, size_t first, size_t last, size_t at) {
+    const size_t begin = at;
     const int64_t in_y = region.in_y + static_cast<int64_t>(y * region.in_step_y);
     for (size_t t = first; t < last; t++) {
       const TapRecord& tap = job_.taps(region)[t];
       const int64_t row = in_y + tap.dy;
       if (row < 0 || row >= job_.x.height) continue;
       const size_t column = static_cast<size_t>(int64_t{region.in_x} + tap.dx - plan_.min_x);
-      const size_t packed = static_cast<size_t>(row - row_first_) * plan_.packed + slice.first;
-      work_.x[count] = work_.packed + packed * plan_.width + column;
-      work_.weights[count] = job_.weights + (tap.k + slice.packed + slice.first) * job_.rows;
-      count++;
+      work_.x[at] = work_.packed + static_cast<size_t>(row - row_first_) * plan_.pitch + column;
+      work_.weights[at] = job_.weights + tap.k * job_.rows;
+      at++;
     }
-    return count;
+    return at - begin;
   }
 
   /// All output channels, a panel of weights at a time.

@@ -85,7 +85,8 @@ using DepthwiseF32 = void (*)(const DepthwiseRow& row);
 /// C[rows x pixels] = (accumulate ? C : 0) + bias + sum over taps of W_tap[rows x kc] . x_tap[kc x
 /// pixels], for output channels as rows and pixels in the lanes.
 struct PlanarTile {
-  const float* const* x;        // [taps]: channel 0 of pixel 0 of the map's row
+  const float* const* x;  // [taps]: a row of pixels, `x_first` floats later
+  size_t x_first;
   size_t first;                 // the tile's first pixel
   size_t x_stride;              // from a channel to the next
   const float* const* weights;  // [taps]: [kc][rows], after `weight_first` floats

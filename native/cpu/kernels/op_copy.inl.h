@@ -1,4 +1,4 @@
-// Bodies of OpKernels::copy_block and fill. Included by op_kernels.inl.h.
+// Bodies of OpKernels::copy_block, copy_padded and fill. Included by op_kernels.inl.h.
 
 using Lanes8 = float __attribute__((vector_size(32)));
 
@@ -237,5 +237,29 @@ void fill(float value, float* y, ptrdiff_t stride, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] = value;
   } else {
     for (size_t i = 0; i < count; i++) y[static_cast<ptrdiff_t>(i) * stride] = value;
+  }
+}
+
+inline void fill_zeros(float* row, size_t count) {
+  size_t j = 0;
+  for (; j + Vec::kLanes <= count; j += Vec::kLanes) Vec::store(row + j, Vec::zero());
+  if (j < count) Vec::store_first(row + j, Vec::zero(), count - j);
+}
+
+/// Without a call of memcpy for every short row.
+void copy_padded(const PaddedRows& rows) {
+  const float* source = rows.source;
+  float* target = rows.target;
+  for (size_t i = 0; i < rows.rows; i++, source += rows.source_row, target += rows.target_row) {
+    fill_zeros(target, rows.left);
+    float* inside = target + rows.left;
+    size_t j = 0;
+    for (; j + Vec::kLanes <= rows.inside; j += Vec::kLanes)
+      Vec::store(inside + j, Vec::load(source + j));
+    if (j < rows.inside) {
+      const size_t rest = rows.inside - j;
+      Vec::store_first(inside + j, Vec::load_first(source + j, rest), rest);
+    }
+    fill_zeros(inside + rows.inside, rows.right);
   }
 }

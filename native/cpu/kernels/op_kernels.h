@@ -52,6 +52,19 @@ struct NormalizeRows {
   float beta;
 };
 
+/// Rows of zeros around what is copied: row i of target is `left` zeros, `inside` floats of source,
+/// `right` zeros.
+struct PaddedRows {
+  const float* source;
+  ptrdiff_t source_row;
+  float* target;
+  ptrdiff_t target_row;
+  size_t rows;
+  size_t left;
+  size_t inside;
+  size_t right;
+};
+
 struct OpKernels {
   /// y[i] = fn(x[i]); not prelu.
   void (*unary)(Unary fn, float alpha, float beta, const float* x, float* y, size_t count);
@@ -66,6 +79,8 @@ struct OpKernels {
 
   /// y = x over a block; the blocks do not overlap. Transposes in tiles.
   void (*copy_block)(const Block& x, const Block& y, size_t rows, size_t columns);
+
+  void (*copy_padded)(const PaddedRows& rows);
 
   /// y = x, past the caches where the machine can: for what nobody reads soon. Others see it after
   /// `end_streams`.

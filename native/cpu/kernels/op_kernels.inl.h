@@ -13,6 +13,7 @@ constexpr OpKernels make_op_kernels() {
       .binary = binary,
       .select = select,
       .copy_block = copy_block,
+      .copy_padded = copy_padded,
       .stream = stream,
       .transpose_stream = transpose_stream,
       .end_streams = Vec::end_streams,

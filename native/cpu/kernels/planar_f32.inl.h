@@ -23,7 +23,7 @@ void planar_f32_tile(const PlanarTile& tile) {
   const size_t x_stride = tile.x_stride;
   const size_t weight_stride = tile.weight_stride;
   for (size_t tap = 0; tap < tile.taps; tap++) {
-    const float* x = tile.x[tap] + tile.first;
+    const float* x = tile.x[tap] + tile.x_first + tile.first;
     const float* w = tile.weights[tap] + tile.weight_first;
     for (size_t k = 0; k < kc; k++, x += x_stride, w += weight_stride) {
       Vec::Reg b[NV];
