@@ -6,9 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 
-#include "native/cpu/finish.h"
+#include "native/cpu/activation.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/region_pixels.h"
 
@@ -56,18 +55,15 @@ struct DepthwiseJob {
   MapView x;
   MapView y;
   MapView residual;
-  const float* weights;  // [k][channels]
-  const float* bias;     // [channels], or null
-  const float* slope;    // [channels], or null
-  Finish finish;         // of the kernels
-  Unary activation;      // of the epilogue
-  float alpha;
-  float beta;
+  const float* weights;   // [k][channels]
+  const float* bias;      // [channels], or null
+  Finish finish;          // of the kernels
+  Activation activation;  // of the epilogue; its slope is per channel
 
   /// The residual lies where y will: sums start from it instead of adding it last.
   bool in_place() const { return residual.data != nullptr && residual.data == y.data; }
   bool adds_residual() const { return residual.data != nullptr && !in_place(); }
-  bool has_epilogue() const { return activation != Unary::kIdentity || adds_residual(); }
+  bool has_epilogue() const { return activation.fn != Unary::kIdentity || adds_residual(); }
 };
 
 /// Rows [first_row, last_row) of all images, and columns of each.
@@ -188,10 +184,7 @@ class DepthwiseSweep {
                                .source = target,
                                .target = target,
                                .residual = residual != nullptr ? added : nullptr,
-                               .slope = job_.slope,
-                               .activation = job_.activation,
-                               .alpha = job_.alpha,
-                               .beta = job_.beta});
+                               .activation = job_.activation});
   }
 
   const DepthwiseJob& job_;
@@ -241,11 +234,8 @@ void run_depthwise(const DepthwiseCommand& command, const Execution& run) {
                    .residual = resolve_map(run, command.residual_view),
                    .weights = resolve_constants(run, command.weights_view),
                    .bias = resolve_constants(run, command.bias_view),
-                   .slope = resolve_constants(run, command.slope_view),
                    .finish = {},
-                   .activation = static_cast<Unary>(command.activation),
-                   .alpha = std::bit_cast<float>(command.alpha_bits),
-                   .beta = std::bit_cast<float>(command.beta_bits)};
+                   .activation = resolve_activation(command, run)};
   choose_finish(job, job.adds_residual());
   const auto regions = run.program.regions.subspan(command.region_first, command.region_count);
 

@@ -21,24 +21,21 @@ struct GemmJob {
   MapView residual;
   const float* weights;  // [groups][panels][k_total][kPanel]
   const float* bias;     // [groups][panels][kPanel], or null
-  const float* slope;    // as bias
   size_t k_total;
   size_t groups;
   size_t fused_y;
   size_t fused_x;
-  size_t group_inputs;   // channels of x per group
-  size_t group_outputs;  // channels of y per group
-  size_t columns;        // of a group: group_outputs * fused_y * fused_x
-  size_t panels;         // of a group
-  Finish finish;         // of the kernels
-  Unary activation;      // of the epilogue
-  float alpha;
-  float beta;
+  size_t group_inputs;    // channels of x per group
+  size_t group_outputs;   // channels of y per group
+  size_t columns;         // of a group: group_outputs * fused_y * fused_x
+  size_t panels;          // of a group
+  Finish finish;          // of the kernels
+  Activation activation;  // of the epilogue; its slopes lie as the bias does
 
   /// The residual lies where y will: sums start from it instead of adding it last.
   bool in_place() const { return residual.data != nullptr && residual.data == y.data && !fused(); }
   bool fused() const { return fused_y * fused_x > 1; }
-  bool has_epilogue() const { return activation != Unary::kIdentity || adds_residual(); }
+  bool has_epilogue() const { return activation.fn != Unary::kIdentity || adds_residual(); }
   /// The epilogue, not the sum, adds the residual.
   bool adds_residual() const { return residual.data != nullptr && !in_place(); }
   /// Pixels of a row of y, and of the residual, follow one another.

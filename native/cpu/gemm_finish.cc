@@ -120,16 +120,14 @@ class GemmFinish {
     size_t count;
   };
   void epilogue(const Rows& rows, size_t at, size_t columns) const {
-    const size_t group_columns = item_.group * job_.panels * kPanel;
+    Activation activation = job_.activation;
+    if (activation.slope != nullptr) activation.slope += item_.group * job_.panels * kPanel + at;
     job_.kernels.epilogue({.rows = rows.count,
                            .columns = columns,
                            .source = rows.source,
                            .target = rows.target,
                            .residual = job_.adds_residual() ? rows.residual : nullptr,
-                           .slope = job_.slope ? job_.slope + group_columns + at : nullptr,
-                           .activation = job_.activation,
-                           .alpha = job_.alpha,
-                           .beta = job_.beta});
+                           .activation = activation});
   }
 
   const GemmJob& job_;

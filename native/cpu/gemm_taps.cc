@@ -4,9 +4,8 @@
 // inside one item: results are the same for every thread count.
 
 #include <algorithm>
-#include <bit>
 
-#include "native/cpu/finish.h"
+#include "native/cpu/activation.h"
 #include "native/cpu/gemm_block.h"
 
 namespace untangle {
@@ -78,7 +77,6 @@ GemmJob make_job(const GemmTapsCommand& command, const Execution& run) {
               .residual = resolve_map(run, command.residual_view),
               .weights = resolve_constants(run, command.weights_view),
               .bias = resolve_constants(run, command.bias_view),
-              .slope = resolve_constants(run, command.slope_view),
               .k_total = command.k_total,
               .groups = command.groups,
               .fused_y = command.fused_y,
@@ -88,9 +86,7 @@ GemmJob make_job(const GemmTapsCommand& command, const Execution& run) {
               .columns = columns,
               .panels = divide_up(columns, kPanel),
               .finish = {},
-              .activation = static_cast<Unary>(command.activation),
-              .alpha = std::bit_cast<float>(command.alpha_bits),
-              .beta = std::bit_cast<float>(command.beta_bits)};
+              .activation = resolve_activation(command, run)};
   choose_finish(job, job.adds_residual());
   return job;
 }

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 
+#include "native/cpu/activation.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/parallel.h"
 
@@ -36,11 +37,9 @@ struct Normalization {
   bool has_residual;
   const float* scale;  // null: 1
   const float* shift;  // null: 0
-  const float* slope;
-  float* scratch;  // [2 * kNormalizeChunks + 2][N][C]: chunk means, chunk m2, mean, factor
+  float* scratch;      // [2 * kNormalizeChunks + 2][N][C]: chunk means, chunk m2, mean, factor
   float epsilon;
-  Unary activation;
-  float alpha, beta;
+  Activation activation;
   size_t batch, width, pixels, channels, channel_blocks;
 
   float* row(size_t index, size_t n, size_t c) const {
@@ -147,10 +146,8 @@ void apply_run(const Normalization& norm, size_t n, size_t p, size_t count, size
   rows.factor = norm.row(2 * kNormalizeChunks + 1, n, c);
   rows.shift = norm.shift == nullptr ? buffers : norm.shift + c;
   if (norm.shift == nullptr) kernels.fill(0.0f, buffers, 1, channels);
-  rows.slope = norm.slope == nullptr ? nullptr : norm.slope + c;
   rows.activation = norm.activation;
-  rows.alpha = norm.alpha;
-  rows.beta = norm.beta;
+  if (rows.activation.slope != nullptr) rows.activation.slope += c;
 
   float* y = norm.y.pixel(n, p, c);
   const ptrdiff_t y_stride = norm.y.view.strides[2];
@@ -175,12 +172,9 @@ Normalization make_normalization(const NormalizeCommand& command, const Executio
           .has_residual = has_residual,
           .scale = vector(command.scale_view),
           .shift = vector(command.bias_view),
-          .slope = vector(command.slope_view),
           .scratch = resolve(run, command.scratch_view).data,
           .epsilon = std::bit_cast<float>(command.epsilon_bits),
-          .activation = static_cast<Unary>(command.activation),
-          .alpha = std::bit_cast<float>(command.alpha_bits),
-          .beta = std::bit_cast<float>(command.beta_bits),
+          .activation = resolve_activation(command, run),
           .batch = x.dims[0],
           .width = x.dims[2],
           .pixels = size_t{x.dims[1]} * x.dims[2],

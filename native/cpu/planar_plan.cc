@@ -1,9 +1,8 @@
 #include "native/cpu/planar_plan.h"
 
 #include <algorithm>
-#include <bit>
 
-#include "native/cpu/region_pixels.h"
+#include "native/cpu/activation.h"
 #include "native/program/packing.h"
 
 namespace untangle {
@@ -114,13 +113,10 @@ PlanarJob make_planar_job(const PlanarTapsCommand& command, const Execution& run
           .residual = resolve_planar(run, command.residual_view),
           .weights = resolve_constants(run, command.weights_view),
           .bias = resolve_constants(run, command.bias_view),
-          .slope = resolve_constants(run, command.slope_view),
           .k_total = command.k_total,
           .rows = planar_rows(y.channels),
           .streams = y.stride_x == 1 && leaves(run, command.y),
-          .activation = static_cast<Unary>(command.activation),
-          .alpha = std::bit_cast<float>(command.alpha_bits),
-          .beta = std::bit_cast<float>(command.beta_bits)};
+          .activation = resolve_activation(command, run)};
 }
 
 PlanarPlan plan_planar(const PlanarJob& job) {

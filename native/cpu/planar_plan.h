@@ -43,13 +43,10 @@ struct PlanarJob {
   PlanarMap residual;
   const float* weights;  // [panels][k_total][rows]
   const float* bias;     // [y.channels], or null
-  const float* slope;    // [y.channels], or null
   size_t k_total;
-  size_t rows;   // output channels of a panel
-  bool streams;  // y is large and not for the next command
-  Unary activation;
-  float alpha;
-  float beta;
+  size_t rows;            // output channels of a panel
+  bool streams;           // y is large and not for the next command
+  Activation activation;  // its slope is per channel of y
 
   const Kernels& kernels() const { return run.kernels; }
   const TapRecord* taps(const RegionRecord& region) const {

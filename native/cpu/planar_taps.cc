@@ -386,7 +386,7 @@ class PlanarItem {
   /// Residual and activation, on the sums.
   void add_epilogue(const Row& row, size_t index, size_t channel, size_t channels) {
     const bool adds = job_.residual.data != nullptr;
-    if (!adds && job_.activation == Unary::kIdentity) return;
+    if (!adds && job_.activation.fn == Unary::kIdentity) return;
     const size_t pixels = pixels_of(index, row.y);
     const auto tile = static_cast<ptrdiff_t>(plan_.tile);
     if (adds) {
@@ -400,16 +400,17 @@ class PlanarItem {
   }
 
   void activate(size_t channel, size_t pixels, float* row, const float* residual) {
-    if (job_.slope != nullptr) std::fill_n(work_.slope, pixels, job_.slope[channel]);
+    Activation activation = job_.activation;
+    if (activation.slope != nullptr) {
+      std::fill_n(work_.slope, pixels, activation.slope[channel]);
+      activation.slope = work_.slope;
+    }
     job_.kernels().epilogue({.rows = 1,
                              .columns = pixels,
                              .source = &row,
                              .target = &row,
                              .residual = job_.residual.data != nullptr ? &residual : nullptr,
-                             .slope = job_.slope != nullptr ? work_.slope : nullptr,
-                             .activation = job_.activation,
-                             .alpha = job_.alpha,
-                             .beta = job_.beta});
+                             .activation = activation});
   }
 
   const PlanarJob& job_;

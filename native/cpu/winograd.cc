@@ -197,10 +197,7 @@ class WinogradBlock {
                              .source = source,
                              .target = kept,
                              .residual = job_.residual.data != nullptr ? added : nullptr,
-                             .slope = job_.slope,
-                             .activation = job_.activation,
-                             .alpha = job_.alpha,
-                             .beta = job_.beta});
+                             .activation = job_.activation});
   }
 
   const WinogradJob& job_;

@@ -2,10 +2,9 @@
 
 #pragma once
 
-#include <bit>
 #include <span>
 
-#include "native/cpu/finish.h"
+#include "native/cpu/activation.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/region_pixels.h"
 
@@ -40,12 +39,9 @@ struct WinogradJob {
   MapView residual;
   const float* weights;  // [panels][k_total][kPanel]: [kernels][taps][channels] rows of a panel
   const float* bias;     // [panels * kPanel], or null
-  const float* slope;    // the same
   size_t k_total;
-  Finish finish;     // of the kernels
-  Unary activation;  // of the epilogue
-  float alpha;
-  float beta;
+  Finish finish;          // of the kernels
+  Activation activation;  // of the epilogue; its slopes lie as the bias does
   TileAxis rows;
   TileAxis columns;
   WinogradKernels transforms;
@@ -61,7 +57,9 @@ struct WinogradJob {
   size_t panels() const { return padded() / kPanel; }
   size_t kernel_floats() const { return products() * x.channels * padded(); }
   size_t column_tiles() const { return divide_up(panels(), kernels().panels); }
-  bool has_epilogue() const { return activation != Unary::kIdentity || residual.data != nullptr; }
+  bool has_epilogue() const {
+    return activation.fn != Unary::kIdentity || residual.data != nullptr;
+  }
   bool aborted() const { return run.aborted.load(std::memory_order_relaxed); }
 
   size_t tiles(const RegionRecord& region) const {
@@ -83,12 +81,9 @@ inline WinogradJob make_winograd_job(const WinogradCommand& command, const Execu
       .residual = resolve_map(run, command.residual_view),
       .weights = weights.data,
       .bias = resolve_constants(run, command.bias_view),
-      .slope = resolve_constants(run, command.slope_view),
       .k_total = elements(weights) / (divide_up(y.channels, kPanel) * kPanel),
       .finish = {},
-      .activation = static_cast<Unary>(command.activation),
-      .alpha = std::bit_cast<float>(command.alpha_bits),
-      .beta = std::bit_cast<float>(command.beta_bits),
+      .activation = resolve_activation(command, run),
       .rows = make_tile_axis(command.tile, command.taps_y),
       .columns = make_tile_axis(command.tile, command.taps_x),
       .transforms = kernels[command.taps_y - 1][command.taps_x - 1]};

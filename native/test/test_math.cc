@@ -19,7 +19,7 @@ float apply(const Kernels& kernels, Unary fn, float x, float alpha) {
   float y = 0;
   const float* source = &x;
   float* target = &y;
-  kernels.epilogue({1, 1, &source, &target, nullptr, nullptr, fn, alpha, 0});
+  kernels.epilogue({1, 1, &source, &target, nullptr, {fn, alpha}});
   return y;
 }
 
@@ -65,7 +65,7 @@ void check_range(const Kernels& kernels, const Function& f) {
   }
   const float* source = x.data();
   float* target = y.data();
-  kernels.epilogue({1, kCount, &source, &target, nullptr, nullptr, f.fn, 1, 0});
+  kernels.epilogue({1, kCount, &source, &target, nullptr, {f.fn, 1}});
   double worst = 0;
   float where = 0;
   for (size_t i = 0; i < kCount; i++) {

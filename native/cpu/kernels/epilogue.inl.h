@@ -22,8 +22,8 @@ inline void epilogue_row(const EpilogueRows& e, size_t i, size_t count, F f) {
   const float* source = e.source[i];
   float* target = e.target[i];
   const float* residual = e.residual != nullptr ? e.residual[i] : nullptr;
-  const float alpha = e.alpha;
-  const float beta = e.beta;
+  const float alpha = e.activation.alpha;
+  const float beta = e.activation.beta;
   // Equal or disjoint, never shifted: element j depends on element j only.
   if (residual != nullptr) {
 #pragma GCC ivdep
@@ -36,7 +36,7 @@ inline void epilogue_row(const EpilogueRows& e, size_t i, size_t count, F f) {
 
 inline void epilogue_prelu_row(const EpilogueRows& e, size_t i) {
   const float* source = e.source[i];
-  const float* slope = e.slope;
+  const float* slope = e.activation.slope;
   const float* residual = e.residual != nullptr ? e.residual[i] : nullptr;
   float* target = e.target[i];
 #pragma GCC ivdep
@@ -47,11 +47,11 @@ inline void epilogue_prelu_row(const EpilogueRows& e, size_t i) {
 }
 
 void epilogue_f32(const EpilogueRows& e) {
-  if (e.activation == Unary::kPrelu) {
+  if (e.activation.fn == Unary::kPrelu) {
     for (size_t i = 0; i < e.rows; i++) epilogue_prelu_row(e, i);
     return;
   }
-  with_unary(e.activation, [&e](auto f) {
+  with_unary(e.activation.fn, [&e](auto f) {
     for (size_t i = 0, end = 0; i < e.rows; i = end) {
       end = end_of_run(e, i);
       epilogue_row(e, i, (end - i) * e.columns, f);

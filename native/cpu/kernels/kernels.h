@@ -146,10 +146,7 @@ struct EpilogueRows {
   const float* const* source;
   float* const* target;
   const float* const* residual;  // null: none
-  const float* slope;            // [columns]: PRelu's
-  Unary activation;
-  float alpha;
-  float beta;
+  Activation activation;         // its slope is that of the first column
 };
 using EpilogueF32 = void (*)(const EpilogueRows& rows);
 

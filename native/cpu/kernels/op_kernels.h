@@ -26,6 +26,14 @@ inline constexpr size_t kMaxBlendTaps = 16;
 inline constexpr size_t kMatmulColumns = 32;
 inline constexpr size_t kMatmulRows = 4;
 
+/// What becomes of a sum at last.
+struct Activation {
+  Unary fn = Unary::kIdentity;
+  float alpha = 0;
+  float beta = 0;
+  const float* slope = nullptr;  // PRelu's, per channel
+};
+
 /// A `rows` x `columns` block; element (i, j) is data[i * row_stride + j * column_stride].
 struct Block {
   float* data;
@@ -46,10 +54,7 @@ struct NormalizeRows {
   const float* mean;
   const float* factor;
   const float* shift;  // null: zero
-  const float* slope;  // prelu's
-  Unary activation;
-  float alpha;
-  float beta;
+  Activation activation;
 };
 
 /// Rows of zeros around what is copied: row i of target is `left` zeros, `inside` floats of source,

@@ -178,10 +178,11 @@ void normalize(const NormalizeRows& rows) {
     normalize_pixel(
         rows, rows.x + pixel * rows.x_stride,
         rows.residual == nullptr ? nullptr : rows.residual + pixel * rows.residual_stride, y);
-    if (rows.activation == Unary::kPrelu) {
-      binary(Binary::kPrelu, y, 1, rows.slope, 1, y, rows.channels);
-    } else if (rows.activation != Unary::kIdentity) {
-      unary(rows.activation, rows.alpha, rows.beta, y, y, rows.channels);
+    const Activation& activation = rows.activation;
+    if (activation.fn == Unary::kPrelu) {
+      binary(Binary::kPrelu, y, 1, activation.slope, 1, y, rows.channels);
+    } else if (activation.fn != Unary::kIdentity) {
+      unary(activation.fn, activation.alpha, activation.beta, y, y, rows.channels);
     }
   }
 }
