@@ -7,8 +7,10 @@
 // Accumulators stay in registers only if these loops are fully unrolled, so we ask for it.
 #define UNTANGLE_UNROLL _Pragma("GCC unroll 16")
 
-// Rows of weights that are asked for ahead: hardware stops at the ends of pages.
-constexpr size_t kPrefetchRows = 48;
+// Rows of weights that are asked for ahead, to L2 and to L1: hardware stops at the ends of pages,
+// and what comes from memory would keep too few lines of L1 waiting for too long.
+constexpr size_t kFarRows = 256;
+constexpr size_t kNearRows = 16;
 
 constexpr size_t kPanelVectors = kPanel / Vec::kLanes;
 
@@ -121,10 +123,15 @@ inline void finish_tile(const Tile& tile, Vec::Reg (&acc)[MR][NV]) {
   store_tile<MR, NV>(tile, acc);
 }
 
-/// Asks for what lies `ahead` floats after p, which need not exist.
-inline void prefetch(const float* p, size_t ahead) {
-  const uintptr_t at = reinterpret_cast<uintptr_t>(p) + ahead * sizeof(float);
-  __builtin_prefetch(reinterpret_cast<const void*>(at));
+/// What lies `rows` rows of weights after p, which need not exist.
+inline const void* rows_ahead(const float* p, size_t rows) {
+  return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) +
+                                       rows * kPanel * sizeof(float));
+}
+
+inline void prefetch_weights(const float* row) {
+  __builtin_prefetch(rows_ahead(row, kFarRows), 0, 2);
+  __builtin_prefetch(rows_ahead(row, kNearRows));
 }
 
 /// A row of NV vectors of weights, some of a panel after those of its left neighbour.
@@ -132,7 +139,7 @@ template <size_t PANELS>
 inline void load_weights(const float* w, size_t panel_stride,
                          Vec::Reg (&b)[PANELS * kPanelVectors]) {
   UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
-      prefetch(w + panel * panel_stride, kPrefetchRows * kPanel);
+      prefetch_weights(w + panel * panel_stride);
   UNTANGLE_UNROLL for (size_t j = 0; j < PANELS * kPanelVectors; j++) {
     const size_t panel = j / kPanelVectors;
     b[j] = Vec::load(w + panel * panel_stride + (j % kPanelVectors) * Vec::kLanes);
