@@ -259,30 +259,51 @@ struct WinogradFactors<WinogradPair> {
 template <class Axis>
 inline constexpr WinogradFactors<Axis> kWinogradFactors{};
 
-/// The rows of the window first, then its columns, whose factors are constants here.
-template <class Y, class X>
-void winograd_weights_f32(const WinogradWeights& kernel) {
-  constexpr size_t RY = Y::kTaps;
+/// Row ROW of G times the terms; those whose factor is zero are never asked for.
+template <class Axis, size_t ROW, class Term>
+inline Vec::Reg weigh(Term term) {
+  Vec::Reg sum = Vec::zero();
+  bool is_first = true;
+  UNTANGLE_UNROLL for (size_t i = 0; i < Axis::kTaps; i++) {
+    const float factor = kWinogradFactors<Axis>.at[ROW][i];
+    if (factor == 0) continue;
+    const bool is_plain = is_first && factor == 1;
+    sum = is_plain ? term(i) : Vec::fma(Vec::splat(factor), term(i), sum);
+    is_first = false;
+  }
+  return sum;
+}
+
+template <class X, size_t... F>
+inline void store_products(const Vec::Reg (&sums)[X::kTaps], float* u, size_t stride,
+                           Indices<F...>) {
+  (Vec::store(u + F * stride, weigh<X, F>([&](size_t j) { return sums[j]; })), ...);
+}
+
+/// The rows of the window first, then its columns.
+template <class Y, class X, size_t ROW>
+void winograd_weights_row(const WinogradWeights& kernel) {
   constexpr size_t RX = X::kTaps;
-  Vec::Reg rows[RY];
-  for (size_t k = 0; k < RY; k++) rows[k] = Vec::splat(kWinogradFactors<Y>.at[kernel.row][k]);
   for (size_t c = 0; c < kernel.count; c += Vec::kLanes) {
     Vec::Reg sums[RX];
     UNTANGLE_UNROLL for (size_t j = 0; j < RX; j++) {
-      sums[j] = Vec::zero();
-      UNTANGLE_UNROLL for (size_t i = 0; i < RY; i++) {
-        sums[j] = Vec::fma(rows[i], Vec::load(kernel.w[i * RX + j] + c), sums[j]);
-      }
+      sums[j] = weigh<Y, ROW>([&](size_t i) { return Vec::load(kernel.w[i * RX + j] + c); });
     }
-    UNTANGLE_UNROLL for (size_t f = 0; f < X::kProducts; f++) {
-      Vec::Reg u = Vec::zero();
-      UNTANGLE_UNROLL for (size_t j = 0; j < RX; j++) {
-        const float factor = kWinogradFactors<X>.at[f][j];
-        if (factor != 0) u = Vec::fma(Vec::splat(factor), sums[j], u);
-      }
-      Vec::store(kernel.u + f * kernel.stride + c, u);
-    }
+    store_products<X>(sums, kernel.u + c, kernel.stride,
+                      typename MakeIndices<X::kProducts>::Type{});
   }
+}
+
+template <class Y, class X, size_t... ROW>
+inline void winograd_weights_of(const WinogradWeights& kernel, Indices<ROW...>) {
+  using Row = void (*)(const WinogradWeights&);
+  static constexpr Row kRows[] = {winograd_weights_row<Y, X, ROW>...};
+  kRows[kernel.row](kernel);
+}
+
+template <class Y, class X>
+void winograd_weights_f32(const WinogradWeights& kernel) {
+  winograd_weights_of<Y, X>(kernel, typename MakeIndices<Y::kProducts>::Type{});
 }
 
 template <class Y, class X>
