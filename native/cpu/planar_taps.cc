@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "native/cpu/planar_plan.h"
+#include "native/cpu/planar_pack.h"
 #include "native/cpu/region_pixels.h"
 
 namespace untangle {
@@ -107,81 +107,15 @@ class PlanarItem {
 
   /// Packs channels [channel, channel + kc) of the rows and columns that the item reads.
   void pack(size_t channel, size_t kc) {
-    const PlanarMap& x = job_.x;
-    const int64_t rows =
-        static_cast<int64_t>((y_last_ - y_first_ - 1) * plan_.in_step + plan_.window);
-    const int64_t columns = static_cast<int64_t>(x_last_ - x_first_ + plan_.span);
-    const int64_t start = plan_.min_x + static_cast<int64_t>(x_first_);
-    const int64_t left = std::clamp<int64_t>(-start, 0, columns);
-    const int64_t inside = std::clamp<int64_t>(x.width - start, left, columns) - left;
-    const int64_t row = std::max<int64_t>(0, -row_first_);
-    const int64_t count = std::min(rows, x.height - row_first_) - row;
-    if (count <= 0) return;
-    // Where nothing lies inside, no pointer into x is made either.
-    const Columns at{static_cast<size_t>(left), static_cast<size_t>(inside),
-                     static_cast<size_t>(columns - left - inside)};
-    float* source = inside == 0 ? x.data
-                                : x.at(image_, row_first_ + row, start + left) +
-                                      static_cast<int64_t>(channel) * x.stride_c;
-    float* target = work_.packed + static_cast<size_t>(row) * plan_.pitch;
-    if (x.stride_x == 1 || inside == 0) {
-      copy_planes(source, target, static_cast<size_t>(count), kc, at);
-    } else {
-      copy_pixels(source, target, static_cast<size_t>(count), kc, at);
-    }
-  }
-
-  /// A packed row: zeros, pixels of x, zeros.
-  struct Columns {
-    size_t left;
-    size_t inside;
-    size_t right;
-  };
-
-  /// Copies rows of pixels of `kc` channels in the order in which they lie in memory, so that they
-  /// stream.
-  void copy_planes(const float* source, float* target, size_t rows, size_t kc,
-                   const Columns& at) const {
-    const PlanarMap& x = job_.x;
-    const auto copy_padded = job_.kernels().ops.copy_padded;
-    const auto width = static_cast<ptrdiff_t>(plan_.width);
-    const auto row_step = static_cast<ptrdiff_t>(plan_.pitch);
-    const bool is_planes = x.stride_c > x.stride_y;
-    const size_t outer = is_planes ? kc : rows;
-    const bool reads = at.inside > 0;
-    const int64_t source_step = reads ? (is_planes ? x.stride_c : x.stride_y) : 0;
-    PaddedRows block{.source = source,
-                     .source_row = reads ? (is_planes ? x.stride_y : x.stride_c) : 0,
-                     .target = target,
-                     .target_row = is_planes ? row_step : width,
-                     .rows = is_planes ? rows : kc,
-                     .left = at.left,
-                     .inside = at.inside,
-                     .right = at.right};
-    for (size_t i = 0; i < outer; i++) {
-      copy_padded(block);
-      block.source += source_step;
-      block.target += is_planes ? width : row_step;
-    }
-  }
-
-  /// The same where the channels of a pixel lie together.
-  void copy_pixels(float* source, float* target, size_t rows, size_t kc, const Columns& at) const {
-    const PlanarMap& x = job_.x;
-    const auto width = static_cast<ptrdiff_t>(plan_.width);
-    for (size_t row = 0; row < rows; row++) {
-      clear(target, kc, 0, at.left);
-      clear(target, kc, at.left + at.inside, at.left + at.inside + at.right);
-      job_.kernels().ops.copy_block({source, x.stride_c, x.stride_x}, {target + at.left, width, 1},
-                                    kc, at.inside);
-      source += x.stride_y;
-      target += plan_.pitch;
-    }
-  }
-
-  void clear(float* row, size_t kc, size_t first, size_t last) const {
-    const auto stride = static_cast<ptrdiff_t>(plan_.width);
-    for (size_t j = first; j < last; j++) job_.kernels().ops.fill(0.0f, row + j, stride, kc);
+    pack_planar(job_, plan_,
+                {.image = image_,
+                 .row = row_first_,
+                 .rows = (y_last_ - y_first_ - 1) * plan_.in_step + plan_.window,
+                 .column = plan_.min_x + static_cast<int64_t>(x_first_),
+                 .columns = x_last_ - x_first_ + plan_.span,
+                 .channel = channel,
+                 .channels = kc},
+                work_.packed);
   }
 
   /// Channels [packed + first, + count) of x, at `first` of the packed ones.

@@ -82,6 +82,28 @@ ConvCase with(ConvCase c, const char* name, Unary activation, float alpha, float
   return c;
 }
 
+/// Pixels that lie evenly apart for long.
+std::vector<ConvCase> long_runs() {
+  return {
+      plain("whole maps", {2, 9, 11, 5}, 37, 1, 1, 0),
+      plain("long rows", {2, 5, 45, 9}, 40, 3, 1, 0),
+      plain("long rows, stride 2", {1, 9, 41, 6}, 17, 3, 2, 0),
+      plain("long rows, groups", {1, 5, 27, 12}, 80, 3, 1, 0, 2),
+      plain("long rows, many channels", {1, 2, 13, 4500}, 35, 1, 1, 0),
+      plain("long rows, many taps", {1, 36, 45, 3}, 20, 36, 1, 0),
+      fused_inside("fused, long rows", {2, 5, 21, 9}, 3),
+      fused_inside("fused, long rows, many columns", {1, 4, 15, 9}, 13),
+      with(fused_inside("", {2, 5, 21, 9}, 3), "fused, long rows, prelu", Unary::kPrelu, 0, 0,
+           true),
+      with(plain("", {1, 5, 45, 9}, 40, 3, 1, 0), "long rows, residual, relu", Unary::kRelu, 0, 0,
+           true),
+      with(plain("", {1, 5, 27, 12}, 80, 3, 1, 0, 2), "long rows, groups, prelu", Unary::kPrelu, 0,
+           0, false),
+      in_place(plain("", {1, 5, 45, 9}, 40, 3, 1, 0), "long rows, in place"),
+      in_place(plain("", {1, 2, 13, 4500}, 35, 1, 1, 0), "many channels, in place"),
+  };
+}
+
 std::vector<ConvCase> cases() {
   const ConvCase base = plain("3x3", {2, 9, 11, 5}, 21, 3, 1, 1);
   std::vector<ConvCase> list = {
@@ -101,22 +123,6 @@ std::vector<ConvCase> cases() {
       transposed("per tap, larger", {1, 16, 17, 6}, 35, kRegionPerTap),
       fused("fused", {1, 5, 6, 9}, 3, 9, 11),
       fused("fused, many columns", {2, 5, 4, 9}, 13, 8, 8),
-      plain("whole maps", {2, 9, 11, 5}, 37, 1, 1, 0),
-      plain("long rows", {2, 5, 45, 9}, 40, 3, 1, 0),
-      plain("long rows, stride 2", {1, 9, 41, 6}, 17, 3, 2, 0),
-      plain("long rows, groups", {1, 5, 27, 12}, 80, 3, 1, 0, 2),
-      plain("long rows, many channels", {1, 2, 13, 4500}, 35, 1, 1, 0),
-      plain("long rows, many taps", {1, 36, 45, 3}, 20, 36, 1, 0),
-      fused_inside("fused, long rows", {2, 5, 21, 9}, 3),
-      fused_inside("fused, long rows, many columns", {1, 4, 15, 9}, 13),
-      with(fused_inside("", {2, 5, 21, 9}, 3), "fused, long rows, prelu", Unary::kPrelu, 0, 0,
-           true),
-      with(plain("", {1, 5, 45, 9}, 40, 3, 1, 0), "long rows, residual, relu", Unary::kRelu, 0, 0,
-           true),
-      with(plain("", {1, 5, 27, 12}, 80, 3, 1, 0, 2), "long rows, groups, prelu", Unary::kPrelu, 0,
-           0, false),
-      in_place(plain("", {1, 5, 45, 9}, 40, 3, 1, 0), "long rows, in place"),
-      in_place(plain("", {1, 2, 13, 4500}, 35, 1, 1, 0), "many channels, in place"),
       in_place(plain("", {2, 9, 11, 5}, 21, 3, 1, 1), "in place"),
       with(base, "relu", Unary::kRelu, 0, 0, false),
       with(base, "residual, leaky relu", Unary::kLeakyRelu, 0.5f, 0, true),
@@ -128,6 +134,9 @@ std::vector<ConvCase> cases() {
       with(transposed("", {1, 4, 5, 7}, 18, kRegionPerTap), "per tap, prelu", Unary::kPrelu, 0, 0,
            true),
   };
+
+  const std::vector<ConvCase> runs = long_runs();
+  list.insert(list.end(), runs.begin(), runs.end());
 
   ConvCase no_bias = base;
   no_bias.name = "no bias";

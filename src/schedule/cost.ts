@@ -37,7 +37,7 @@ export const COST = {
   /** Either, when more than PLANAR.rows channels lie together and have to be transposed. */
   planarTransposing: 0.75,
   /** Copying one element of a map from planes to pixels or back, as a step of its own. */
-  layoutCopy: 1.5,
+  layoutCopy: 2.5,
   /** Transforming 16 channels of a tile to one of its products, and back. */
   transform: 6,
   /** Transforming 16 weights to one of the products. */
