@@ -75,9 +75,6 @@ class GemmBlock {
     return split_at(pixels_total_, item_.tiles, item_.tile_first + tile) - pixel_first_;
   }
   size_t tile_rows(size_t tile) const { return tile_start(tile + 1) - tile_start(tile); }
-  size_t columns_of(size_t column) const {
-    return std::min(job_.tile_columns(), job_.columns - column * job_.tile_columns());
-  }
   bool aborted() const { return job_.run.aborted.load(std::memory_order_relaxed); }
 
   size_t chunk_entries() const {
@@ -92,21 +89,14 @@ class GemmBlock {
   /// a row after the other.
   void list_places() {
     const bool writes = !job_.fused() && !is_cropped();
-    const MapView& x = job_.x;
-    const int64_t step = region_.in_step_x * x.stride_x;
+    const int64_t step = region_.in_step_x * job_.x.stride_x;
     const int64_t out_step = region_.out_step_x * job_.y.stride_x;
     for_each_run(region_, pixel_first_, pixel_count_, [&](const RegionRun& run) {
-      const int64_t qy = run.qy;
-      const int64_t qx = run.qx;
-      const int64_t offset = run.image * x.stride_n +
-                             (region_.in_y + qy * region_.in_step_y) * x.stride_y +
-                             (region_.in_x + qx * region_.in_step_x) * x.stride_x;
+      const int64_t offset = input_offset(job_, region_, run);
       for (size_t i = 0; i < run.count; i++)
         work_.x_offset[run.first + i] = offset + static_cast<int64_t>(i) * step;
       if (!writes) return;
-      float* out = job_.y.at(run.image, region_.out_y + qy * region_.out_step_y,
-                             region_.out_x + qx * region_.out_step_x) +
-                   item_.group * job_.group_outputs;
+      float* out = first_output(job_, item_, run);
       for (size_t i = 0; i < run.count; i++)
         work_.out[run.first + i] = out + static_cast<int64_t>(i) * out_step;
     });
@@ -315,13 +305,11 @@ class GemmBlock {
   // --- epilogue
 
   void finish_pixels(size_t start, size_t count, size_t column) const {
-    if (!job_.fused() && !job_.has_epilogue()) return;
     finish_gemm(job_, item_,
                 {.pixels = work_.pixels + start,
                  .count = count,
-                 .first = column * job_.tile_columns(),
-                 .last = column * job_.tile_columns() + columns_of(column),
-                 .sums = job_.fused() ? work_.sums + start * kMaxTileColumns : nullptr});
+                 .column = column,
+                 .sums = work_.sums + start * kMaxTileColumns});
   }
 
   const GemmJob& job_;

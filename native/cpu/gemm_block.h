@@ -61,6 +61,21 @@ struct GemmItem {
   size_t column_last;
 };
 
+/// What tap (0, 0) of a run's first pixel reads: elements from x, outside which it may lie.
+inline int64_t input_offset(const GemmJob& job, const RegionRecord& region, const RegionRun& run) {
+  return run.image * job.x.stride_n +
+         (region.in_y + int64_t{run.qy} * region.in_step_y) * job.x.stride_y +
+         (region.in_x + int64_t{run.qx} * region.in_step_x) * job.x.stride_x;
+}
+
+/// A run's first pixel of y, channel 0 of the group; regions that may be cropped have none.
+inline float* first_output(const GemmJob& job, const GemmItem& item, const RegionRun& run) {
+  const RegionRecord& region = item.region;
+  return job.y.at(run.image, region.out_y + int64_t{run.qy} * region.out_step_y,
+                  region.out_x + int64_t{run.qx} * region.out_step_x) +
+         item.group * job.group_outputs;
+}
+
 /// Most output pixels of one item, and most (pixel, tap) pairs it keeps pointers for.
 inline constexpr size_t kMaxBlockPixels = 192;
 inline constexpr size_t kMaxRowPointers = 12288;
@@ -69,16 +84,15 @@ inline constexpr size_t kMaxRowPointers = 12288;
 /// hold.
 inline constexpr size_t kMaxSlice = 2048;
 
-/// Columns [first, last) of C for some pixels of an item; without `sums` they lie in y.
+/// A column tile of C for some pixels of an item; unless phases are fused it lies in y.
 struct GemmSums {
   const RegionPixel* pixels;
   size_t count;  // at most kMaxBlockPixels
-  size_t first;
-  size_t last;
-  const float* sums;  // [count]: columns from `first` on, kMaxTileColumns apart
+  size_t column;
+  const float* sums;  // fused: [count], kMaxTileColumns apart
 };
 
-/// Residual and activation; scatters the columns of fused phases.
+/// Residual and activation, where kernels have left any; scatters the columns of fused phases.
 void finish_gemm(const GemmJob& job, const GemmItem& item, const GemmSums& sums);
 
 /// Whether items of the region are for run_gemm_runs.

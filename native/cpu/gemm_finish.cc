@@ -24,15 +24,19 @@ void copy_few(const float* from, float* to, size_t count) {
 class GemmFinish {
  public:
   GemmFinish(const GemmJob& job, const GemmItem& item, const GemmSums& of)
-      : job_(job), item_(item), of_(of) {}
+      : job_(job),
+        item_(item),
+        of_(of),
+        first_(of.column * job.tile_columns()),
+        last_(std::min(job.columns, first_ + job.tile_columns())) {}
 
   void run() const {
     const bool is_cropped = (item_.region.flags & kRegionCropped) != 0;
     const bool rows_follow = job_.fused() && !is_cropped && job_.has_dense_rows();
     // One run of channels of one phase, or of a row of phases, after the other.
     const size_t most = job_.group_outputs * (rows_follow ? job_.fused_x : 1);
-    for (size_t at = of_.first; at < of_.last;) {
-      const size_t count = std::min(of_.last - at, most - at % most);
+    for (size_t at = first_; at < last_;) {
+      const size_t count = std::min(last_ - at, most - at % most);
       if (rows_follow) {
         finish_phases(at, count);
       } else {
@@ -44,31 +48,8 @@ class GemmFinish {
 
  private:
   const float* sums(size_t pixel, size_t column) const {
-    return of_.sums + pixel * kMaxTileColumns + (column - of_.first);
+    return of_.sums + pixel * kMaxTileColumns + (column - first_);
   }
-
-  /// Where outputs lie, for pixels asked for in order: most are a step to the right of the last.
-  class Places {
-   public:
-    Places(const MapView& map, int64_t phase_y, size_t offset)
-        : map_(map), phase_y_(phase_y), offset_(offset) {}
-    float* next(const RegionPixel& pixel) {
-      if (last_ != nullptr && pixel.out_y == last_->out_y && pixel.image == last_->image) {
-        at_ += (pixel.out_x - last_->out_x) * map_.stride_x;
-      } else {
-        at_ = map_.at(pixel.image, pixel.out_y + phase_y_, pixel.out_x) + offset_;
-      }
-      last_ = &pixel;
-      return at_;
-    }
-
-   private:
-    const MapView& map_;
-    const int64_t phase_y_;
-    const size_t offset_;
-    const RegionPixel* last_ = nullptr;
-    float* at_ = nullptr;
-  };
 
   /// Columns [at, at + columns) of a row of phases: neighbours in y as they are in C.
   void finish_phases(size_t at, size_t columns) const {
@@ -77,14 +58,13 @@ class GemmFinish {
     const size_t offset = at % row;
     float* rows[kMaxBlockPixels];
     const float* residual[kMaxBlockPixels];
-    Places places(job_.y, phase_y, offset);
     for (size_t i = 0; i < of_.count; i++) {
-      rows[i] = places.next(of_.pixels[i]);
+      const RegionPixel& pixel = of_.pixels[i];
+      const int64_t out_y = pixel.out_y + phase_y;
+      rows[i] = job_.y.at(pixel.image, out_y, pixel.out_x) + offset;
       copy_few(sums(i, at), rows[i], columns);
-    }
-    if (job_.adds_residual()) {
-      Places added(job_.residual, phase_y, offset);
-      for (size_t i = 0; i < of_.count; i++) residual[i] = added.next(of_.pixels[i]);
+      if (job_.adds_residual())
+        residual[i] = job_.residual.at(pixel.image, out_y, pixel.out_x) + offset;
     }
     if (job_.has_epilogue()) epilogue({rows, rows, residual, of_.count}, at, columns);
   }
@@ -133,12 +113,14 @@ class GemmFinish {
   const GemmJob& job_;
   const GemmItem& item_;
   const GemmSums& of_;
+  const size_t first_;
+  const size_t last_;
 };
 
 }  // namespace
 
 void finish_gemm(const GemmJob& job, const GemmItem& item, const GemmSums& sums) {
-  GemmFinish(job, item, sums).run();
+  if (job.fused() || job.has_epilogue()) GemmFinish(job, item, sums).run();
 }
 
 }  // namespace untangle

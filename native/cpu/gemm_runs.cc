@@ -67,18 +67,11 @@ class GemmRuns {
  private:
   void list_runs() {
     for_each_run(region_, pixel_first_, pixel_count_, [&](const RegionRun& at) {
-      const int64_t qy = at.qy;
-      const int64_t qx = at.qx;
-      const MapView& x = job_.x;
-      const PixelRun next{
-          .first = at.first,
-          .count = at.count,
-          .x_offset = at.image * x.stride_n + (region_.in_y + qy * region_.in_step_y) * x.stride_y +
-                      (region_.in_x + qx * region_.in_step_x) * x.stride_x,
-          .out = job_.fused() ? work_.sums + at.first * kMaxTileColumns
-                              : job_.y.at(at.image, region_.out_y + qy * region_.out_step_y,
-                                          region_.out_x + qx * region_.out_step_x) +
-                                    item_.group * job_.group_outputs};
+      float* sums = work_.sums + at.first * kMaxTileColumns;
+      const PixelRun next{.first = at.first,
+                          .count = at.count,
+                          .x_offset = input_offset(job_, region_, at),
+                          .out = job_.fused() ? sums : first_output(job_, item_, at)};
       if (count_ > 0 && follows(work_.runs[count_ - 1], next)) {
         work_.runs[count_ - 1].count += next.count;
       } else {
@@ -118,9 +111,9 @@ class GemmRuns {
       args.c = job_.fused() ? run.out : run.out + column * job_.tile_columns();
       multiply_rows(job_.kernels, args, run.count);
       // Fused sums wait for the others: together they are long rows of y.
-      if (is_last && !job_.fused()) finish(run.first, run.count, column, columns.count);
+      if (is_last && !job_.fused()) finish(run.first, run.count, column);
     }
-    if (is_last && job_.fused()) finish(0, pixel_count_, column, columns.count);
+    if (is_last && job_.fused()) finish(0, pixel_count_, column);
     return true;
   }
 
@@ -136,14 +129,12 @@ class GemmRuns {
     }
   }
 
-  void finish(size_t first, size_t count, size_t column, size_t columns) const {
-    if (!job_.fused() && !job_.has_epilogue()) return;
+  void finish(size_t first, size_t count, size_t column) const {
     finish_gemm(job_, item_,
                 {.pixels = work_.pixels + first,
                  .count = count,
-                 .first = column * job_.tile_columns(),
-                 .last = column * job_.tile_columns() + columns,
-                 .sums = job_.fused() ? work_.sums + first * kMaxTileColumns : nullptr});
+                 .column = column,
+                 .sums = work_.sums + first * kMaxTileColumns});
   }
 
   const GemmJob& job_;
