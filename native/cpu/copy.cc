@@ -49,9 +49,7 @@ constexpr size_t kFewestStreamed = 8;
 void copy_block(const OpKernels& ops, const Block& x, const Block& y, size_t rows, size_t columns,
                 bool streams) {
   const bool to_planes = x.row_stride == 1 && y.column_stride == 1 && rows >= kFewestStreamed;
-  const bool aligned = reinterpret_cast<uintptr_t>(y.data) % kStreamAlignment == 0 &&
-                       y.row_stride % ptrdiff_t{kStreamAlignment / sizeof(float)} == 0;
-  if (!streams || !to_planes || !aligned) return ops.copy_block(x, y, rows, columns);
+  if (!streams || !to_planes) return ops.copy_block(x, y, rows, columns);
   ops.transpose_stream(x.data, x.column_stride, y.data, y.row_stride, columns, rows);
   ops.end_streams();
 }

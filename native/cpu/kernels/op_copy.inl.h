@@ -184,12 +184,17 @@ void copy_block(const Block& x, const Block& y, size_t rows, size_t columns) {
   }
 }
 
+inline constexpr size_t kLineFloats = kLineBytes / sizeof(float);
+
+inline size_t lesser(size_t a, size_t b) { return a < b ? a : b; }
+
+/// Floats from `p` to where the next cache line begins.
+inline size_t to_line(const float* p) {
+  return -(reinterpret_cast<uintptr_t>(p) / sizeof(float)) % kLineFloats;
+}
+
 void stream(const float* x, float* y, size_t count) {
-  constexpr size_t kLine = 64;
-  constexpr size_t kLineFloats = kLine / sizeof(float);
-  const size_t past = reinterpret_cast<uintptr_t>(y) % kLine / sizeof(float);
-  const size_t head = past == 0 ? 0 : kLineFloats - past;
-  size_t i = head < count ? head : count;
+  size_t i = lesser(to_line(y), count);
   __builtin_memcpy(y, x, i * sizeof(float));
   for (; i + kLineFloats <= count; i += kLineFloats) {
     for (size_t j = 0; j < kLineFloats; j += Vec::kLanes)
@@ -203,33 +208,36 @@ inline constexpr size_t kStreamRun = 128;
 
 void transpose_stream(const float* source, ptrdiff_t source_row, float* target,
                       ptrdiff_t target_row, size_t rows, size_t columns) {
+  const size_t i_end = rows / kTransposeSide * kTransposeSide;
   const size_t j_end = columns / kTransposeSide * kTransposeSide;
-  const auto strip = [&](size_t i, size_t j) {
-    alignas(64) float lines[kTransposeSide][kTransposeTile];
-    const float* from = source + static_cast<ptrdiff_t>(i) * source_row + j;
-    transpose_square(from, source_row, lines[0], kTransposeTile);
-    transpose_square(from + static_cast<ptrdiff_t>(kTransposeSide) * source_row, source_row,
-                     lines[0] + kTransposeSide, kTransposeTile);
-    for (size_t line = 0; line < kTransposeSide; line++) {
-      float* to = target + static_cast<ptrdiff_t>(j + line) * target_row + i;
-      for (size_t lane = 0; lane < kTransposeTile; lane += Vec::kLanes)
-        Vec::stream(to + lane, Vec::load(lines[line] + lane));
-    }
-  };
-  const size_t whole = rows / kTransposeTile * kTransposeTile;
-  for (size_t run = 0; run < whole; run += kStreamRun) {
-    const size_t end = whole - run < kStreamRun ? whole : run + kStreamRun;
+  const auto row_of = [&](size_t j) { return target + static_cast<ptrdiff_t>(j) * target_row; };
+  for (size_t run = 0; run < i_end; run += kStreamRun) {
+    // A target row may start anywhere in a line, and its runs end where lines do: up to a line
+    // after the source's.
+    const size_t end = run + kStreamRun;
+    const size_t covered = lesser(end + kLineFloats, i_end);
     for (size_t j = 0; j < j_end; j += kTransposeSide) {
-      for (size_t i = run; i < end; i += kTransposeTile) strip(i, j);
+      alignas(64) float lines[kTransposeSide][kStreamRun + kLineFloats];
+      for (size_t i = run; i < covered; i += kTransposeSide) {
+        transpose_square(source + static_cast<ptrdiff_t>(i) * source_row + j, source_row,
+                         lines[0] + (i - run), kStreamRun + kLineFloats);
+      }
+      for (size_t line = 0; line < kTransposeSide; line++) {
+        float* row = row_of(j + line);
+        const size_t past = to_line(row);
+        const size_t first = run == 0 ? 0 : run + past;
+        const size_t last = lesser(end + past, i_end);
+        if (first < last) stream(lines[line] + (first - run), row + first, last - first);
+      }
     }
   }
   const auto rest = [&](size_t i, size_t j, size_t count, size_t width) {
     if (count == 0 || width == 0) return;
-    transpose(source + static_cast<ptrdiff_t>(i) * source_row + j, source_row,
-              target + static_cast<ptrdiff_t>(j) * target_row + i, target_row, count, width);
+    transpose(source + static_cast<ptrdiff_t>(i) * source_row + j, source_row, row_of(j) + i,
+              target_row, count, width);
   };
-  rest(0, j_end, whole, columns - j_end);
-  rest(whole, 0, rows - whole, columns);
+  rest(0, j_end, i_end, columns - j_end);
+  rest(i_end, 0, rows - i_end, columns);
 }
 
 void fill(float value, float* y, ptrdiff_t stride, size_t count) {

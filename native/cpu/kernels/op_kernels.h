@@ -16,8 +16,8 @@ namespace untangle {
 /// Lanes over which a sum is split, whatever the instruction set: results depend on it.
 inline constexpr size_t kSumLanes = 16;
 
-/// Bytes of a cache line, at whose multiples streamed rows start.
-inline constexpr size_t kStreamAlignment = 64;
+/// Bytes of a cache line: what is written past the caches is written in whole ones.
+inline constexpr size_t kLineBytes = 64;
 
 /// Most source rows of one weighted sum.
 inline constexpr size_t kMaxBlendTaps = 16;
@@ -90,7 +90,7 @@ struct OpKernels {
   /// y = x, past the caches where the machine can: for what nobody reads soon. Others see it after
   /// `end_streams`.
   void (*stream)(const float* x, float* y, size_t count);
-  /// target[j][i] = source[i][j] likewise; target's rows start at multiples of kStreamAlignment.
+  /// target[j][i] = source[i][j] likewise.
   void (*transpose_stream)(const float* source, ptrdiff_t source_row, float* target,
                            ptrdiff_t target_row, size_t rows, size_t columns);
   void (*end_streams)();
