@@ -10,7 +10,8 @@ using namespace untangle::test;
 
 namespace {
 
-/// Rows of the target are `target_row` floats apart; the first starts `past_line` after a line does.
+/// Rows of the target are `target_row` floats apart; the first starts `past_line` after a line
+/// does.
 void check_stream(const Kernels& kernels, size_t rows, size_t columns, size_t target_row,
                   size_t past_line) {
   std::vector<float> source(rows * (columns + 3));
