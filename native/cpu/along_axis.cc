@@ -1,7 +1,7 @@
 // argReduce and cumulative: one axis, the last dim of the views, from its start to its end.
 
-#include "native/cpu/collapse.h"
 #include "native/cpu/parallel.h"
+#include "native/program/collapse.h"
 
 namespace untangle {
 namespace {

@@ -8,11 +8,6 @@
 namespace untangle {
 namespace {
 
-template <typename T>
-const T& as(const std::byte* command) {
-  return *reinterpret_cast<const T*>(command);
-}
-
 void run_command(const std::byte* command, const Execution& run) {
   switch (as<Opcode>(command)) {  // no default: -Wswitch keeps this list complete
     case Opcode::kGemmTaps:

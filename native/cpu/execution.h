@@ -7,39 +7,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "native/cpu/thread_pool.h"
-#include "native/program/format.h"
+#include "native/program/tables.h"
 
 namespace untangle {
 
 struct Kernels;  // native/cpu/kernels/kernels.h: function pointers of the chosen instruction set
-
-/// A validated program's tables; all spans point into memory owned by the session.
-struct Program {
-  std::span<const BindingRecord> bindings;  // inputs, then outputs
-  std::span<const ViewRecord> views;
-  std::span<const std::byte> commands;  // kCommandBytes each
-  std::span<const RegionRecord> regions;
-  std::span<const TapRecord> taps;
-  std::span<const OpRecord> ops;
-  std::span<const int32_t> indices;
-  std::span<const float> constants;
-  uint32_t input_count;
-  uint32_t output_count;
-  uint32_t arena_bytes;
-  uint32_t input_commands = 0;  // all commands that read inputs are among the first so many
-};
-
-/// An index computed by the run that lies outside its axis: the run ends with the command that met
-/// it.
-struct IndexFault {
-  bool found = false;
-  size_t command = 0;
-  float value = 0;
-  uint32_t size = 0;  // of the axis
-};
 
 /// One run. `pool.parallel_for` is the only way to use more than one thread.
 struct Execution {
@@ -54,14 +28,6 @@ struct Execution {
   std::atomic<uint32_t>* commands_done = nullptr;  // counts up; for those who watch
   /// One per input binding: the caller's memory, or a copy in the arena.
   const float* const* inputs = nullptr;
-};
-
-/// A view resolved to memory: element (i0..i5) is data[sum(i*stride)].
-struct ResolvedView {
-  float* data;
-  uint32_t rank;
-  const uint32_t* dims;    // 6, unused 1
-  const int32_t* strides;  // 6, in elements, unused 0
 };
 
 /// The memory of a slot. Constants and inputs are never written: the validator refuses such
@@ -82,13 +48,6 @@ inline ResolvedView resolve(const Execution& run, uint32_t index) {
   const ViewRecord& view = run.program.views[index];
   return {reinterpret_cast<float*>(slot_memory(run, view.slot) + view.offset_bytes), view.rank,
           &view.dim0, &view.stride0};
-}
-
-/// Elements of a view.
-inline size_t elements(const ResolvedView& view) {
-  size_t product = 1;
-  for (uint32_t d = 0; d < view.rank; d++) product *= view.dims[d];
-  return product;
 }
 
 // Larger outputs leave the caches before the caller reads them: written past the caches, their
@@ -128,9 +87,7 @@ struct CommandRange {
   size_t last;
 };
 
-inline CommandRange all_commands(const Program& program) {
-  return {0, program.commands.size() / kCommandBytes};
-}
+inline CommandRange all_commands(const Program& program) { return {0, command_count(program)}; }
 
 /// The commands that copy the inputs into the arena, where these come first and nothing else reads
 /// inputs; else none.

@@ -6,9 +6,9 @@
 
 #include <atomic>
 
-#include "native/cpu/collapse.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/parallel.h"
+#include "native/program/collapse.h"
 
 namespace untangle {
 namespace {

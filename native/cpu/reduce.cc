@@ -5,9 +5,9 @@
 
 #include <limits>
 
-#include "native/cpu/collapse.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/parallel.h"
+#include "native/program/collapse.h"
 
 namespace untangle {
 namespace {

@@ -1,4 +1,4 @@
-#include "native/cpu/collapse.h"
+#include "native/program/collapse.h"
 
 #include <cstdlib>
 

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <span>
 
-#include "native/cpu/execution.h"
+#include "native/program/tables.h"
 
 namespace untangle {
 

@@ -20,13 +20,6 @@ constexpr int64_t kMaxReach = int64_t{1} << 32;
 // has more elements.
 constexpr uint64_t kMaxElements = INT32_MAX;
 
-template <typename T>
-T as(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-
 /// True when no two elements of the view share an address: each stride is past the reach of all
 /// smaller ones. Refuses some exotic disjoint views, none of which the scheduler makes.
 bool is_injective(const ViewRecord& view) {

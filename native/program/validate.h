@@ -12,7 +12,7 @@
 #include <span>
 #include <string>
 
-#include "native/cpu/execution.h"
+#include "native/program/tables.h"
 
 namespace untangle {
 
