@@ -9,7 +9,7 @@ const root = path.resolve(
 );
 const files = ['native', 'bench'].flatMap(folder =>
   readdirSync(path.join(root, folder), {recursive: true})
-    .filter(file => /\.(cc|h|cu)$/.test(file))
+    .filter(file => /\.(cc|h|cu|cuh)$/.test(file))
     .map(file => path.join(folder, file)),
 );
 

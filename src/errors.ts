@@ -38,6 +38,9 @@ export const ERRORS = {
   ERR_ISA_UNSUPPORTED: 'UNTANGLE_ISA=%s is not available on this machine (available: %s)',
   ERR_OUT_OF_MEMORY: 'the operating system refused %s bytes for %s',
   ERR_DEVICE_UNSUPPORTED: 'device "%s" is not available here (%s); use device: \'cpu\'',
+  ERR_GPU_MEMORY:
+    "the GPU has no memory left for this (%s); close what else runs on it, compile for smaller shapes or use device: 'cpu'",
+  ERR_GPU_FAILED: "the GPU failed (%s); open the session again, or use device: 'cpu'",
   ERR_SESSION_DISPOSED: 'the session has been disposed; open a new one',
   ERR_ABORTED: 'the run was aborted',
   ERR_INDEX_RANGE: 'node "%s": expected whole indices from %s to %s but received %s',

@@ -13,9 +13,9 @@ export type {
   Program,
   Totals,
 } from './program/program.js';
-export type {CpuInfo} from './runtime/addon.js';
+export type {CpuInfo, GpuInfo} from './runtime/addon.js';
 export {load, open} from './runtime/load.js';
-export {cpuInfo, measure} from './runtime/native.js';
+export {cpuInfo, gpuInfo, measure} from './runtime/native.js';
 export type {
   OutputArray,
   OutputBuffers,
@@ -25,4 +25,5 @@ export type {
 export type {RunProgress} from './runtime/progress.js';
 export type {CommandTime, RunOptions, Session} from './runtime/session.js';
 export {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
+export {DEVICES, type Device} from './schedule/device.js';
 export type {Counts} from './schedule/steps.js';

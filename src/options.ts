@@ -8,8 +8,11 @@ import type {ConstantFeed} from './feeds/feeds.js';
 import type {Limits} from './onnx/limits.js';
 import type {ExternalDataReader} from './onnx/tensor.js';
 import {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
+import {DEVICES, type Device} from './schedule/device.js';
 
 export interface CompileOptions {
+  /** What the program is scheduled for, default `cpu`. A program for `cuda` runs on the CPU too, the other way round it may not. */
+  readonly device?: Device | undefined;
   /** Full shapes of inputs, in ONNX order; binds their symbolic dimensions. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
   /**
@@ -39,14 +42,14 @@ export interface CompileOptions {
 }
 
 export interface OpenOptions {
-  /** `auto` and `cpu` are the CPU. */
-  readonly device?: 'cpu' | 'auto' | undefined;
+  /** `auto` is `cuda` where there is a GPU that can run it, and else the default, `cpu`. */
+  readonly device?: Device | 'auto' | undefined;
   /** 1 to 256; default: what the operating system offers this process. */
   readonly threads?: number | undefined;
   readonly memoryBudgetBytes?: number | undefined;
 }
 
-export interface LoadOptions extends CompileOptions, OpenOptions {
+export interface LoadOptions extends Omit<CompileOptions, 'device'>, OpenOptions {
   /**
    * For how many shapes of its inputs a session stays ready, 1 to 64; default 4. Above 1, a session of a model with symbolic
    * dimensions keeps the model too, where the budget has room for it, and plans for another batch when a run asks for one.
@@ -85,11 +88,12 @@ const shape = v.array(integer(SHAPES, 0), SHAPES);
 const limit = v.pipe(v.number(POSITIVE), v.finite(POSITIVE));
 
 const openFields = {
-  device: v.optional(v.picklist(['cpu', 'auto'], "'cpu' or 'auto'")),
+  device: v.optional(v.picklist([...DEVICES, 'auto'], "'cpu', 'cuda' or 'auto'")),
   threads: v.optional(range(MAX_THREADS)),
   memoryBudgetBytes: v.optional(positive),
 };
 const compileFields = {
+  device: v.optional(v.picklist(DEVICES, "'cpu' or 'cuda'")),
   threads: openFields.threads,
   memoryBudgetBytes: openFields.memoryBudgetBytes,
   shapes: v.optional(v.pipe(keyed(SHAPES), v.record(v.string(), shape, SHAPES))),
@@ -103,7 +107,7 @@ const compileFields = {
   workspaceBytes: v.optional(positive),
   name: v.optional(v.string('a string')),
 };
-const loadFields = {...openFields, ...compileFields, plans: v.optional(range(MAX_PLANS))};
+const loadFields = {...compileFields, ...openFields, plans: v.optional(range(MAX_PLANS))};
 
 /** @throws ERR_OPTION */
 export function checkCompileOptions(
@@ -113,18 +117,16 @@ export function checkCompileOptions(
   return {...options, threads: options.threads ?? defaultThreads()};
 }
 
-/** @throws ERR_OPTION, ERR_DEVICE_UNSUPPORTED */
+/** @throws ERR_OPTION */
 export function checkOpenOptions(options: OpenOptions): OpenOptions & {readonly threads: number} {
-  checkDevice(options);
   check(openFields, options);
   return {...options, threads: options.threads ?? defaultThreads()};
 }
 
-/** @throws ERR_OPTION, ERR_DEVICE_UNSUPPORTED */
+/** @throws ERR_OPTION */
 export function checkLoadOptions(
   options: LoadOptions,
 ): LoadOptions & {readonly threads: number; readonly plans: number} {
-  checkDevice(options);
   check(loadFields, options);
   const {threads = defaultThreads(), plans = DEFAULT_PLANS} = options;
   return {...options, threads, plans};
@@ -132,12 +134,6 @@ export function checkLoadOptions(
 
 function defaultThreads(): number {
   return Math.min(MAX_THREADS, availableParallelism());
-}
-
-function checkDevice(options: OpenOptions): void {
-  const device: unknown = options?.device;
-  if (device === 'cuda')
-    throw new UntangleError('ERR_DEVICE_UNSUPPORTED', ['cuda', 'this build has no CUDA executor']);
 }
 
 /** The first thing wrong with `options`, as ERR_OPTION with the option's name, what is expected and what came. */

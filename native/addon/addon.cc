@@ -58,6 +58,11 @@ size_t threads_argument(const Napi::CallbackInfo& info, size_t argument) {
   return static_cast<size_t>(threads);
 }
 
+/// A string; empty when left out.
+std::string text_argument(const Napi::CallbackInfo& info, size_t argument) {
+  return info[argument].IsString() ? info[argument].As<Napi::String>().Utf8Value() : "";
+}
+
 /// A number of bytes; 0 when left out.
 size_t bytes_argument(const Napi::CallbackInfo& info, size_t argument) {
   const double bytes =
@@ -90,20 +95,38 @@ std::span<const std::byte> bytes_of(Napi::Env env, Napi::Value value) {
   return {static_cast<const std::byte*>(data), length};
 }
 
+GpuChoice gpu_choice(const Napi::Object& choice) {
+  const double budget = choice.Get("budgetBytes").ToNumber().DoubleValue();
+  return {choice.Get("driver").ToString().Utf8Value(),
+          budget > 0 ? static_cast<uint64_t>(budget) : 0};
+}
+
+Napi::Error open_error(Napi::Env env, const OpenError& error) {
+  Napi::Error result = make_error(env, error.code, error.message);
+  if (error.needed_bytes > 0) {
+    result.Set("neededBytes", Napi::Number::New(env, static_cast<double>(error.needed_bytes)));
+  }
+  return result;
+}
+
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::span<const std::byte> program = bytes_of(env, info[0]);
   const size_t threads = threads_argument(info, 1);
-  const std::string isa = info[2].IsString() ? info[2].As<Napi::String>().Utf8Value() : "";
-  const Kernels& kernels = chosen_kernels(env, isa);
+  const Kernels& kernels = chosen_kernels(env, text_argument(info, 2));
+  const bool on_gpu = info[4].IsObject();
   try {
     auto state = std::make_shared<SessionState>();
     auto& loans = *env.GetInstanceData<AddonData>()->loans;
     // A program that was written to native memory is taken over, any other one copied.
     std::optional<AlignedBytes> taken = loans.take(env, info[0]);
-    const auto error = taken ? open_session(std::move(*taken), threads, kernels, *state)
-                             : open_session(program, threads, kernels, *state);
-    if (error) throw make_error(env, error->code, error->message);
+    std::optional<OpenError> error =
+        taken ? adopt_program(std::move(*taken), *state) : adopt_program(program, *state);
+    if (!error) {
+      error = on_gpu ? open_on_gpu(gpu_choice(info[4].As<Napi::Object>()), *state)
+                     : open_on_cpu(threads, kernels, *state);
+    }
+    if (error) throw open_error(env, *error);
     const Napi::Object object = env.GetInstanceData<AddonData>()->session_class.New({});
     NativeSession::Unwrap(object)->adopt(std::move(state), bytes_argument(info, 3));
     return object;
@@ -145,6 +168,28 @@ Napi::Value measure(const Napi::CallbackInfo& info) {
   return result;
 }
 
+/// What the GPU is, or {reason} why there is none.
+Napi::Value gpu_info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  try {
+    const auto device = gpu::Device::open(text_argument(info, 0));
+    const gpu::DeviceInfo& found = device->info();
+    result.Set("name", found.name);
+    result.Set("compute",
+               std::to_string(found.compute_major) + "." + std::to_string(found.compute_minor));
+    result.Set("multiprocessors", found.multiprocessors);
+    result.Set("memoryBytes", static_cast<double>(found.memory_bytes));
+    result.Set("isIntegrated", found.is_integrated);
+    result.Set("cuda", std::to_string(found.driver_version / 1000) + "." +
+                           std::to_string(found.driver_version % 1000 / 10));
+    result.Set("driver", device->driver().path);
+  } catch (const std::runtime_error& error) {  // no driver, or one that fails
+    result.Set("reason", error.what());
+  }
+  return result;
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData{Napi::Persistent(NativeSession::define(env))};
   env.SetInstanceData(data);
@@ -153,6 +198,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("allocate", Napi::Function::New(env, allocate, "allocate"));
   exports.Set("release", Napi::Function::New(env, release, "release"));
   exports.Set("open", Napi::Function::New(env, open, "open"));
+  exports.Set("gpuInfo", Napi::Function::New(env, gpu_info, "gpuInfo"));
   exports.Set("workspaceBytes", Napi::Function::New(env, workspace_bytes, "workspaceBytes"));
   exports.Set("measure", Napi::Function::New(env, measure, "measure"));
   return exports;

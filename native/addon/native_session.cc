@@ -70,7 +70,7 @@ Napi::Value NativeSession::run(const Napi::CallbackInfo& info) {
   }
   if (state_->running) throw make_error(env, "ERR_INTERNAL", "a run is already in flight");
 
-  state_->pool->wake();
+  if (state_->pool) state_->pool->wake();
   const Program& program = state_->program;
   const Napi::Array inputs = array_of(info, 0, program.input_count);
   const Napi::Array outputs = array_of(info, 1, program.output_count);

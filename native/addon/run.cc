@@ -22,6 +22,7 @@ struct Run {
   double ms = 0;
   bool finished = false;
   IndexFault fault;
+  std::optional<OpenError> failure;  // of the GPU
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
   napi_ref kept = nullptr;  // the array of outputs
@@ -67,6 +68,22 @@ void copy_inputs(SessionState& state, std::vector<const float*>& inputs) {
   }
 }
 
+/// Runs the program on the GPU, on inputs that were taken before.
+void run_on_gpu(Run& run) {
+  SessionState& state = *run.state;
+  const Clock::time_point start = Clock::now();
+  try {
+    run.finished = state.gpu->run(
+        run.outputs.data(), {.aborted = state.aborted,
+                             .fault = run.fault,
+                             .command_ms = run.command_ms.empty() ? nullptr : run.command_ms.data(),
+                             .commands_done = &state.commands_done});
+  } catch (const gpu::GpuFailure& error) {
+    run.failure = describe(error);
+  }
+  run.ms += ms_between(start, Clock::now());
+}
+
 /// Runs what is left to do.
 void run_commands(Run& run) {
   SessionState& state = *run.state;
@@ -89,6 +106,7 @@ void run_commands(Run& run) {
 /// On libuv's thread, or on the JavaScript thread when it is short.
 void work(napi_env, void* data) {
   Run& run = *static_cast<Run*>(data);
+  if (run.state->gpu) return run_on_gpu(run);
   run.state->pool->settle_caller();
   run_commands(run);
 }
@@ -96,6 +114,7 @@ void work(napi_env, void* data) {
 /// Leaves the caller's inputs: by the program's own copies where it begins with them, else by plain
 /// ones.
 void take_inputs(Run& run) {
+  if (run.state->gpu) return run.state->gpu->take_inputs(run.inputs.data());
   const CommandRange copies = input_copies(run.state->program);
   if (copies.last == 0) return copy_inputs(*run.state, run.inputs);
   const CommandRange all = run.commands;
@@ -132,6 +151,8 @@ void resolve_run(napi_env env, const Run& run) {
 
 void settle(napi_env env, const Run& run, bool finished) {
   if (run.fault.found) return reject_fault(env, run.deferred, run.fault);
+  if (run.failure)
+    return reject(env, run.deferred, run.failure->code, run.failure->message.c_str());
   if (!finished) return reject(env, run.deferred, "ERR_ABORTED", "the run was aborted");
   std::optional<double>& recent_ms = run.state->recent_ms;
   recent_ms = recent_ms ? std::max(run.ms, *recent_ms * kForgetting) : run.ms;
@@ -164,6 +185,7 @@ Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, RunTen
   napi_value promise;
   const bool has_promise = napi_create_promise(env, &run->deferred, &promise) == napi_ok;
   if (has_promise && runs_inline(*state)) {
+    if (state->gpu) take_inputs(*run);
     work(env, run.get());
     settle(env, *run, run->finished);
     return {env, promise};

@@ -1,5 +1,6 @@
 #include "native/addon/session_state.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -56,6 +57,11 @@ OpenError describe(const ProgramError& error) {
                                      "; compile the model again with this version"};
 }
 
+OpenError no_gpu(const std::string& reason) {
+  return {"ERR_DEVICE_UNSUPPORTED",
+          "device \"cuda\" is not available here (" + reason + "); use device: 'cpu'"};
+}
+
 std::optional<OpenError> allocate(AlignedBytes& target, size_t bytes, const char* what) {
   std::optional<AlignedBytes> memory = AlignedBytes::allocate(bytes, /*zeroed=*/true);
   if (!memory) return out_of_memory(bytes, what);
@@ -81,6 +87,18 @@ std::optional<AlignedBytes> AlignedBytes::map(size_t bytes, size_t rounded, bool
 }
 
 #endif
+
+void AlignedBytes::truncate([[maybe_unused]] size_t bytes) {
+#ifdef __linux__
+  size_t& mapped = data_.get_deleter().mapped_bytes;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t kept = std::max<size_t>((bytes + page - 1) / page, 1) * page;
+  if (kept >= mapped) return;
+  munmap(data() + kept, mapped - kept);
+  mapped = kept;
+  size_ = bytes;
+#endif
+}
 
 std::optional<AlignedBytes> AlignedBytes::allocate(size_t bytes, bool zeroed) {
   const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
@@ -122,23 +140,26 @@ void AlignedBytes::Free::operator()(std::byte* data) const {
 }
 
 size_t SessionState::bytes() const {
-  return file.size() + arena.size() + workspaces.size() * kWorkspaceBytes;
+  return file.size() + arena.size() + workspaces.size() * kWorkspaceBytes +
+         (gpu ? gpu->host_bytes() : 0);
 }
 
-std::optional<OpenError> open_session(std::span<const std::byte> program, size_t threads,
-                                      const Kernels& kernels, SessionState& state) {
+std::optional<OpenError> adopt_program(std::span<const std::byte> program, SessionState& state) {
   std::optional<AlignedBytes> copy = AlignedBytes::allocate(program.size(), /*zeroed=*/false);
   if (!copy) return out_of_memory(program.size(), "the program");
   std::memcpy(copy->data(), program.data(), program.size());
-  return open_session(std::move(*copy), threads, kernels, state);
+  return adopt_program(std::move(*copy), state);
 }
 
-std::optional<OpenError> open_session(AlignedBytes program, size_t threads, const Kernels& kernels,
-                                      SessionState& state) {
+std::optional<OpenError> adopt_program(AlignedBytes program, SessionState& state) {
   state.file = std::move(program);
   if (auto error = load_program({state.file.data(), state.file.size()}, state.program)) {
     return describe(*error);
   }
+  return std::nullopt;
+}
+
+std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, SessionState& state) {
   if (auto error = allocate(state.arena, state.program.arena_bytes, "the arena")) return error;
   state.kernels = &kernels;
   state.workspaces.resize(threads);
@@ -152,6 +173,34 @@ std::optional<OpenError> open_session(AlignedBytes program, size_t threads, cons
     return out_of_memory(threads * kWorkspaceBytes, "the stacks of its threads");
   }
   return std::nullopt;
+}
+
+std::optional<OpenError> open_on_gpu(const GpuChoice& choice, SessionState& state) {
+  try {
+    const std::shared_ptr<const gpu::Device> device = gpu::Device::open(choice.driver_path);
+    const uint64_t needed = gpu::GpuSession::needed_bytes(state.program, device->info());
+    if (needed > choice.budget_bytes) {
+      return OpenError{"ERR_BUDGET_EXCEEDED", "the budget is exceeded", needed};
+    }
+    state.gpu = std::make_unique<gpu::GpuSession>(device, state.program);
+    // The constants come last, and the device has them.
+    const auto* constants = reinterpret_cast<const std::byte*>(state.program.constants.data());
+    if (constants != nullptr)
+      state.file.truncate(static_cast<size_t>(constants - state.file.data()));
+    state.program.constants = {};
+    return std::nullopt;
+  } catch (const gpu::NoDriver& error) {
+    return no_gpu(error.what());
+  } catch (const gpu::NoKernel& error) {
+    return no_gpu(std::string("the program was compiled for the CPU: it has a ") + error.what() +
+                  "; compile the model with device: 'cuda'");
+  } catch (const gpu::GpuFailure& error) {
+    return describe(error);
+  }
+}
+
+OpenError describe(const gpu::GpuFailure& error) {
+  return {error.is_out_of_memory() ? "ERR_GPU_MEMORY" : "ERR_GPU_FAILED", error.what()};
 }
 
 }  // namespace untangle

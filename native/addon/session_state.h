@@ -14,6 +14,7 @@
 
 #include "native/cpu/execution.h"
 #include "native/cpu/kernels/kernels.h"
+#include "native/gpu/session.h"
 #include "native/program/program.h"
 
 namespace untangle {
@@ -28,6 +29,9 @@ class AlignedBytes {
 
   std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }
+
+  /// Gives back what lies behind the first `bytes`, as far as it is whole pages.
+  void truncate(size_t bytes);
 
  private:
   struct Free {
@@ -51,6 +55,7 @@ struct SessionState {
   std::vector<std::byte*> workspace_pointers;
   const Kernels* kernels = nullptr;
   std::optional<ThreadPool> pool;
+  std::unique_ptr<gpu::GpuSession> gpu;  // then arena, workspaces and pool are empty
   std::atomic<bool> aborted{false};
   std::atomic<uint32_t> commands_done{0};  // by the run in flight or the last one
   // Touched on the JavaScript thread only.
@@ -66,15 +71,28 @@ struct SessionState {
 struct OpenError {
   const char* code;
   std::string message;
+  uint64_t needed_bytes = 0;  // of ERR_BUDGET_EXCEEDED
 };
 
-/// Validates a program, allocates all memory and starts the threads.
-std::optional<OpenError> open_session(AlignedBytes program, size_t threads, const Kernels& kernels,
-                                      SessionState& state);
+/// Which GPU, and how much it may hold.
+struct GpuChoice {
+  std::string driver_path;  // empty: the system's
+  uint64_t budget_bytes;    // on the device and pinned
+};
+
+OpenError describe(const gpu::GpuFailure& error);
+
+/// Takes over a program and validates it.
+std::optional<OpenError> adopt_program(AlignedBytes program, SessionState& state);
 
 /// The same for a copy of a program that others may change.
-std::optional<OpenError> open_session(std::span<const std::byte> program, size_t threads,
-                                      const Kernels& kernels, SessionState& state);
+std::optional<OpenError> adopt_program(std::span<const std::byte> program, SessionState& state);
+
+/// Allocates all memory to run the program on the CPU and starts the threads.
+std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, SessionState& state);
+
+/// Brings the program to a GPU; what it holds on the host is let go as far as the device has it.
+std::optional<OpenError> open_on_gpu(const GpuChoice& choice, SessionState& state);
 
 /// Threads a session may ask for; more than any board or server of today has.
 inline constexpr size_t kMaxThreads = 1024;

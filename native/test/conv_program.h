@@ -14,6 +14,7 @@
 
 #include "native/cpu/execution.h"
 #include "native/cpu/kernels/kernels.h"
+#include "native/test/gpu_run.h"
 #include "native/test/team.h"
 
 namespace untangle::test {
@@ -105,6 +106,16 @@ class ConvProgram {
     return y;
   }
 
+  /// The same on the GPU.
+  std::vector<float> run_on_gpu() {
+    std::vector<float> y;
+    with_program([&](const Program& program, std::span<float> arena, uint32_t y_at) {
+      const std::vector<float> result = test::run_on_gpu(program, arena);
+      y.assign(result.begin() + y_at, result.end());
+    });
+    return y;
+  }
+
   /// Calls body(once) with everything set up; once() runs the command.
   template <typename F>
   void repeat(const Kernels& kernels, size_t threads, F&& body) {
@@ -135,6 +146,21 @@ class ConvProgram {
   /// Sets everything up and calls body(once, y): once() runs the command.
   template <typename F>
   void execute(const Kernels& kernels, size_t threads, bool abort, F&& body) {
+    with_program([&](const Program& program, std::span<float> arena, uint32_t y_at) {
+      Team& team = team_of(threads);
+      const std::atomic<bool> aborted{abort};
+      IndexFault fault;
+      const Execution run{program,     reinterpret_cast<std::byte*>(arena.data()),
+                          nullptr,     team.fresh_workspace(),
+                          team.pool(), kernels,
+                          aborted,     fault};
+      body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
+    });
+  }
+
+  /// Calls body(program, arena, where y begins in it).
+  template <typename F>
+  void with_program(F&& body) {
     const std::vector<float> y = untouched();
     std::vector<float> arena = x_;
     arena.insert(arena.end(), residual_.begin(), residual_.end());
@@ -154,15 +180,13 @@ class ConvProgram {
         flat(weights_.size(), bias_.size()),
         flat(weights_.size() + bias_.size(), slope_.size()),
     };
-    const Program program{{}, views, {}, regions_, taps_, {}, {}, constants, 0, 0, 0};
-    Team& team = team_of(threads);
-    const std::atomic<bool> aborted{abort};
-    IndexFault fault;
-    const Execution run{program,     reinterpret_cast<std::byte*>(arena.data()),
-                        nullptr,     team.fresh_workspace(),
-                        team.pool(), kernels,
-                        aborted,     fault};
-    body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
+    const GemmTapsCommand gemm = gemm_taps_command();
+    const DepthwiseCommand depthwise = depthwise_command();
+    const auto* command = case_.depthwise ? reinterpret_cast<const std::byte*>(&depthwise)
+                                          : reinterpret_cast<const std::byte*>(&gemm);
+    const Program program{
+        {}, views, {command, kCommandBytes}, regions_, taps_, {}, {}, constants, 0, 0, 0};
+    body(program, std::span<float>(arena), y_at);
   }
 
   void clear_padding() {
@@ -174,33 +198,48 @@ class ConvProgram {
   }
 
   void run_command(const Execution& run) const {
-    const auto activation = static_cast<uint32_t>(case_.activation);
-    const uint32_t bias = case_.bias ? 4 : kNone;
-    const uint32_t residual = case_.residual ? 2 : kNone;
-    const uint32_t slope = case_.activation == Unary::kPrelu ? 5 : kNone;
-    const auto alpha = std::bit_cast<uint32_t>(case_.alpha);
-    const auto beta = std::bit_cast<uint32_t>(case_.beta);
-    const auto regions = static_cast<uint32_t>(regions_.size());
-    if (case_.depthwise) {
-      run_depthwise({Opcode::kDepthwise,
-                     0,
-                     1,
-                     3,
-                     bias,
-                     residual,
-                     slope,
-                     0,
-                     regions,
-                     activation,
-                     alpha,
-                     beta,
-                     {}},
-                    run);
-    } else {
-      run_gemm_taps({Opcode::kGemmTaps, 0, 1, 3, bias, residual, slope, case_.k_total, case_.groups,
-                     case_.fused_y, case_.fused_x, 0, regions, activation, alpha, beta},
-                    run);
-    }
+    if (case_.depthwise) return run_depthwise(depthwise_command(), run);
+    run_gemm_taps(gemm_taps_command(), run);
+  }
+
+  uint32_t bias_view() const { return case_.bias ? 4 : kNone; }
+  uint32_t residual_view() const { return case_.residual ? 2 : kNone; }
+  uint32_t slope_view() const { return case_.activation == Unary::kPrelu ? 5 : kNone; }
+  uint32_t region_count() const { return static_cast<uint32_t>(regions_.size()); }
+
+  DepthwiseCommand depthwise_command() const {
+    return {Opcode::kDepthwise,
+            0,
+            1,
+            3,
+            bias_view(),
+            residual_view(),
+            slope_view(),
+            0,
+            region_count(),
+            static_cast<uint32_t>(case_.activation),
+            std::bit_cast<uint32_t>(case_.alpha),
+            std::bit_cast<uint32_t>(case_.beta),
+            {}};
+  }
+
+  GemmTapsCommand gemm_taps_command() const {
+    return {Opcode::kGemmTaps,
+            0,
+            1,
+            3,
+            bias_view(),
+            residual_view(),
+            slope_view(),
+            case_.k_total,
+            case_.groups,
+            case_.fused_y,
+            case_.fused_x,
+            0,
+            region_count(),
+            static_cast<uint32_t>(case_.activation),
+            std::bit_cast<uint32_t>(case_.alpha),
+            std::bit_cast<uint32_t>(case_.beta)};
   }
 
   static ViewRecord map(uint32_t at, const Shape& s) {

@@ -16,6 +16,7 @@
 #include "native/cpu/kernels/kernels.h"
 #include "native/program/validate.h"
 #include "native/test/check.h"
+#include "native/test/gpu_run.h"
 #include "native/test/team.h"
 
 namespace untangle::test {
@@ -142,7 +143,13 @@ class OpProgram {
         }
       }
     }
+    if (!test_device()) return;
+    compare(run_on_gpu(program, arena), expected, std::max(tolerance, kGpuTolerance), scratch,
+            name + ", GPU");
   }
+
+  // Its own functions, and sums in another order.
+  static constexpr double kGpuTolerance = 2e-6;
 
   Random random;
   std::vector<float> arena;

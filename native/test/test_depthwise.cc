@@ -69,6 +69,7 @@ int main() {
               kernels[set]->isa, threads);
       }
     }
+    if (test_device()) CHECK(program.run_on_gpu() == expected, "%s, GPU", c.name);
   }
   return summary();
 }

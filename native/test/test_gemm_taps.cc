@@ -187,6 +187,7 @@ int main() {
               kernels[set]->isa, threads);
       }
     }
+    if (test_device()) CHECK(program.run_on_gpu() == expected, "%s, GPU", c.name);
     const auto aborted = program.run(*kernels[0], 2, true);
     CHECK(aborted == program.untouched(), "%s, aborted", c.name);
   }

@@ -3,6 +3,8 @@
 import {accessSync, constants, existsSync, readdirSync, readFileSync} from 'node:fs';
 import {availableParallelism, cpus, freemem, totalmem} from 'node:os';
 import {join} from 'node:path';
+import type {GpuInfo} from '../index.js';
+import {formatBytes} from './sizes.js';
 
 export interface Cache {
   readonly level: number;
@@ -95,12 +97,13 @@ const GPU_DEVICES = ['/dev/nvidia0', '/dev/nvhost-gpu', '/dev/nvgpu/igpu0', '/de
 export interface GpuReport {
   readonly library: string | null;
   readonly device: string | null;
-  readonly used: false;
+  /** What `device: 'cuda'` would use, or why nothing; null when the addon cannot tell. */
+  readonly info: GpuInfo | null;
   readonly sentence: string;
 }
 
-/** Looks for an NVIDIA GPU by its driver library and its device node. */
-export function describeGpu(): GpuReport {
+/** What the driver says of the GPU, and else what can be seen of one: its driver library and its device node. */
+export function describeGpu(info: GpuInfo | null): GpuReport {
   const folders = [
     ...(process.env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean),
     ...LIBRARY_FOLDERS,
@@ -109,7 +112,16 @@ export function describeGpu(): GpuReport {
     folders.flatMap(folder => CUDA_LIBRARIES.map(name => join(folder, name))).find(existsSync) ??
     null;
   const device = GPU_DEVICES.find(existsSync) ?? null;
-  return {library, device, used: false, sentence: gpuSentence(library, device)};
+  const found = gpuSentence(library, device);
+  const reason = info?.reason;
+  if (info !== null && reason === undefined)
+    return {library, device, info, sentence: infoSentence(info)};
+  return {library, device, info, sentence: reason === undefined ? found : `${found} (${reason})`};
+}
+
+function infoSentence(info: Extract<GpuInfo, {readonly name: string}>): string {
+  const memory = `${formatBytes(info.memoryBytes)}${info.isIntegrated ? ' shared with the CPU' : ''}`;
+  return `${info.name}, compute capability ${info.compute}, ${info.multiprocessors} multiprocessors, ${memory}, CUDA ${info.cuda} (${info.driver})`;
 }
 
 function gpuSentence(library: string | null, device: string | null): string {
@@ -119,7 +131,7 @@ function gpuSentence(library: string | null, device: string | null): string {
   const access = isReadable(device) ? '' : ' (which this user may not open)';
   if (library === null)
     return `${device} is here${access} but the driver library libcuda.so.1 is not`;
-  return `found ${device}${access} and ${library}; not used, this version has no GPU backend`;
+  return `found ${device}${access} and ${library}`;
 }
 
 function isReadable(path: string): boolean {

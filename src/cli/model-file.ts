@@ -6,17 +6,18 @@ import {compile, load} from '../index.js';
 import {decodeModel} from '../onnx/decode.js';
 import {externalDataBeside} from '../onnx/external-data.js';
 import {isProgram, readFileLimited, readModelFile} from '../onnx/read-model.js';
-import type {CompileOptions} from '../options.js';
+import type {LoadOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
 import type {Explanation, Program} from '../program/program.js';
 import type {Session} from '../runtime/session.js';
+import {DEVICES} from '../schedule/device.js';
 import {type Feed, readConstants} from './feeds.js';
 import type {CliOptions} from './options.js';
 import {note} from './report.js';
 import {bindShapes} from './shapes.js';
 
 type Options = Partial<
-  Pick<CliOptions, 'threads' | 'memory' | 'schedule' | 'exact' | 'shape' | 'constant'>
+  Pick<CliOptions, 'device' | 'threads' | 'memory' | 'schedule' | 'exact' | 'shape' | 'constant'>
 >;
 
 /** A file that was read, with its shapes bound. */
@@ -24,7 +25,7 @@ export interface ModelFile {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly isProgram: boolean;
-  readonly options: CompileOptions;
+  readonly options: LoadOptions;
 }
 
 /**
@@ -40,7 +41,8 @@ export async function openModelFile(
   {isQuiet = false} = {},
 ): Promise<ModelFile> {
   const bytes = await readFileLimited(path);
-  const common = {threads: options.threads, memoryBudgetBytes: options.memory};
+  const {device, threads, memory: memoryBudgetBytes} = options;
+  const common = {device, threads, memoryBudgetBytes};
   const {schedule, exact, shape = [], constant = []} = options;
   if (isProgram(bytes)) {
     if (schedule !== undefined) throw compiledError('--schedule');
@@ -84,7 +86,10 @@ export async function compileFile(file: ModelFile): Promise<Program> {
       'an ONNX model',
       `${file.path}, which is compiled already`,
     ]);
-  return await compile(file.bytes, file.options);
+  const {device, ...options} = file.options;
+  if (device === 'auto')
+    throw new UntangleError('ERR_OPTION', ['--device', `one of ${DEVICES.join(', ')}`, '"auto"']);
+  return await compile(file.bytes, {...options, device});
 }
 
 /** What explain shows; needs no addon for a program file. */

@@ -3,6 +3,7 @@
 import {type Command, Option} from 'commander';
 import {UntangleError} from '../errors.js';
 import {SCHEDULES, type ScheduleName} from '../schedule/candidates.js';
+import {DEVICES, type Device} from '../schedule/device.js';
 import {parseRange, type Range} from './pictures.js';
 import {parseCount, parseSize, parseTolerance} from './sizes.js';
 
@@ -23,6 +24,7 @@ export interface CliOptions {
   readonly output: readonly Assignment[];
   readonly shape: readonly ShapeAssignment[];
   readonly constant: readonly Assignment[];
+  readonly device?: Device | 'auto';
   readonly threads?: number;
   readonly memory?: number;
   readonly schedule?: ScheduleName;
@@ -64,6 +66,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
     )
       .argParser(collect(text => parseAssignment('--constant', text)))
       .default([], 'none'),
+  device: () =>
+    new Option(
+      '--device <name>',
+      `where it runs: ${DEVICES.join(', ')}, or auto for the GPU where there is one (default: cpu)`,
+    ).argParser(parseDevice),
   threads: () =>
     new Option('--threads <n>', 'number of threads (default: all cores)').argParser(text =>
       parseCount('--threads', text),
@@ -129,6 +136,16 @@ export function parseShape(text: string): ShapeAssignment {
   throw new UntangleError('ERR_OPTION', [
     '--shape',
     'NAME=SIZE,SIZE,... with positive integers',
+    `"${text}"`,
+  ]);
+}
+
+function parseDevice(text: string): Device | 'auto' {
+  const name = ([...DEVICES, 'auto'] as const).find(device => device === text);
+  if (name !== undefined) return name;
+  throw new UntangleError('ERR_OPTION', [
+    '--device',
+    `one of ${DEVICES.join(', ')}, auto`,
     `"${text}"`,
   ]);
 }

@@ -30,6 +30,24 @@ export interface NativeSession {
   dispose(): void;
 }
 
+/** The GPU, or why there is none. */
+export type GpuInfo =
+  | {
+      readonly reason?: undefined;
+      readonly name: string;
+      /** Compute capability, such as 8.7. */
+      readonly compute: string;
+      readonly multiprocessors: number;
+      readonly memoryBytes: number;
+      /** Its memory is the machine's. */
+      readonly isIntegrated: boolean;
+      /** The newest CUDA version the driver knows. */
+      readonly cuda: string;
+      /** Library of the driver. */
+      readonly driver: string;
+    }
+  | {readonly reason: string};
+
 export interface Addon {
   /** The hash of the format tables the addon was built with. */
   formatHash(): string;
@@ -45,9 +63,19 @@ export interface Addon {
    * Validates `program` again in C++, allocates arena and constants once, starts threads. A program in memory of `allocate` is
    * taken over, any other one copied.
    * `isa` overrides UNTANGLE_ISA; `keptOutputBytes` (0) bounds the memory of dropped outputs kept for later ones.
-   * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY
+   * With `gpu` the program goes to the GPU, which needs no threads; `neededBytes` comes with ERR_BUDGET_EXCEEDED.
+   * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY, ERR_DEVICE_UNSUPPORTED, ERR_GPU_MEMORY,
+   *   ERR_GPU_FAILED, ERR_BUDGET_EXCEEDED
    */
-  open(program: Uint8Array, threads: number, isa?: string, keptOutputBytes?: number): NativeSession;
+  open(
+    program: Uint8Array,
+    threads: number,
+    isa?: string,
+    keptOutputBytes?: number,
+    gpu?: {readonly driver: string; readonly budgetBytes: number},
+  ): NativeSession;
+  /** What the CUDA driver in the file `driver`, or the system's when that is empty, has to offer. */
+  gpuInfo(driver: string): GpuInfo;
   /** Bytes the executor needs besides arena, constants and outputs: tables and per-thread workspace. */
   workspaceBytes(threads: number): number;
   /** Peak of the FMA units, GFLOP/s, and read bandwidth, GB/s, over `threads` threads; about 200 ms. */

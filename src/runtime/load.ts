@@ -15,7 +15,8 @@ import {
   type OpenOptions,
 } from '../options.js';
 import type {Program} from '../program/program.js';
-import {allocateNative, callNative, loadAddon} from './native.js';
+import type {Device} from '../schedule/device.js';
+import {allocateNative, callNative, gpuInfo, loadAddon} from './native.js';
 import {openPlan} from './open-plan.js';
 import {makePlanner} from './planner.js';
 import {Plans} from './plans.js';
@@ -30,7 +31,7 @@ import {Session} from './session.js';
  * @param source path of a .onnx or .untp file, or its bytes
  * @param options `shapes` binds symbolic dimensions, `memoryBudgetBytes` bounds what the session holds (bytes)
  * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_OPTION, ERR_DEVICE_UNSUPPORTED, ERR_ADDON_MISSING,
- *   ERR_BUDGET_EXCEEDED, ERR_SHAPE_UNBOUND and the ERR_ONNX_, ERR_OP_, ERR_MODEL_ and ERR_PROGRAM_ codes
+ *   ERR_BUDGET_EXCEEDED, ERR_SHAPE_UNBOUND and the ERR_GPU_, ERR_ONNX_, ERR_OP_, ERR_MODEL_ and ERR_PROGRAM_ codes
  * @example
  * import {load} from 'untangle-edge';
  *
@@ -69,27 +70,36 @@ async function loadBytes(
   const {threads, memoryBudgetBytes} = compiling;
   if (isProgram(bytes)) {
     refuseCompileOptions(compiling);
-    return open(bytes, {threads, memoryBudgetBytes});
+    return open(bytes, {device, threads, memoryBudgetBytes});
   }
 
   const addon = loadAddon();
+  const target = chooseDevice(device);
   const complete = {
     ...compiling,
-    workspaceBytes: callNative(() => addon.workspaceBytes(threads)),
+    device: target,
+    workspaceBytes: target === 'cpu' ? callNative(() => addon.workspaceBytes(threads)) : undefined,
     name: compiling.name ?? (file === null ? undefined : path.basename(file)),
     externalData: compiling.externalData ?? (file === null ? undefined : externalDataBeside(file)),
   };
   const model = readModel(bytes, complete, deferred ?? undefined);
   const program = compileModel(model, complete, allocateNative);
-  const plan = openPlan(program, {threads, memoryBudgetBytes});
+  const plan = openPlan(program, {device: target, threads, memoryBudgetBytes});
   const borrowed = file === null ? bytes : null;
   const planner = plans > 1 ? makePlanner(model, plan, complete, borrowed) : null;
   if (planner?.compile) await deferred?.settle();
   else addon.release(bytes);
   return new Session({
     plans: new Plans(plan, {planner, limit: plans, budgetBytes: memoryBudgetBytes}),
+    device: target,
     threads,
   });
+}
+
+/** The device that is meant; `auto` takes the GPU when there is one. */
+function chooseDevice(device: OpenOptions['device'] = 'cpu'): Device {
+  if (device !== 'auto') return device;
+  return gpuInfo().reason === undefined ? 'cuda' : 'cpu';
 }
 
 /**
@@ -103,9 +113,21 @@ export async function open(
   program: Program | Uint8Array,
   options: OpenOptions = {},
 ): Promise<Session> {
-  const {threads, memoryBudgetBytes: budgetBytes} = checkOpenOptions(options);
-  const plan = openPlan(program, {threads, memoryBudgetBytes: budgetBytes});
-  return new Session({plans: new Plans(plan, {planner: null, limit: 1, budgetBytes}), threads});
+  const {threads, memoryBudgetBytes: budgetBytes, device} = checkOpenOptions(options);
+  const opened = (target: Device) => {
+    const plan = openPlan(program, {device: target, threads, memoryBudgetBytes: budgetBytes});
+    const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes});
+    return new Session({plans, device: target, threads});
+  };
+  const target = chooseDevice(device);
+  try {
+    return opened(target);
+  } catch (error) {
+    // A program may hold commands that only the CPU has.
+    const isElsewhere = error instanceof UntangleError && error.code === 'ERR_DEVICE_UNSUPPORTED';
+    if (device === 'auto' && target === 'cuda' && isElsewhere) return opened('cpu');
+    throw error;
+  }
 }
 
 /** The path that `source` names; null when it is the bytes themselves. */

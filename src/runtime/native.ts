@@ -6,7 +6,7 @@ import path from 'node:path';
 import {PACKAGE_ROOT} from '#package-root';
 import {UntangleError} from '../errors.js';
 import {formatHashHex} from '../program/format-hash.js';
-import type {Addon, CpuInfo} from './addon.js';
+import type {Addon, CpuInfo, GpuInfo} from './addon.js';
 import {translateNativeError} from './native-error.js';
 
 const ADDON_FILE = path.join('build', 'Release', 'untangle_edge.node');
@@ -26,6 +26,16 @@ export function loadAddon(): Addon {
 /** The instruction set in use and those available here. */
 export function cpuInfo(): CpuInfo {
   return callNative(() => loadAddon().cpuInfo());
+}
+
+/** The CUDA driver to use: a file, or '' for the system's. */
+export function gpuDriver(): string {
+  return process.env.UNTANGLE_CUDA_DRIVER ?? '';
+}
+
+/** The GPU, or why there is none; starts its driver. */
+export function gpuInfo(): GpuInfo {
+  return callNative(() => loadAddon().gpuInfo(gpuDriver()));
 }
 
 /** Measures this machine over `threads` threads: GFLOP/s of the FMA units and GB/s of reads; about 200 ms. */

@@ -2,25 +2,32 @@
 
 import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
-import type {OpenOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
 import type {DecodedProgram, Program} from '../program/program.js';
-import {callNative, loadAddon} from './native.js';
+import type {Device} from '../schedule/device.js';
+import type {Addon, NativeSession} from './addon.js';
+import {callNative, gpuDriver, loadAddon} from './native.js';
+import {translateNativeError} from './native-error.js';
 import {Plan} from './plan.js';
 import {budgetError} from './plans.js';
 
 /** Memory of dropped outputs that a session without a budget keeps: about what V8 lets pile up before it collects. */
 const KEPT_OUTPUT_BYTES = 64 * 2 ** 20;
 
+export interface PlanOptions {
+  readonly device: Device;
+  readonly threads: number;
+  readonly memoryBudgetBytes: number | undefined;
+}
+
 /**
- * Validates a program and gives it memory and threads.
+ * Validates a program and gives it memory, and threads where it runs on the CPU.
  *
- * @throws ERR_PROGRAM_FORMAT, ERR_PROGRAM_VERSION, ERR_OPTION, ERR_BUDGET_EXCEEDED, ERR_OUT_OF_MEMORY, ERR_ADDON_MISSING
+ * @throws ERR_PROGRAM_FORMAT, ERR_PROGRAM_VERSION, ERR_OPTION, ERR_BUDGET_EXCEEDED, ERR_OUT_OF_MEMORY, ERR_ADDON_MISSING,
+ *   ERR_DEVICE_UNSUPPORTED, ERR_GPU_MEMORY, ERR_GPU_FAILED
  */
-export function openPlan(
-  program: Program | Uint8Array,
-  {threads, memoryBudgetBytes}: OpenOptions & {readonly threads: number},
-): Plan {
+export function openPlan(program: Program | Uint8Array, options: PlanOptions): Plan {
+  const {memoryBudgetBytes} = options;
   const bytes = program instanceof Uint8Array ? program : program?.bytes;
   if (!(bytes instanceof Uint8Array)) {
     const expected = 'a Program or a Uint8Array';
@@ -29,17 +36,52 @@ export function openPlan(
   const decoded = decodeProgram(bytes);
   const addon = loadAddon();
   const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
+  // A budget leaves room for one set of outputs, and no more.
+  const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
+  const open = options.device === 'cuda' ? openOnGpu : openOnCpu;
+  return new Plan({
+    native: open(addon, {bytes, decoded, outputBytes, keptOutputBytes}, options),
+    explanation: decoded.explanation,
+    writesAllOutputs: !(program instanceof Uint8Array),
+  });
+}
+
+interface Opening {
+  readonly bytes: Uint8Array;
+  readonly decoded: DecodedProgram;
+  readonly outputBytes: number;
+  readonly keptOutputBytes: number;
+}
+
+function openOnCpu(
+  addon: Addon,
+  {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
+  {threads, memoryBudgetBytes}: PlanOptions,
+): NativeSession {
   if (memoryBudgetBytes !== undefined) {
     const workspaceBytes = callNative(() => addon.workspaceBytes(threads));
     checkProgramBudget(decoded, memoryBudgetBytes, workspaceBytes + outputBytes);
   }
-  // A budget leaves room for one set of outputs, and no more.
-  const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
-  return new Plan({
-    native: callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes)),
-    explanation: decoded.explanation,
-    writesAllOutputs: !(program instanceof Uint8Array),
-  });
+  return callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes));
+}
+
+/** The budget bounds memory of the GPU, pinned memory and the outputs. */
+function openOnGpu(
+  addon: Addon,
+  {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
+  {threads, memoryBudgetBytes = Number.MAX_SAFE_INTEGER}: PlanOptions,
+): NativeSession {
+  const gpu = {driver: gpuDriver(), budgetBytes: memoryBudgetBytes - outputBytes};
+  try {
+    return addon.open(bytes, threads, undefined, keptOutputBytes, gpu);
+  } catch (error) {
+    if (!isOverBudget(error)) throw translateNativeError(error);
+    throw budgetError(decoded.explanation, memoryBudgetBytes, error.neededBytes + outputBytes);
+  }
+}
+
+function isOverBudget(error: unknown): error is {readonly neededBytes: number} {
+  return error instanceof Error && 'neededBytes' in error;
 }
 
 /** @throws ERR_BUDGET_EXCEEDED */

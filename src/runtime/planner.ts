@@ -5,7 +5,7 @@ import {RawTensor} from '../onnx/floats.js';
 import type {Attribute, Tensor} from '../onnx/model.js';
 import type {CompileOptions} from '../options.js';
 import {allocateNative} from './native.js';
-import {openPlan} from './open-plan.js';
+import {openPlan, type PlanOptions} from './open-plan.js';
 import type {Plan} from './plan.js';
 import {isOpen, type Planner} from './plans.js';
 
@@ -17,7 +17,7 @@ import {isOpen, type Planner} from './plans.js';
 export function makePlanner(
   model: BoundModel,
   first: Plan,
-  options: CompileOptions & {readonly threads: number},
+  options: CompileOptions & Pick<PlanOptions, 'device' | 'threads'>,
   borrowed: Uint8Array | null,
 ): Planner | null {
   const inputs = model.model.inputs.filter(({name}) => !model.constants.has(name));
@@ -32,10 +32,10 @@ export function makePlanner(
     modelBytes,
     compile: (shapes, memoryBudgetBytes) => {
       const program = compileModel(bound, {...options, shapes, memoryBudgetBytes}, allocateNative);
-      const {threads} = options;
+      const {device, threads} = options;
       return {
         explanation: program.explanation,
-        open: () => openPlan(program, {threads, memoryBudgetBytes}),
+        open: () => openPlan(program, {device, threads, memoryBudgetBytes}),
       };
     },
   };

@@ -8,6 +8,7 @@ import {checkFeeds, checkNames} from '../feeds/check.js';
 import {describeValue} from '../feeds/describe.js';
 import type {Feeds} from '../feeds/feeds.js';
 import type {Explanation, Port} from '../program/program.js';
+import type {Device} from '../schedule/device.js';
 import {translateNativeError} from './native-error.js';
 import {
   checkOutputBuffers,
@@ -58,6 +59,7 @@ export interface CommandTime {
 /** What a session is made of; `load` and `open` supply it. */
 export interface SessionParts {
   readonly plans: Plans;
+  readonly device: Device;
   readonly threads: number;
 }
 
@@ -67,14 +69,17 @@ export interface SessionParts {
  * All memory is allocated when the session is made, except one array per output and run, which belongs to the caller.
  */
 export class Session {
+  /** What runs the program. */
+  readonly device: Device;
   readonly threads: number;
   readonly #plans: Plans;
   readonly #queue = new RunQueue();
   #profile: readonly CommandTime[] | null = null;
   #disposal: Promise<void> | null = null;
 
-  constructor({plans, threads}: SessionParts) {
+  constructor({plans, device, threads}: SessionParts) {
     this.#plans = plans;
+    this.device = device;
     this.threads = threads;
   }
 

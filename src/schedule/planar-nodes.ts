@@ -10,8 +10,8 @@ import {channelsLast, denseView, elementCount, identityOrder} from './view-math.
 
 /** The outputs of all convolutions for which `schedule` takes 'planar'; the cost is that of dense maps. */
 export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
-  const {schedule} = options;
-  const isPossible = schedule === 'auto' || schedule === 'planar';
+  const {schedule, device = 'cpu'} = options;
+  const isPossible = device === 'cpu' && (schedule === 'auto' || schedule === 'planar');
   const nodes = isPossible ? graph.nodes.filter(node => isPlanar(graph, node, options)) : [];
   return new Set(nodes.map(node => node.output));
 }

@@ -19,6 +19,8 @@ import {assertComputed} from '../schedule/winograd-bound.js';
 export interface Way {
   readonly schedule: ScheduleName;
   readonly isa: string;
+  /** Runs on the GPU of this driver instead. */
+  readonly driver?: string;
 }
 
 /** Runs a case in the given ways and returns what ran: `cks on avx2`. */
@@ -29,11 +31,11 @@ export async function checkCase(conv: ConvCase, ways: readonly Way[]): Promise<s
   const threads = 1 + (conv.seed % 2);
   const ran: string[] = [];
   for (const way of ways) {
-    const {program, steps, name} = programOf(graph, way.schedule);
-    const y = await runNative(program, {x: data.x, size: expected.length, isa: way.isa, threads});
-    const what = `${way.schedule} on ${way.isa}, ${threads} thread(s)`;
+    const {program, steps, name} = programOf(graph, way);
+    const y = await runNative(program, {x: data.x, size: expected.length, way, threads});
+    const what = `${way.schedule} on ${way.driver ?? way.isa}, ${threads} thread(s)`;
     assertComputed(steps, conv.definition.inChannels, {actual: y, expected, what});
-    ran.push(`${name} on ${way.isa}`);
+    ran.push(`${name} on ${way.driver === undefined ? way.isa : 'the GPU'}`);
   }
   return ran;
 }
@@ -47,8 +49,9 @@ function expectedOf(conv: ConvCase, data: ConvData): number[] {
   );
 }
 
-function programOf(graph: Graph, name: ScheduleName) {
-  const planned = schedule(graph, {schedule: name});
+function programOf(graph: Graph, way: Way) {
+  const device = way.driver === undefined ? 'cpu' : 'cuda';
+  const planned = schedule(graph, {schedule: way.schedule, device});
   const step = planned.steps.find(one => one.schedule !== '');
   const program = encodeSchedule(graph, planned);
   return {program, steps: planned.steps, name: step?.schedule ?? ''};
@@ -56,9 +59,11 @@ function programOf(graph: Graph, name: ScheduleName) {
 
 async function runNative(
   program: Uint8Array,
-  run: {x: Float32Array; size: number; isa: string; threads: number},
+  run: {x: Float32Array; size: number; way: Way; threads: number},
 ): Promise<Float32Array> {
-  const session = loadAddon().open(program, run.threads, run.isa);
+  const {isa, driver} = run.way;
+  const gpu = driver === undefined ? undefined : {driver, budgetBytes: Number.MAX_SAFE_INTEGER};
+  const session = loadAddon().open(program, run.threads, isa, 0, gpu);
   const y = new Float32Array(run.size).fill(Number.NaN);
   await session.run([run.x], [y], false);
   session.dispose();

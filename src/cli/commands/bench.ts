@@ -1,10 +1,10 @@
 // untangle bench: repeated runs on random inputs.
 
 import type {Command} from 'commander';
-import {cpuInfo} from '../../index.js';
 import type {Session} from '../../runtime/session.js';
 import {openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
+import {placeOf} from '../place.js';
 import {randomValues} from '../random.js';
 import {print, printJson, startProgress} from '../report.js';
 import {formatBytes, formatCount, formatMs, formatNumber} from '../sizes.js';
@@ -36,6 +36,7 @@ Examples:
     .action(benchCommand);
   addOptions(
     command,
+    'device',
     'threads',
     'runs',
     'perOp',
@@ -57,12 +58,11 @@ async function benchCommand(path: string, options: CliOptions): Promise<void> {
   const medianMs = percentile(times, 0.5);
   const p90Ms = percentile(times, 0.9);
   const gflops = (2 * totals.macs) / medianMs / 1e6;
-  const {isa} = cpuInfo();
+  const place = placeOf(session);
   if (options.json) {
     printJson({
       runs: options.runs,
-      threads: session.threads,
-      isa,
+      ...place.fields,
       medianMs,
       p90Ms,
       gflops,
@@ -72,7 +72,7 @@ async function benchCommand(path: string, options: CliOptions): Promise<void> {
     return;
   }
   print(
-    `median ${formatMs(medianMs)}, p90 ${formatMs(p90Ms)} over ${options.runs} runs on ${session.threads} thread(s), ${isa}`,
+    `median ${formatMs(medianMs)}, p90 ${formatMs(p90Ms)} over ${options.runs} runs on ${place.text}`,
   );
   print(
     `${formatNumber(gflops)} GFLOP/s (${formatCount(2 * totals.macs)}FLOP), arena peak ${formatBytes(totals.arenaPeakBytes)}`,

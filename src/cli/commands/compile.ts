@@ -23,7 +23,17 @@ Examples:
   untangle compile generator.onnx --shape z=1,64,1,1 --memory 32MiB -o generator.untp`,
     )
     .action(compileCommand);
-  addOptions(command, 'shape', 'constant', 'threads', 'memory', 'schedule', 'exact', 'json');
+  addOptions(
+    command,
+    'shape',
+    'constant',
+    'device',
+    'threads',
+    'memory',
+    'schedule',
+    'exact',
+    'json',
+  );
 }
 
 async function compileCommand(

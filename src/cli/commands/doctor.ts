@@ -2,7 +2,7 @@
 
 import type {Command} from 'commander';
 import {UntangleError} from '../../errors.js';
-import {cpuInfo, measure} from '../../index.js';
+import {cpuInfo, type GpuInfo, gpuInfo, measure} from '../../index.js';
 import type {CpuInfo} from '../../runtime/addon.js';
 import {describeGpu, describeMachine, type GpuReport, type Machine} from '../machine.js';
 import {addOptions, type CliOptions} from '../options.js';
@@ -18,6 +18,7 @@ interface Peak {
 interface Native {
   readonly cpu: CpuInfo;
   readonly peaks: readonly Peak[];
+  readonly gpu: GpuInfo;
 }
 
 export function addDoctorCommand(program: Command): void {
@@ -31,8 +32,8 @@ export function addDoctorCommand(program: Command): void {
 
 function doctorCommand(options: CliOptions): void {
   const machine = describeMachine();
-  const gpu = describeGpu();
   const native = inspectAddon(machine.cores);
+  const gpu = describeGpu(native instanceof UntangleError ? null : native.gpu);
   if (native instanceof UntangleError) {
     // The rest is worth seeing all the more when the addon is at fault.
     if (!options.json) print(machineLines(machine, gpu).join('\n'));
@@ -54,7 +55,8 @@ function doctorCommand(options: CliOptions): void {
 function inspectAddon(cores: number): Native | UntangleError {
   try {
     const counts = cores > 1 ? [1, cores] : [1];
-    return {cpu: cpuInfo(), peaks: counts.map(threads => ({threads, ...measure(threads)}))};
+    const peaks = counts.map(threads => ({threads, ...measure(threads)}));
+    return {cpu: cpuInfo(), peaks, gpu: gpuInfo()};
   } catch (error) {
     if (error instanceof UntangleError) return error;
     throw error;

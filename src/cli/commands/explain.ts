@@ -23,7 +23,17 @@ Examples:
   untangle explain generator.onnx --schedule huge2 --json`,
     )
     .action(explainCommand);
-  addOptions(command, 'shape', 'constant', 'threads', 'memory', 'schedule', 'exact', 'json');
+  addOptions(
+    command,
+    'shape',
+    'constant',
+    'device',
+    'threads',
+    'memory',
+    'schedule',
+    'exact',
+    'json',
+  );
 }
 
 async function explainCommand(path: string, options: CliOptions): Promise<void> {

@@ -2,12 +2,13 @@
 
 import {basename} from 'node:path';
 import type {Command} from 'commander';
-import {cpuInfo, type Feeds, type TensorInput, type TensorOutputs} from '../../index.js';
+import type {Feeds, TensorInput, TensorOutputs} from '../../index.js';
 import type {Session} from '../../runtime/session.js';
 import {type Feed, feedTensor, readFeeds} from '../feeds.js';
 import {openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {checkOutputs, writeOutput} from '../outputs.js';
+import {placeOf} from '../place.js';
 import {note, print, printJson, startRunProgress} from '../report.js';
 import {formatBytes, formatMs, formatNumber, formatShape} from '../sizes.js';
 import {statistics} from '../tensor.js';
@@ -39,6 +40,7 @@ Examples:
     'output',
     'shape',
     'constant',
+    'device',
     'threads',
     'memory',
     'schedule',
@@ -93,7 +95,7 @@ function report(
   ms: number,
   options: CliOptions,
 ): void {
-  const {isa} = cpuInfo();
+  const place = placeOf(session);
   const {arenaPeakBytes, totalBytes} = session.explain().totals;
   const results = session.outputs.map(({name, shape}) => ({
     name,
@@ -102,7 +104,7 @@ function report(
     files: files.filter(file => file.name === name).map(file => file.text),
   }));
   if (options.json) {
-    printJson({ms, threads: session.threads, isa, arenaPeakBytes, totalBytes, outputs: results});
+    printJson({ms, ...place.fields, arenaPeakBytes, totalBytes, outputs: results});
     return;
   }
   for (const {name, shape, min, max, mean, files: written} of results) {
@@ -112,6 +114,6 @@ function report(
     for (const text of written) print(`  written to ${text}`);
   }
   print(
-    `${formatMs(ms)} on ${session.threads} thread(s), ${isa}, arena peak ${formatBytes(arenaPeakBytes)}, ${formatBytes(totalBytes)} in all`,
+    `${formatMs(ms)} on ${place.text}, arena peak ${formatBytes(arenaPeakBytes)}, ${formatBytes(totalBytes)} in all`,
   );
 }

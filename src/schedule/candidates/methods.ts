@@ -90,11 +90,11 @@ export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
   return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
 }
 
-/** Pixels in the vector lanes instead of channels; null in space, and unless there is one group whose rows are read whole. */
+/** Pixels in the vector lanes instead of channels; null on a GPU, in space, and unless there is one group whose rows are read whole. */
 export function planar(problem: ConvProblem): DirectCandidate | null {
-  const {plane, groups, outChannels, phases} = problem;
+  const {plane, groups, outChannels, phases, device} = problem;
   const readsRows = phases.every(phase => phase.x.inStep === 1);
-  const fits = groups === 1 && outChannels <= PLANAR.channels;
+  const fits = device === 'cpu' && groups === 1 && outChannels <= PLANAR.channels;
   if (!fits || isDeep(plane) || !readsRows || windowFloats(problem) > PLANAR.window) return null;
 
   const whole = {cut: PADDED, fusedY: 1, fusedX: 1, mergesTaps: false};

@@ -3,7 +3,9 @@
 import type {ConvGeometry} from '../../graph/graph.js';
 import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
 import {COST, type CostShape, planarCost, regionCost} from '../cost.js';
+import {gpuStepCost} from '../cost-gpu.js';
 import type {ConvOperands} from '../counts.js';
+import type {Device} from '../device.js';
 import type {Fold} from '../map-view.js';
 import {PANEL, type Region, type View} from '../steps.js';
 
@@ -20,6 +22,7 @@ export interface ConvProblem {
   readonly isDepthwise: boolean;
   /** Only methods that sum the products of the convolution itself; Winograd's sums others. */
   readonly isExact: boolean;
+  readonly device: Device;
   readonly operands: ConvOperands;
 }
 
@@ -42,13 +45,14 @@ export interface Folds {
 export interface ProblemOptions {
   readonly folds?: Folds | null | undefined;
   readonly isExact?: boolean | undefined;
+  readonly device?: Device | undefined;
 }
 
 /** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]; with three axes, rows are those of `folds`. */
 export function convProblem(
   geometry: ConvGeometry,
   operands: ConvOperands,
-  {folds = null, isExact = false}: ProblemOptions = {},
+  {folds = null, isExact = false, device = 'cpu'}: ProblemOptions = {},
 ): ConvProblem {
   const {groups} = geometry;
   const rank = geometry.kernel.length;
@@ -68,6 +72,7 @@ export function convProblem(
     outChannels,
     isDepthwise,
     isExact,
+    device,
     operands,
   };
 }
@@ -84,6 +89,7 @@ export function rowsPerTap(problem: ConvProblem): number {
 
 /** The cost of a step that runs `regions` with `fused` phases side by side. */
 export function stepCost(problem: ConvProblem, regions: readonly Region[], fused: number): number {
+  if (problem.device === 'cuda') return gpuStepCost(problem, regions, fused);
   return COST.stepOverhead + regionsCost(problem, regions, fused);
 }
 
@@ -98,7 +104,8 @@ export function regionsCost(
   regions: readonly Region[],
   fused: number,
 ): number {
-  const {groups, outChannels, isDepthwise, operands} = problem;
+  const {groups, outChannels, isDepthwise, operands, device} = problem;
+  if (device === 'cuda') return gpuStepCost(problem, regions, fused);
   const panels = isDepthwise
     ? Math.ceil(groups / PANEL)
     : groups * Math.ceil((fused * outChannels) / PANEL);

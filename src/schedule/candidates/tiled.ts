@@ -23,10 +23,11 @@ interface TiledKind {
 }
 
 /**
- * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, or the sums have to be exact.
+ * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, the sums have to be exact, or a GPU
+ * computes them.
  */
 export function winograd(problem: ConvProblem, isForced: boolean): Candidate | null {
-  if (problem.isExact) return null;
+  if (problem.isExact || problem.device !== 'cpu') return null;
   const tiled: TiledKind[] = [];
   const taken = new Set<PlanePhase>();
   for (const kind of kindsOf(problem)) {

@@ -21,6 +21,7 @@ import {
   convProblem,
   type ScheduleName,
 } from '../candidates.js';
+import type {Device} from '../device.js';
 import type {Step, StepEpilogue, View} from '../steps.js';
 
 /**
@@ -51,6 +52,8 @@ export interface ConvOptions {
   readonly schedule: ScheduleName;
   /** Leaves out Winograd's form, which rounds more than summing the products themselves. */
   readonly exact?: boolean | undefined;
+  /** What the steps will run on; default: the CPU. */
+  readonly device?: Device | undefined;
 }
 
 type ConvOperation = Extract<Operation, {op: 'conv' | 'gemm'}>;
@@ -85,6 +88,7 @@ export function lowerConv(
   const problem = convProblem(geometry, operands, {
     folds: io.folds,
     isExact: options.exact === true || isWhole,
+    device: options.device,
   });
   const candidate = chooseCandidate(problem, options.schedule);
   return convSteps(node, io, candidate, {

@@ -42,7 +42,7 @@ export function lowerDynamicConv(
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
   };
-  const problem = convProblem(geometry, operands, {folds: io.folds});
+  const problem = convProblem(geometry, operands, {folds: io.folds, device: options.device});
   const candidate = chooseDirect(problem, options.schedule);
   const at = {problem, candidate, builder: lowering.buffers};
   const packed = new Map(

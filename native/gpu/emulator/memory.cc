@@ -1,0 +1,83 @@
+// Memory of the emulated device, and what is copied at once.
+
+#include <cstdlib>
+#include <cstring>
+
+#include "native/gpu/emulator/state.h"
+
+namespace untangle::gpu {
+
+extern "C" {
+
+Status cuMemGetInfo_v2(size_t* free, size_t* total) {
+  UNTANGLE_ENTER();
+  *total = e.total_bytes();
+  *free = *total - e.used_bytes;
+  return kSuccess;
+}
+
+Status cuMemAlloc_v2(DevicePointer* pointer, size_t bytes) {
+  UNTANGLE_ENTER();
+  const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
+  if (bytes == 0) return kInvalidValue;
+  if (rounded > e.total_bytes() - e.used_bytes) return kOutOfMemory;
+  void* memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (memory == nullptr) return kOutOfMemory;
+  std::memset(memory, 0xff, bytes);  // no number: whoever reads what was never written shows it
+  e.used_bytes += rounded;
+  *pointer = reinterpret_cast<DevicePointer>(memory);
+  e.device_memory[*pointer] = bytes;
+  return kSuccess;
+}
+
+Status cuMemFree_v2(DevicePointer pointer) {
+  UNTANGLE_ENTER_RELEASE();
+  const auto found = e.device_memory.find(pointer);
+  if (found == e.device_memory.end()) return kInvalidValue;
+  for (Stream* stream : e.streams) stream->drain();
+  e.used_bytes -= (found->second + kPage - 1) / kPage * kPage;
+  e.device_memory.erase(found);
+  std::free(reinterpret_cast<void*>(pointer));
+  return status;
+}
+
+Status cuMemsetD8_v2(DevicePointer pointer, unsigned char value, size_t bytes) {
+  UNTANGLE_ENTER();
+  if (!Emulator::holds(e.device_memory, pointer, bytes)) return kInvalidValue;
+  std::memset(reinterpret_cast<void*>(pointer), value, bytes);
+  return kSuccess;
+}
+
+Status cuMemHostAlloc(void** pointer, size_t bytes, unsigned) {
+  UNTANGLE_ENTER();
+  if (bytes == 0) return kInvalidValue;
+  *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (*pointer == nullptr) return kOutOfMemory;
+  e.host_memory[reinterpret_cast<uintptr_t>(*pointer)] = bytes;
+  return kSuccess;
+}
+
+Status cuMemFreeHost(void* pointer) {
+  UNTANGLE_ENTER_RELEASE();
+  if (e.host_memory.erase(reinterpret_cast<uintptr_t>(pointer)) == 0) return kInvalidValue;
+  std::free(pointer);
+  return status;
+}
+
+Status cuMemcpyHtoD_v2(DevicePointer to, const void* from, size_t bytes) {
+  UNTANGLE_ENTER();
+  if (!Emulator::holds(e.device_memory, to, bytes)) return kInvalidValue;
+  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  return kSuccess;
+}
+
+Status cuMemcpyDtoH_v2(void* to, DevicePointer from, size_t bytes) {
+  UNTANGLE_ENTER();
+  if (!Emulator::holds(e.device_memory, from, bytes)) return kInvalidValue;
+  std::memcpy(to, reinterpret_cast<void*>(from), bytes);
+  return kSuccess;
+}
+
+}  // extern "C"
+
+}  // namespace untangle::gpu

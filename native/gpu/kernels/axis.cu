@@ -1,0 +1,117 @@
+// argReduce, cumulative and softmax: along one axis, the last of the views.
+
+#include "native/gpu/kernels/scalar.cuh"
+
+namespace untangle {
+namespace gpu {
+
+/// Comparisons with what is not a number are false.
+extern "C" __global__ void __launch_bounds__(256) untangle_arg_reduce(const AxisParams p) {
+  const float sign = static_cast<Extreme>(p.fn) == Extreme::kMax ? 1.0f : -1.0f;
+  for (uint32_t i = thread_index(); i < p.kept.count; i += thread_count()) {
+    int32_t offsets[2];
+    locate(p.kept, i, offsets);
+    const float* x = p.kept.data[1] + offsets[1];
+    uint32_t best = 0;
+    float best_value = sign * x[0];
+    for (uint32_t j = 1; j < p.count; j++) {
+      const float value = sign * x[static_cast<int32_t>(j) * p.x_step];
+      if (p.flag != 0 ? value >= best_value : value > best_value) {
+        best = j;
+        best_value = value;
+      }
+    }
+    p.kept.data[0][offsets[0]] = static_cast<float>(best);
+  }
+}
+
+/// y may be x: every element is read before it is written.
+extern "C" __global__ void __launch_bounds__(256) untangle_cumulative(const AxisParams p) {
+  const bool sums = static_cast<Cumulate>(p.fn) == Cumulate::kSum;
+  for (uint32_t i = thread_index(); i < p.kept.count; i += thread_count()) {
+    int32_t offsets[2];
+    locate(p.kept, i, offsets);
+    const float* x = p.kept.data[1] + offsets[1];
+    float* y = p.kept.data[0] + offsets[0];
+    double total = sums ? 0.0 : 1.0;
+    for (uint32_t j = 0; j < p.count; j++) {
+      const double term = x[static_cast<int32_t>(j) * p.x_step];
+      const double next = sums ? total + term : total * term;
+      y[static_cast<int32_t>(j) * p.y_step] = static_cast<float>(p.flag != 0 ? total : next);
+      total = next;
+    }
+  }
+}
+
+UNTANGLE_DEVICE float softmax_value(float x, float largest, float sum, float log_sum, bool log) {
+  return log ? x - largest - log_sum : expf(x - largest) / sum;
+}
+
+/// One thread per row.
+extern "C" __global__ void __launch_bounds__(256) untangle_softmax_short(const AxisParams p) {
+  for (uint32_t i = thread_index(); i < p.kept.count; i += thread_count()) {
+    int32_t offsets[2];
+    locate(p.kept, i, offsets);
+    const float* x = p.kept.data[1] + offsets[1];
+    float* y = p.kept.data[0] + offsets[0];
+    float largest = bits_float(0xff800000u);
+    for (uint32_t j = 0; j < p.count; j++) {
+      largest = larger(largest, x[static_cast<int32_t>(j) * p.x_step]);
+    }
+    float sum = 0.0f;
+    for (uint32_t j = 0; j < p.count; j++) {
+      sum += expf(x[static_cast<int32_t>(j) * p.x_step] - largest);
+    }
+    const float log_sum = logf(sum);
+    for (uint32_t j = 0; j < p.count; j++) {
+      const float value = x[static_cast<int32_t>(j) * p.x_step];
+      y[static_cast<int32_t>(j) * p.y_step] =
+          softmax_value(value, largest, sum, log_sum, p.flag != 0);
+    }
+  }
+}
+
+/// One block per row.
+extern "C" __global__ void __launch_bounds__(256) untangle_softmax(const AxisParams p) {
+  __shared__ float parts[kThreads];
+  int32_t offsets[2];
+  locate(p.kept, blockIdx.x, offsets);
+  const float* x = p.kept.data[1] + offsets[1];
+  float* y = p.kept.data[0] + offsets[0];
+
+  float largest = bits_float(0xff800000u);
+  for (uint32_t j = threadIdx.x; j < p.count; j += kThreads) {
+    largest = larger(largest, x[static_cast<int32_t>(j) * p.x_step]);
+  }
+  parts[threadIdx.x] = largest;
+  for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) {
+      parts[threadIdx.x] = larger(parts[threadIdx.x], parts[threadIdx.x + half]);
+    }
+  }
+  __syncthreads();
+  largest = parts[0];
+  __syncthreads();
+
+  float sum = 0.0f;
+  for (uint32_t j = threadIdx.x; j < p.count; j += kThreads) {
+    sum += expf(x[static_cast<int32_t>(j) * p.x_step] - largest);
+  }
+  parts[threadIdx.x] = sum;
+  for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) parts[threadIdx.x] += parts[threadIdx.x + half];
+  }
+  __syncthreads();
+  sum = parts[0];
+  const float log_sum = logf(sum);
+  for (uint32_t j = threadIdx.x; j < p.count; j += kThreads) {
+    const float value = x[static_cast<int32_t>(j) * p.x_step];
+    y[static_cast<int32_t>(j) * p.y_step] =
+        softmax_value(value, largest, sum, log_sum, p.flag != 0);
+  }
+}
+
+}  // namespace gpu
+}  // namespace untangle

@@ -1,0 +1,60 @@
+// A program as launches: everything that depends on shapes and addresses is decided once, at open.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+#include "native/gpu/device.h"
+#include "native/program/tables.h"
+
+namespace untangle::gpu {
+
+struct Launch {
+  Kernel kernel;
+  uint32_t grid_x;
+  uint32_t grid_y;
+  uint32_t command;     // it belongs to
+  uint32_t parameters;  // offset in Plan::parameters
+};
+
+/// Where everything lies in the one block of device memory, from its start.
+struct DeviceLayout {
+  size_t constants = 0;
+  size_t arena = 0;
+  std::vector<size_t> outputs;
+  size_t regions = 0;
+  size_t taps = 0;
+  size_t ops = 0;
+  size_t indices = 0;
+  size_t fault = 0;
+  size_t tables = 0;   // what the plan itself makes
+  size_t scratch = 0;  // of one command at a time
+  size_t total = 0;
+};
+
+struct Plan {
+  DeviceLayout layout;
+  std::vector<Launch> launches;
+  std::vector<std::byte> parameters;
+  std::vector<uint32_t> tables;  // to be copied to layout.tables
+  size_t scratch_bytes = 0;
+  bool has_indices = false;  // a command may leave a fault
+};
+
+/// A command that has no kernel; the program was compiled for another device.
+class NoKernel : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Lays out device memory of a validated program. Throws NoKernel.
+DeviceLayout layout_program(const Program& program, const DeviceInfo& device);
+
+/// The launches of a program whose memory begins at `base`. Throws NoKernel.
+Plan plan_program(const Program& program, const DeviceInfo& device, const DeviceLayout& layout,
+                  DevicePointer base);
+
+}  // namespace untangle::gpu

@@ -1,0 +1,83 @@
+// Convolutions as launches.
+
+#include "native/gpu/planner.h"
+#include "native/gpu/tiles.h"
+
+namespace untangle::gpu {
+
+namespace {
+
+uint32_t pixel_count(const RegionRecord& region, const Map& y) {
+  return static_cast<uint32_t>(y.n) * region.count_y * region.count_x;
+}
+
+bool is_multiple_of_four(int64_t value) { return value % 4 == 0; }
+
+}  // namespace
+
+void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
+  GemmTapsParams params{};
+  params.x = map(command.x);
+  params.y = map(command.y);
+  params.residual = map(command.residual_view);
+  params.weights = flat(command.weights_view);
+  params.bias = flat(command.bias_view);
+  params.activation = activation(command);
+  params.k_total = command.k_total;
+  params.groups = command.groups;
+  params.group_inputs = static_cast<uint32_t>(params.x.channels) / command.groups;
+  params.group_outputs = static_cast<uint32_t>(params.y.channels) / command.groups;
+  params.fused_y = command.fused_y;
+  params.fused_x = command.fused_x;
+  params.columns = params.group_outputs * command.fused_y * command.fused_x;
+  params.panels = (params.columns + kPanel - 1) / kPanel;
+
+  const auto regions = program_.regions.subspan(command.region_first, command.region_count);
+  std::vector<RegionProduct> products;
+  bool has_quads =
+      reinterpret_cast<uintptr_t>(params.x.data) % (4 * sizeof(float)) == 0 &&
+      is_multiple_of_four(params.x.stride_n) && is_multiple_of_four(params.x.stride_y) &&
+      is_multiple_of_four(params.x.stride_x) && is_multiple_of_four(params.group_inputs);
+  for (const RegionRecord& region : regions) {
+    const uint32_t chunks = (region.kc + kStepDepth - 1) / kStepDepth;
+    products.push_back({pixel_count(region, params.y), region.tap_count * chunks});
+    has_quads = has_quads && is_multiple_of_four(region.kc);
+  }
+  params.vectors = has_quads ? 1 : 0;
+
+  const TileChoice choice =
+      choose_tile(products, params.columns, params.groups, device_.multiprocessors);
+  const TileShape& shape = *choice.shape;
+  uint32_t blocks = 0;
+  params.table = region_table(
+      command.region_first, command.region_count, blocks, [&](const RegionRecord& region) {
+        return tile_count(shape, pixel_count(region, params.y), params.columns, params.groups);
+      });
+  params.blocks = blocks;
+  params.splits = choice.splits;
+  if (choice.splits > 1) {
+    params.partial = scratch(size_t{choice.splits} * blocks * shape.rows * shape.columns);
+  }
+  launch(shape.multiply, params, blocks, choice.splits);
+  if (choice.splits > 1) launch(shape.finish, params, blocks);
+}
+
+void Planner::plan_depthwise(const DepthwiseCommand& command) {
+  DepthwiseParams params{};
+  params.x = map(command.x);
+  params.y = map(command.y);
+  params.residual = map(command.residual_view);
+  params.weights = flat(command.weights_view);
+  params.bias = flat(command.bias_view);
+  params.activation = activation(command);
+  uint32_t blocks = 0;
+  params.table = region_table(
+      command.region_first, command.region_count, blocks, [&](const RegionRecord& region) {
+        const uint64_t outputs =
+            uint64_t{pixel_count(region, params.y)} * static_cast<uint32_t>(params.x.channels);
+        return static_cast<uint32_t>((outputs + kThreads - 1) / kThreads);
+      });
+  launch(Kernel::depthwise, params, blocks);
+}
+
+}  // namespace untangle::gpu

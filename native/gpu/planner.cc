@@ -1,0 +1,142 @@
+// From a program to launches: memory first, then command by command.
+
+#include "native/gpu/planner.h"
+
+#include <algorithm>
+#include <string>
+
+namespace untangle::gpu {
+
+namespace {
+
+// Rows of four floats, and whatever the device likes to find aligned.
+constexpr size_t kAlignment = 256;
+
+size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views) {
+  Nest result{};
+  result.rank = static_cast<uint32_t>(nest.rank);
+  result.count = static_cast<uint32_t>(nest.count(nest.rank));
+  for (size_t d = 0; d < nest.rank; d++) {
+    result.dims[d] = static_cast<uint32_t>(nest.dims[d]);
+    for (size_t v = 0; v < views.size(); v++) {
+      result.strides[v][d] = static_cast<int32_t>(nest.strides[v][d]);
+    }
+  }
+  for (size_t v = 0; v < views.size(); v++) result.data[v] = views[v].data;
+  return result;
+}
+
+ResolvedView Planner::resolve(uint32_t index) const {
+  const ViewRecord& view = program_.views[index];
+  const auto start = [&]() -> size_t {
+    if (view.slot == kSlotArena) return plan_.layout.arena;
+    if (view.slot == kSlotConstants) return plan_.layout.constants;
+    const uint32_t output = view.slot - kSlotFirstOutput;
+    if (output < program_.output_count) return plan_.layout.outputs[output];
+    // Inputs are copied to their places in the arena before the first command.
+    return plan_.layout.arena + program_.bindings[output - program_.output_count].offset_bytes;
+  };
+  return {at<float>(start() + view.offset_bytes), view.rank, &view.dim0, &view.stride0};
+}
+
+Map Planner::map(uint32_t index) const {
+  if (index == kNone) return {};
+  const ResolvedView view = resolve(index);
+  const auto dim = [&](size_t d) { return static_cast<int32_t>(view.dims[d]); };
+  return {view.data,       dim(0),          dim(1),          dim(2),         dim(3),
+          view.strides[0], view.strides[1], view.strides[2], view.strides[3]};
+}
+
+float* Planner::scratch(size_t floats) {
+  plan_.scratch_bytes = std::max(plan_.scratch_bytes, floats * sizeof(float));
+  return at<float>(plan_.layout.scratch);
+}
+
+void Planner::plan_commands() {
+  for (command_ = 0; command_ < command_count(program_); command_++) {
+    plan_command(program_.commands.data() + size_t{command_} * kCommandBytes);
+  }
+}
+
+void Planner::plan_command(const std::byte* command) {
+  switch (as<Opcode>(command)) {  // no default: -Wswitch keeps this list complete
+    case Opcode::kGemmTaps:
+      return plan_gemm_taps(as<GemmTapsCommand>(command));
+    case Opcode::kPlanarTaps:
+      throw NoKernel("planarTaps (command " + std::to_string(command_) + ")");
+    case Opcode::kWinograd:
+      throw NoKernel("winograd (command " + std::to_string(command_) + ")");
+    case Opcode::kDepthwise:
+      return plan_depthwise(as<DepthwiseCommand>(command));
+    case Opcode::kElementwise:
+      return plan_elementwise(as<ElementwiseCommand>(command));
+    case Opcode::kCopy:
+      return plan_copy(as<CopyCommand>(command));
+    case Opcode::kFill:
+      return plan_fill(as<FillCommand>(command));
+    case Opcode::kPool:
+      return plan_pool(as<PoolCommand>(command));
+    case Opcode::kReduce:
+      return plan_reduce(as<ReduceCommand>(command));
+    case Opcode::kArgReduce:
+      return plan_arg_reduce(as<ArgReduceCommand>(command));
+    case Opcode::kCumulative:
+      return plan_cumulative(as<CumulativeCommand>(command));
+    case Opcode::kNormalize:
+      return plan_normalize(as<NormalizeCommand>(command));
+    case Opcode::kSoftmax:
+      return plan_softmax(as<SoftmaxCommand>(command));
+    case Opcode::kResize:
+      return plan_resize(as<ResizeCommand>(command));
+    case Opcode::kMatmul:
+      return plan_matmul(as<MatmulCommand>(command));
+    case Opcode::kGridSample:
+      return plan_grid_sample(as<GridSampleCommand>(command));
+    case Opcode::kGather:
+      return plan_gather(as<GatherCommand>(command));
+    case Opcode::kGatherIndexed:
+      return plan_gather_indexed(as<GatherIndexedCommand>(command));
+    case Opcode::kScatterIndexed:
+      return plan_scatter_indexed(as<ScatterIndexedCommand>(command));
+  }
+}
+
+DeviceLayout layout_program(const Program& program, const DeviceInfo& device) {
+  DeviceLayout layout;
+  size_t end = 0;
+  const auto place = [&end](size_t bytes) {
+    const size_t start = end;
+    end = aligned(end + bytes);
+    return start;
+  };
+  layout.constants = place(program.constants.size_bytes());
+  layout.arena = place(program.arena_bytes);
+  for (uint32_t i = 0; i < program.output_count; i++) {
+    const BindingRecord& binding = program.bindings[program.input_count + i];
+    layout.outputs.push_back(place(size_t{binding.elements} * sizeof(float)));
+  }
+  layout.regions = place(program.regions.size_bytes());
+  layout.taps = place(program.taps.size_bytes());
+  layout.ops = place(program.ops.size_bytes());
+  layout.indices = place(program.indices.size_bytes());
+  layout.fault = place(sizeof(FaultRecord));
+  // The rest is known once all launches are: their sizes do not depend on where it lies.
+  const Plan plan = plan_program(program, device, layout, 0);
+  layout.tables = place(plan.tables.size() * sizeof(uint32_t));
+  layout.scratch = place(plan.scratch_bytes);
+  layout.total = std::max(end, kAlignment);
+  return layout;
+}
+
+Plan plan_program(const Program& program, const DeviceInfo& device, const DeviceLayout& layout,
+                  DevicePointer base) {
+  Planner planner(program, device, layout, base);
+  planner.plan_commands();
+  return std::move(planner.plan());
+}
+
+}  // namespace untangle::gpu

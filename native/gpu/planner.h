@@ -1,0 +1,127 @@
+// What the functions that turn commands into launches share.
+
+#pragma once
+
+#include <bit>
+#include <cstring>
+#include <span>
+
+#include "native/gpu/kernels/params.h"
+#include "native/gpu/plan.h"
+#include "native/program/collapse.h"
+
+namespace untangle::gpu {
+
+class Planner {
+ public:
+  Planner(const Program& program, const DeviceInfo& device, const DeviceLayout& layout,
+          DevicePointer base)
+      : program_(program), device_(device), base_(base) {
+    plan_.layout = layout;
+  }
+
+  void plan_commands();
+  Plan& plan() { return plan_; }
+
+ private:
+  void plan_command(const std::byte* command);
+
+  // plan_conv.cc
+  void plan_gemm_taps(const GemmTapsCommand& command);
+  void plan_depthwise(const DepthwiseCommand& command);
+
+  // plan_ops.cc
+  void plan_elementwise(const ElementwiseCommand& command);
+  void plan_copy(const CopyCommand& command);
+  void plan_fill(const FillCommand& command);
+  void plan_pool(const PoolCommand& command);
+  void plan_reduce(const ReduceCommand& command);
+  void plan_arg_reduce(const ArgReduceCommand& command);
+  void plan_cumulative(const CumulativeCommand& command);
+  void plan_softmax(const SoftmaxCommand& command);
+  void plan_normalize(const NormalizeCommand& command);
+  void plan_resize(const ResizeCommand& command);
+  void plan_matmul(const MatmulCommand& command);
+  void plan_gather(const GatherCommand& command);
+  void plan_gather_indexed(const GatherIndexedCommand& command);
+  void plan_scatter_indexed(const ScatterIndexedCommand& command);
+  void plan_grid_sample(const GridSampleCommand& command);
+
+  /// Indices of a table: `loops` has the dims that `table` and `indices` begin with.
+  struct IndexedViews {
+    uint32_t loops, table, indices;
+  };
+  IndexedParams indexed(const IndexedViews& views, bool in_order);
+
+  // planner.cc
+  template <typename T>
+  T* at(size_t offset) const {
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+  ResolvedView resolve(uint32_t view) const;
+  /// The first element of a flat view, or null.
+  const float* flat(uint32_t view) const { return view == kNone ? nullptr : resolve(view).data; }
+  /// A view of four dims, or none.
+  Map map(uint32_t view) const;
+  template <typename Command>
+  ActivationParams activation(const Command& command) const {
+    return {command.activation, std::bit_cast<float>(command.alpha_bits),
+            std::bit_cast<float>(command.beta_bits), flat(command.slope_view)};
+  }
+  /// Regions of a command with the blocks that `blocks_of` says each has; sets their sum.
+  template <typename BlocksOf>
+  RegionTable region_table(uint32_t first, uint32_t count, uint32_t& blocks, BlocksOf&& blocks_of);
+  float* scratch(size_t floats);
+
+  template <typename Params>
+  void launch(Kernel kernel, const Params& params, uint32_t grid_x, uint32_t grid_y = 1);
+  /// A launch of one thread per element, or less: kernels go on to the elements that are left.
+  template <typename Params>
+  void launch_over(Kernel kernel, const Params& params, uint64_t elements);
+
+  const Program& program_;
+  const DeviceInfo& device_;
+  const DevicePointer base_;
+  uint32_t command_ = 0;
+  Plan plan_;
+};
+
+/// A loop nest over views as kernels take it.
+Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views);
+
+template <typename Params>
+void Planner::launch(Kernel kernel, const Params& params, uint32_t grid_x, uint32_t grid_y) {
+  static_assert(alignof(Params) <= alignof(std::max_align_t));
+  if (grid_x == 0) return;
+  constexpr size_t kStep = alignof(std::max_align_t);
+  const size_t offset = plan_.parameters.size();
+  plan_.parameters.resize(offset + (sizeof(Params) + kStep - 1) / kStep * kStep);
+  std::memcpy(plan_.parameters.data() + offset, &params, sizeof(Params));
+  plan_.launches.push_back({kernel, grid_x, grid_y, command_, static_cast<uint32_t>(offset)});
+}
+
+template <typename Params>
+void Planner::launch_over(Kernel kernel, const Params& params, uint64_t elements) {
+  // Enough blocks to fill the device several times over; each then does some more.
+  constexpr uint64_t kBlocksEach = 32;
+  const uint64_t blocks = (elements + kThreads - 1) / kThreads;
+  const uint64_t most = kBlocksEach * device_.multiprocessors;
+  launch(kernel, params, static_cast<uint32_t>(blocks < most ? blocks : most));
+}
+
+template <typename BlocksOf>
+RegionTable Planner::region_table(uint32_t first, uint32_t count, uint32_t& blocks,
+                                  BlocksOf&& blocks_of) {
+  const size_t starts = plan_.tables.size();
+  blocks = 0;
+  for (const RegionRecord& region : program_.regions.subspan(first, count)) {
+    plan_.tables.push_back(blocks);
+    blocks += blocks_of(region);
+  }
+  plan_.tables.push_back(blocks);
+  return {at<const RegionRecord>(plan_.layout.regions) + first,
+          at<const TapRecord>(plan_.layout.taps), at<const uint32_t>(plan_.layout.tables) + starts,
+          count};
+}
+
+}  // namespace untangle::gpu

@@ -1,0 +1,255 @@
+#include "native/gpu/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "native/gpu/kernels/params.h"
+
+namespace untangle::gpu {
+
+namespace {
+
+// The driver hands out memory in pages of this size; a smaller block takes a whole one.
+constexpr size_t kDevicePage = size_t{2} << 20;
+
+constexpr size_t kStagingAlignment = 256;
+
+// Commands that are queued before the first of them has to be done: enough to keep the device busy,
+// few enough that an abort comes soon.
+constexpr size_t kBatchCommands = 16;
+
+// Shorter runs are replayed as one graph, which saves their launches but cannot be stopped.
+constexpr double kGraphMs = 20;
+
+size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+Transfers plan_transfers(const Program& program, const DeviceLayout& layout) {
+  Transfers transfers{};
+  const auto place = [&](size_t device, size_t bytes) {
+    const size_t host = transfers.host_bytes;
+    transfers.host_bytes = round_up(host + bytes, kStagingAlignment);
+    return Transfer{device, host, bytes};
+  };
+  for (uint32_t i = 0; i < program.input_count; i++) {
+    const BindingRecord& binding = program.bindings[i];
+    transfers.inputs.push_back(
+        place(layout.arena + binding.offset_bytes, size_t{binding.elements} * sizeof(float)));
+  }
+  for (uint32_t i = 0; i < program.output_count; i++) {
+    const BindingRecord& binding = program.bindings[program.input_count + i];
+    transfers.outputs.push_back(place(layout.outputs[i], size_t{binding.elements} * sizeof(float)));
+  }
+  transfers.fault = place(layout.fault, sizeof(FaultRecord));
+  return transfers;
+}
+
+}  // namespace
+
+GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program)
+    : device_(std::move(device)), driver_(device_->driver()) {
+  const DeviceLayout layout = layout_program(program, device_->info());
+  device_->make_current();
+  device_bytes_ = round_up(layout.total, kDevicePage);
+  memory_ = allocate_device(device_, device_bytes_);
+  plan_ = plan_program(program, device_->info(), layout, memory_.get());
+  upload(program, memory_.get());
+  transfers_ = plan_transfers(program, layout);
+  staging_ = allocate_host(device_, transfers_.host_bytes);
+  stream_ = make_stream(device_);
+  for (int i = 0; i < 2; i++) events_.push_back(make_event(device_));
+  for (size_t launch = 0, command = 0; command <= command_count(program); command++) {
+    while (launch < plan_.launches.size() && plan_.launches[launch].command < command) launch++;
+    first_launch_.push_back(launch);
+  }
+}
+
+uint64_t GpuSession::needed_bytes(const Program& program, const DeviceInfo& device) {
+  const DeviceLayout layout = layout_program(program, device);
+  return uint64_t{round_up(layout.total, kDevicePage)} + plan_transfers(program, layout).host_bytes;
+}
+
+GpuSession::~GpuSession() {
+  // Whoever ends a session may be on a thread that has not seen the device yet.
+  driver_.context_set(device_->context());
+}
+
+void GpuSession::upload(const Program& program, DevicePointer base) {
+  const auto copy = [&](size_t offset, const void* data, size_t bytes) {
+    if (bytes > 0) check(driver_, "cuMemcpyHtoD", driver_.upload(base + offset, data, bytes));
+  };
+  const DeviceLayout& layout = plan_.layout;
+  // What a program never writes must not show what others left behind.
+  check(driver_, "cuMemsetD8", driver_.memory_set(base, 0, device_bytes_));
+  copy(layout.constants, program.constants.data(), program.constants.size_bytes());
+  copy(layout.regions, program.regions.data(), program.regions.size_bytes());
+  copy(layout.taps, program.taps.data(), program.taps.size_bytes());
+  copy(layout.ops, program.ops.data(), program.ops.size_bytes());
+  copy(layout.indices, program.indices.data(), program.indices.size_bytes());
+  copy(layout.tables, plan_.tables.data(), plan_.tables.size() * sizeof(uint32_t));
+}
+
+void GpuSession::take_inputs(const float* const* inputs) {
+  for (size_t i = 0; i < transfers_.inputs.size(); i++) {
+    const Transfer& input = transfers_.inputs[i];
+    std::memcpy(staging() + input.host, inputs[i], input.bytes);
+  }
+}
+
+void GpuSession::send_inputs() {
+  const auto send = [this](const Transfer& transfer) {
+    if (transfer.bytes == 0) return;
+    check(driver_, "cuMemcpyHtoDAsync",
+          driver_.copy_to_device(memory_.get() + transfer.device, staging() + transfer.host,
+                                 transfer.bytes, stream_.get()));
+  };
+  for (const Transfer& input : transfers_.inputs) send(input);
+  if (plan_.has_indices) send(transfers_.fault);
+}
+
+void GpuSession::fetch_outputs() {
+  const auto fetch = [this](const Transfer& transfer) {
+    if (transfer.bytes == 0) return;
+    check(driver_, "cuMemcpyDtoHAsync",
+          driver_.copy_to_host(staging() + transfer.host, memory_.get() + transfer.device,
+                               transfer.bytes, stream_.get()));
+  };
+  for (const Transfer& output : transfers_.outputs) fetch(output);
+  if (plan_.has_indices) fetch(transfers_.fault);
+}
+
+void GpuSession::launch(const Launch& launch) {
+  void* parameters[] = {plan_.parameters.data() + launch.parameters};
+  check(driver_, "cuLaunchKernel",
+        driver_.launch(device_->function(launch.kernel), launch.grid_x, launch.grid_y, 1,
+                       kKernelThreads[static_cast<size_t>(launch.kernel)], 1, 1, 0, stream_.get(),
+                       parameters, nullptr));
+}
+
+void GpuSession::launch_command(size_t command) {
+  for (size_t i = first_launch_[command]; i < first_launch_[command + 1]; i++) {
+    launch(plan_.launches[i]);
+  }
+}
+
+void GpuSession::wait() {
+  check(driver_, "cuStreamSynchronize", driver_.stream_synchronize(stream_.get()));
+}
+
+/// Records a whole run as a graph.
+void GpuSession::capture() {
+  check(driver_, "cuStreamBeginCapture", driver_.capture_begin(stream_.get(), kCaptureThreadLocal));
+  GraphHandle recorded = nullptr;
+  try {
+    send_inputs();
+    for (const Launch& item : plan_.launches) launch(item);
+    fetch_outputs();
+  } catch (...) {
+    if (driver_.capture_end(stream_.get(), &recorded) == kSuccess) driver_.graph_destroy(recorded);
+    throw;
+  }
+  check(driver_, "cuStreamEndCapture", driver_.capture_end(stream_.get(), &recorded));
+  const Graph graph(device_, recorded, &Driver::graph_destroy);
+  GraphExecHandle exec = nullptr;
+  check(driver_, "cuGraphInstantiate", driver_.graph_instantiate(&exec, recorded));
+  graph_ = GraphExec(device_, exec, &Driver::graph_exec_destroy);
+}
+
+/// Queues commands with never more than two batches ahead of the device.
+bool GpuSession::run_in_batches(const Observer& observer) {
+  send_inputs();
+  const size_t commands = first_launch_.size() - 1;
+  for (size_t first = 0, batch = 0; first < commands; first += kBatchCommands, batch++) {
+    const Event& event = events_[batch % events_.size()];
+    if (batch >= events_.size()) {
+      check(driver_, "cuEventSynchronize", driver_.event_synchronize(event.get()));
+    }
+    if (observer.aborted.load(std::memory_order_relaxed)) {
+      wait();
+      return false;
+    }
+    const size_t last = std::min(commands, first + kBatchCommands);
+    for (size_t command = first; command < last; command++) launch_command(command);
+    check(driver_, "cuEventRecord", driver_.event_record(event.get(), stream_.get()));
+    if (observer.commands_done != nullptr) *observer.commands_done = static_cast<uint32_t>(first);
+  }
+  fetch_outputs();
+  wait();
+  return true;
+}
+
+/// One command after the other, each between two events.
+void GpuSession::run_profiled(double* command_ms) {
+  send_inputs();
+  for (size_t command = 0; command + 1 < first_launch_.size(); command++) {
+    check(driver_, "cuEventRecord", driver_.event_record(events_[0].get(), stream_.get()));
+    launch_command(command);
+    check(driver_, "cuEventRecord", driver_.event_record(events_[1].get(), stream_.get()));
+    check(driver_, "cuEventSynchronize", driver_.event_synchronize(events_[1].get()));
+    float ms = 0;
+    check(driver_, "cuEventElapsedTime",
+          driver_.event_elapsed(&ms, events_[0].get(), events_[1].get()));
+    command_ms[command] = double{ms};
+  }
+  fetch_outputs();
+  wait();
+}
+
+bool GpuSession::take_fault(IndexFault& fault) {
+  if (!plan_.has_indices) return false;
+  FaultRecord record;
+  std::memcpy(&record, staging() + transfers_.fault.host, sizeof(record));
+  if (record.first == UINT64_MAX) return false;
+  fault.found = true;
+  fault.command = record.first >> 32;
+  fault.value = record.value;
+  fault.size = record.size;
+  return true;
+}
+
+/// Between two commands when they are queued; a graph is not stopped.
+bool GpuSession::run_commands(const Observer& observer) {
+  if (observer.command_ms != nullptr) {
+    run_profiled(observer.command_ms);
+    return true;
+  }
+  const bool replays = has_run_ && recent_ms_ < kGraphMs;
+  if (!replays) return run_in_batches(observer);
+  if (!graph_) capture();
+  check(driver_, "cuGraphLaunch", driver_.graph_launch(graph_.get(), stream_.get()));
+  wait();
+  return true;
+}
+
+/// Waits for what a failed run left on its way; a device that cannot do that is lost.
+void GpuSession::recover() {
+  if (driver_.stream_synchronize(stream_.get()) != kSuccess) device_->mark_lost();
+}
+
+bool GpuSession::run(float* const* outputs, const Observer& observer) {
+  using Clock = std::chrono::steady_clock;
+  if (observer.aborted.load(std::memory_order_relaxed)) return false;
+  const FaultRecord none{UINT64_MAX, 0, 0};
+  std::memcpy(staging() + transfers_.fault.host, &none, sizeof(none));
+  const Clock::time_point start = Clock::now();
+  try {
+    device_->make_current();
+    if (!run_commands(observer)) return false;
+  } catch (const GpuFailure&) {
+    recover();
+    throw;
+  }
+  has_run_ = true;
+  recent_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  if (take_fault(observer.fault)) return false;
+  for (size_t i = 0; i < transfers_.outputs.size(); i++) {
+    const Transfer& output = transfers_.outputs[i];
+    std::memcpy(outputs[i], staging() + output.host, output.bytes);
+  }
+  if (observer.commands_done != nullptr) {
+    *observer.commands_done = static_cast<uint32_t>(first_launch_.size() - 1);
+  }
+  return !observer.aborted.load(std::memory_order_relaxed);
+}
+
+}  // namespace untangle::gpu

@@ -1,0 +1,97 @@
+// A program on a GPU: its memory, and its launches one after the other.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "native/gpu/device.h"
+#include "native/gpu/plan.h"
+#include "native/program/tables.h"
+
+namespace untangle::gpu {
+
+/// One tensor that comes or goes.
+struct Transfer {
+  size_t device;  // offset in device memory
+  size_t host;    // and in the pinned one
+  size_t bytes;
+};
+
+struct Transfers {
+  std::vector<Transfer> inputs;
+  std::vector<Transfer> outputs;
+  Transfer fault;
+  size_t host_bytes;
+};
+
+/// Used by one thread at a time. Failures of the driver are thrown as GpuFailure.
+class GpuSession {
+ public:
+  /// Lays out, uploads and plans a validated program, which is not needed afterwards.
+  ///
+  /// Throws NoKernel when it was compiled for another device.
+  GpuSession(std::shared_ptr<const Device> device, const Program& program);
+  ~GpuSession();
+
+  /// Bytes that the session of a program takes on the device, as the driver counts them, and
+  /// pinned.
+  static uint64_t needed_bytes(const Program& program, const DeviceInfo& device);
+
+  size_t device_bytes() const { return device_bytes_; }
+  /// Pinned memory for what comes and goes.
+  size_t host_bytes() const { return transfers_.host_bytes; }
+  const Device& device() const { return *device_; }
+  /// Where the arena lies on the device.
+  DevicePointer arena() const { return memory_.get() + plan_.layout.arena; }
+
+  /// Copies the inputs, so that the caller may reuse his memory while the run is in flight.
+  void take_inputs(const float* const* inputs);
+
+  struct Observer {
+    const std::atomic<bool>& aborted;
+    IndexFault& fault;
+    double* command_ms = nullptr;  // receives the time of each command
+    std::atomic<uint32_t>* commands_done = nullptr;
+  };
+
+  /// Runs all commands on the inputs taken last. Returns false when it ended early: aborted, or
+  /// with a fault. After a GpuFailure the next run starts afresh, unless the device is lost.
+  bool run(float* const* outputs, const Observer& observer);
+
+ private:
+  void upload(const Program& program, DevicePointer base);
+  std::byte* staging() const { return static_cast<std::byte*>(staging_.get()); }
+
+  bool run_commands(const Observer& observer);
+  void recover();
+  void send_inputs();
+  void fetch_outputs();
+  void launch(const Launch& launch);
+  void launch_command(size_t command);
+  void capture();
+  bool run_in_batches(const Observer& observer);
+  void run_profiled(double* command_ms);
+  void wait();
+  bool take_fault(IndexFault& fault);
+
+  std::shared_ptr<const Device> device_;
+  const Driver& driver_;
+  Plan plan_;
+  std::vector<size_t> first_launch_;  // of each command, and their number
+  Transfers transfers_;
+  size_t device_bytes_ = 0;
+  // Ended in this order's reverse: what runs before what it uses.
+  DeviceMemory memory_;
+  HostMemory staging_;
+  std::vector<Event> events_;
+  Stream stream_;
+  GraphExec graph_;
+  double recent_ms_ = 0;
+  bool has_run_ = false;
+};
+
+}  // namespace untangle::gpu

@@ -1,0 +1,61 @@
+// What a step costs on a GPU, in nanoseconds of a board of the Orin class: launches, and the larger of arithmetic and traffic.
+
+import type {ConvProblem} from './candidates/problem.js';
+import type {Region, View} from './steps.js';
+import {elementCount} from './view-math.js';
+
+/** The constants of the model, from public data of the Orin NX 16GB; others have the same order of preferences. */
+export const GPU_COST = {
+  /** From one launch to the next on the device. */
+  launchNs: 4000,
+  /** Fused multiply-adds of all cores: 1024 at 0.92 GHz. */
+  macsPerNs: 940,
+  /** Memory bandwidth, both directions together. */
+  bytesPerNs: 102,
+  /** Rows and columns of the smallest tiles: what is less is computed all the same. */
+  tileRows: 16,
+  tileColumns: 16,
+} as const;
+
+const BYTES = 4;
+
+/** The cost of a step that runs `regions` with `fused` phases side by side: one launch, or one per tap of swept regions. */
+export function gpuStepCost(
+  problem: ConvProblem,
+  regions: readonly Region[],
+  fused: number,
+): number {
+  const {launchNs, macsPerNs, bytesPerNs} = GPU_COST;
+  const launches = regions.reduce((sum, {perTap, taps}) => sum + (perTap ? taps.length : 0), 1);
+  const macs = regions.reduce((sum, region) => sum + regionMacs(problem, region, fused), 0);
+  return (
+    launches * launchNs +
+    Math.max(macs / macsPerNs, stepBytes(problem, regions, fused) / bytesPerNs)
+  );
+}
+
+/** With the rows and columns that fill up the last tiles. */
+function regionMacs(problem: ConvProblem, region: Region, fused: number): number {
+  const {tileRows, tileColumns} = GPU_COST;
+  const pixels = problem.operands.y.shape[0]! * region.countY * region.countX;
+  if (problem.isDepthwise) return pixels * region.taps.length * problem.groups;
+  const rows = Math.ceil(pixels / tileRows) * tileRows;
+  const columns = Math.ceil((problem.outChannels * fused) / tileColumns) * tileColumns;
+  return rows * columns * problem.groups * region.taps.length * region.kc;
+}
+
+/** Maps and weights once, and for every tap of a swept region the sums there and back. */
+function stepBytes(problem: ConvProblem, regions: readonly Region[], fused: number): number {
+  const {groups, outChannels, isDepthwise, operands} = problem;
+  const columns = isDepthwise ? 1 : outChannels * fused;
+  const swept = regions.reduce((sum, {perTap, taps, countY, countX}) => {
+    const outputs = operands.y.shape[0]! * countY * countX * groups * outChannels;
+    return sum + (perTap ? 2 * (taps.length - 1) * outputs : 0);
+  }, 0);
+  const weights = regions.reduce((sum, {taps, kc}) => sum + taps.length * kc, 0) * columns * groups;
+  return BYTES * (mapElements(operands.x) + mapElements(operands.y) + weights + swept);
+}
+
+function mapElements(map: View): number {
+  return elementCount(map.shape);
+}

@@ -1,0 +1,34 @@
+// Random convolutions over one, two and three axes on the GPU: every schedule against the definition, exactly.
+//
+// UNTANGLE_PROPERTY_RUNS sets how many attribute sets (2500), UNTANGLE_PROPERTY_SEED which ones.
+
+import fc from 'fast-check';
+import {SCHEDULES} from '../../src/schedule/candidates.js';
+import {DRIVER, gpuTest} from '../helpers/gpu.js';
+import {checkCase} from '../runtime/conv-native.js';
+import {RANKED_CASES} from '../schedule/conv-cases.js';
+
+const RUNS = Math.min(2500, Number(process.env.UNTANGLE_PROPERTY_RUNS ?? 2500));
+const SEED = Number(process.env.UNTANGLE_PROPERTY_SEED ?? 20_241_107);
+
+/** Those that only CPUs have give way to the cheapest of these. */
+const ON_GPU = SCHEDULES.filter(schedule => schedule !== 'planar' && schedule !== 'winograd');
+
+gpuTest('random convolutions equal the definition on the GPU: every schedule', async t => {
+  t.timeout(600_000);
+  const seen = new Set<string>();
+  t.log(`${RUNS} attribute sets, seed ${SEED}`);
+  const ways = ON_GPU.map(schedule => ({schedule, isa: '', driver: DRIVER}));
+  await t.notThrowsAsync(() =>
+    fc.assert(
+      fc.asyncProperty(RANKED_CASES, async conv => {
+        for (const name of await checkCase(conv, ways)) seen.add(name);
+      }),
+      {numRuns: RUNS, seed: SEED},
+    ),
+  );
+  t.log(`ran ${[...seen].sort().join(', ')}`);
+  for (const schedule of ON_GPU.filter(name => name !== 'auto'))
+    t.true(seen.has(`${schedule} on the GPU`), schedule);
+  t.false(seen.has('planar on the GPU') || seen.has('winograd on the GPU'));
+});

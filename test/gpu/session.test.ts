@@ -1,0 +1,181 @@
+// Sessions on the GPU: what they compute, and how they refuse.
+
+import {execFile} from 'node:child_process';
+import path from 'node:path';
+import type {ExecutionContext} from 'ava';
+import {compile, type Feeds, gpuInfo, load, open, UntangleError} from '../../src/index.js';
+import {DRIVER, gpuTest} from '../helpers/gpu.js';
+import {model} from '../helpers/onnx-builder.js';
+import {GENERATOR_LAYER, integers, SMALL_MODELS} from '../runtime/small-models.js';
+
+const MAIN = path.resolve(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
+
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** What a session computes from integers of a seed. */
+async function results(
+  session: Awaited<ReturnType<typeof load>>,
+  seed: number,
+): Promise<number[][]> {
+  const feeds: Feeds = Object.fromEntries(
+    session.inputs.map(({name, shape}, index) => [name, integers(count(shape), seed + index)]),
+  );
+  const outputs = await session.run(feeds);
+  return Object.values(outputs).map(({data}) => Array.from(data, Number));
+}
+
+function assertNear(t: ExecutionContext, actual: number[][], expected: number[][], what: string) {
+  t.is(actual.length, expected.length, what);
+  for (const [index, values] of expected.entries()) {
+    const range = Math.max(1, ...values.map(Math.abs));
+    const errors = values.map((value, at) => Math.abs(actual[index]![at]! - value) / range);
+    t.true(Math.max(...errors) <= 1e-5, `${what}, output ${index}: ${Math.max(...errors)}`);
+  }
+}
+
+async function refused(t: ExecutionContext, call: () => Promise<unknown>): Promise<UntangleError> {
+  const error = await t.throwsAsync(call, {instanceOf: UntangleError});
+  return error!;
+}
+
+for (const {name, bytes} of SMALL_MODELS) {
+  gpuTest(`${name}: the GPU computes what the CPU computes, run after run`, async t => {
+    await using cpu = await load(bytes, {threads: 1});
+    await using gpu = await load(bytes, {device: 'cuda'});
+    t.is(gpu.device, 'cuda');
+    // In batches, as a graph, and replayed.
+    for (const seed of [1, 2, 3])
+      assertNear(t, await results(gpu, seed), await results(cpu, seed), `run ${seed}`);
+  });
+}
+
+gpuTest('one program compiled for the GPU runs on both devices', async t => {
+  const program = compile(GENERATOR_LAYER, {device: 'cuda'});
+  await using cpu = await open(program, {threads: 2});
+  await using gpu = await open(program.bytes, {device: 'cuda'});
+  t.deepEqual([cpu.device, gpu.device], ['cpu', 'cuda']);
+  t.deepEqual(await results(gpu, 4), await results(cpu, 4));
+});
+
+gpuTest('a program of the CPU alone is refused, and left to the CPU by auto', async t => {
+  const program = compile(GENERATOR_LAYER, {schedule: 'planar'});
+  const error = await refused(t, () => open(program, {device: 'cuda'}));
+  t.is(error.code, 'ERR_DEVICE_UNSUPPORTED');
+  t.regex(error.message, /planarTaps.*compile the model with device: 'cuda'/);
+  await using session = await open(program, {device: 'auto'});
+  t.is(session.device, 'cpu');
+  await using automatic = await load(GENERATOR_LAYER, {device: 'auto'});
+  t.is(automatic.device, 'cuda');
+});
+
+gpuTest('without a driver cuda is refused with a reason, and auto is the CPU', async t => {
+  process.env.UNTANGLE_CUDA_DRIVER = '/nowhere/libcuda.so.1';
+  try {
+    const error = await refused(t, () => load(GENERATOR_LAYER, {device: 'cuda'}));
+    t.is(error.code, 'ERR_DEVICE_UNSUPPORTED');
+    t.regex(
+      error.message,
+      /driver could not be opened.*\/nowhere\/libcuda\.so\.1.*use device: 'cpu'/,
+    );
+    await using session = await load(GENERATOR_LAYER, {device: 'auto'});
+    t.is(session.device, 'cpu');
+    t.regex(gpuInfo().reason ?? '', /could not be opened/);
+  } finally {
+    process.env.UNTANGLE_CUDA_DRIVER = DRIVER;
+  }
+});
+
+gpuTest('a budget is a promise on the GPU too', async t => {
+  const error = await refused(t, () =>
+    load(GENERATOR_LAYER, {device: 'cuda', memoryBudgetBytes: 200_000}),
+  );
+  t.is(error.code, 'ERR_BUDGET_EXCEEDED');
+  const neededBytes = Number(error.fields.neededBytes);
+  t.true(neededBytes > 200_000);
+  t.regex(error.message, new RegExp(`at least ${neededBytes} bytes`));
+  await using session = await load(GENERATOR_LAYER, {
+    device: 'cuda',
+    memoryBudgetBytes: neededBytes,
+  });
+  t.is(session.device, 'cuda');
+  const less = {device: 'cuda', memoryBudgetBytes: neededBytes - 1} as const;
+  t.is((await refused(t, () => load(GENERATOR_LAYER, less))).code, 'ERR_BUDGET_EXCEEDED');
+});
+
+gpuTest('an index outside its axis ends the run with the index and its range', async t => {
+  const gather = model({
+    opset: 17,
+    inputs: [
+      {name: 'x', dims: [5, 3]},
+      {name: 'i', dims: [4], dtype: 'int64'},
+    ],
+    outputs: [{name: 'y'}],
+    nodes: [{op: 'Gather', name: 'find', inputs: ['x', 'i'], outputs: ['y']}],
+  });
+  await using session = await load(gather, {device: 'cuda'});
+  const x = integers(15, 1);
+  for (const bad of [
+    [0, 5, 1, 9],
+    [0, 1, -6, 2],
+    [1, 2, 3, 17],
+  ]) {
+    const error = await refused(t, () => session.run({x, i: bad}));
+    t.is(error.code, 'ERR_INDEX_RANGE');
+    t.regex(error.message, new RegExp(`"find".*-5 to 4.*${bad.find(i => i > 4 || i < -5)}`));
+    const {y} = await session.run({x, i: [4, -1, 0, 2]});
+    t.deepEqual([...y!.data.slice(0, 3)], [...x.slice(12)], 'the next run is right');
+  }
+});
+
+gpuTest('runs are aborted and timed, and sessions disposed', async t => {
+  const session = await load(GENERATOR_LAYER, {device: 'cuda'});
+  const feeds = {x: integers(240, 1)};
+  const error = await t.throwsAsync(async () =>
+    session.run(feeds, {signal: AbortSignal.abort('enough')}),
+  );
+  t.is(error?.name, 'AbortError');
+  await session.run(feeds, {profile: true});
+  t.true(session.profile!.every(({ms}) => ms >= 0));
+  await session.dispose();
+  t.is((await refused(t, () => session.run(feeds))).code, 'ERR_SESSION_DISPOSED');
+});
+
+/** The command line in a process of its own, which alone sees `env`. */
+function untangle(env: Record<string, string>, ...args: string[]) {
+  return new Promise<{stdout: string; stderr: string}>(resolve => {
+    execFile(
+      process.execPath,
+      [MAIN, ...args],
+      {env: {...process.env, ...env}},
+      (_error, stdout, stderr) => resolve({stdout, stderr}),
+    );
+  });
+}
+
+const isEmulated = DRIVER.includes('emulator');
+const DEMO = path.resolve(import.meta.dirname, '..', '..', '..', 'models', 'dcgan-faces.onnx');
+
+gpuTest('the command line runs on the GPU and names it', async t => {
+  const {stdout} = await untangle({}, 'run', DEMO, '--device', 'cuda', '--json');
+  const {device, gpu} = JSON.parse(stdout);
+  t.is(device, 'cuda');
+  if (isEmulated) t.regex(gpu, /emulated/);
+  const doctor = await untangle({}, 'doctor');
+  t.regex(doctor.stdout, /gpu +.*compute capability/);
+});
+
+if (isEmulated) {
+  gpuTest('memory the GPU does not have and calls that fail are typed errors', async t => {
+    const small = {UNTANGLE_EMULATOR_MEMORY: '1000000'};
+    const memory = await untangle(small, 'run', DEMO, '--device', 'cuda');
+    t.regex(memory.stderr, /the GPU has no memory left.*cuMemAlloc.*ERR_GPU_MEMORY/s);
+    const failing = await untangle(
+      {UNTANGLE_EMULATOR_FAIL: '120:719'},
+      'bench',
+      DEMO,
+      '--device',
+      'cuda',
+    );
+    t.regex(failing.stderr, /the GPU failed.*ERR_GPU_FAILED/s);
+  });
+}
