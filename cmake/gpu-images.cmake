@@ -1,6 +1,19 @@
 # The GPU kernels as images for every architecture the compiler at hand knows, embedded in the core.
 # Without a compiler the core is built all the same, and says at run time what it lacks.
 
+# The same kernels as text, for boards with a compiler of their own.
+set(GPU_SOURCES native/gpu/kernels/all.cu native/program/format.h)
+file(GLOB GPU_PARTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
+  native/gpu/kernels/*.cu native/gpu/kernels/*.cuh native/gpu/kernels/*.h)
+list(REMOVE_ITEM GPU_PARTS native/gpu/kernels/all.cu)
+list(APPEND GPU_SOURCES ${GPU_PARTS})
+set(GPU_TEXTS ${CMAKE_CURRENT_BINARY_DIR}/gpu_sources.cc)
+add_custom_command(OUTPUT ${GPU_TEXTS}
+  COMMAND ${CMAKE_COMMAND} "-DSOURCES=${GPU_SOURCES}" -DROOT=${CMAKE_CURRENT_SOURCE_DIR}
+    -DOUTPUT=${GPU_TEXTS} -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed-sources.cmake
+  DEPENDS ${GPU_SOURCES} cmake/embed-sources.cmake COMMENT "GPU kernels as text" VERBATIM)
+target_sources(untangle_core PRIVATE ${GPU_TEXTS})
+
 set(FATBIN "")
 if(UNTANGLE_CUDA STREQUAL "auto")
   find_program(NVCC nvcc PATHS /usr/local/cuda/bin)
@@ -19,12 +32,11 @@ if(UNTANGLE_CUDA STREQUAL "auto")
       endif()
     endforeach()
     list(APPEND CODES -gencode arch=compute_${LOWEST},code=compute_${LOWEST})
-    file(GLOB GPU_SOURCES CONFIGURE_DEPENDS native/gpu/kernels/*)
     set(FATBIN ${CMAKE_CURRENT_BINARY_DIR}/kernels.fatbin)
     add_custom_command(OUTPUT ${FATBIN}
       COMMAND ${NVCC} -std=c++17 -O3 -fatbin -Xfatbin -compress-all --threads 0 ${CODES} -I${CMAKE_CURRENT_SOURCE_DIR}
         -o ${FATBIN} ${CMAKE_CURRENT_SOURCE_DIR}/native/gpu/kernels/all.cu
-      DEPENDS ${GPU_SOURCES} ${CMAKE_CURRENT_SOURCE_DIR}/native/program/format.h
+      DEPENDS ${GPU_SOURCES}
       COMMENT "GPU kernels" VERBATIM)
   endif()
 elseif(NOT UNTANGLE_CUDA STREQUAL "off")

@@ -66,7 +66,7 @@ function cppStruct(
   );
   const unused = words - fields.length - (first === '' ? 0 : 1);
   const padding = unused > 0 ? `  uint32_t unused[${unused}];\n` : '';
-  return `struct ${name} {\n${first}${declared.join('')}${padding}};\nstatic_assert(sizeof(${name}) == ${words * 4});\n`;
+  return `struct ${name} {\n${first}${declared.join('')}${padding}};\nstatic_assert(sizeof(${name}) == ${words * 4}, "");\n`;
 }
 
 /** Number constants, one per line. */

@@ -9,6 +9,7 @@
 #include "native/addon/loans.h"
 #include "native/addon/measure.h"
 #include "native/addon/native_session.h"
+#include "native/gpu/images.h"
 
 namespace untangle {
 namespace {
@@ -172,6 +173,7 @@ Napi::Value measure(const Napi::CallbackInfo& info) {
 Napi::Value gpu_info(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Object result = Napi::Object::New(env);
+  result.Set("images", gpu::list_images(gpu::embedded_fatbin()));
   try {
     const auto device = gpu::Device::open(text_argument(info, 0));
     const gpu::DeviceInfo& found = device->info();
@@ -184,6 +186,8 @@ Napi::Value gpu_info(const Napi::CallbackInfo& info) {
     result.Set("cuda", std::to_string(found.driver_version / 1000) + "." +
                            std::to_string(found.driver_version % 1000 / 10));
     result.Set("driver", device->driver().path);
+    const auto& cublas = device->cublas();
+    result.Set("cublas", cublas ? cublas->path : "none: " + device->no_cublas_reason());
   } catch (const std::runtime_error& error) {  // no driver, or one that fails
     result.Set("reason", error.what());
   }

@@ -9,7 +9,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "native/addon/session_state.h"
+#include "native/session/session_state.h"
 
 namespace untangle {
 

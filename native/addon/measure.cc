@@ -5,7 +5,7 @@
 #include <system_error>
 #include <vector>
 
-#include "native/addon/session_state.h"
+#include "native/session/session_state.h"
 
 namespace untangle {
 namespace {

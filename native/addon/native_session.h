@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "native/addon/output_pool.h"
-#include "native/addon/session_state.h"
+#include "native/session/session_state.h"
 
 namespace untangle {
 

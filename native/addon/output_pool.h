@@ -17,7 +17,7 @@
 #include <memory>
 #include <vector>
 
-#include "native/addon/session_state.h"
+#include "native/session/session_state.h"
 
 namespace untangle {
 

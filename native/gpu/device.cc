@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "native/gpu/images.h"
+#include "native/gpu/nvrtc.h"
 
 namespace untangle::gpu {
 
@@ -40,6 +41,8 @@ Device::Device(std::shared_ptr<const Driver> driver) : driver_(std::move(driver)
   if (count == 0) throw NoDriver("the CUDA driver finds no GPU (" + driver_->path + ")");
   check(*driver_, "cuDeviceGet", driver_->device_get(&ordinal_, 0));
   read_info();
+  cublas_ = open_cublas(*driver_, no_cublas_reason_);
+  info_.has_cublas = cublas_ != nullptr;
   check(*driver_, "cuDevicePrimaryCtxRetain", driver_->context_retain(&context_, ordinal_));
   try {
     load_kernels();
@@ -67,24 +70,36 @@ void Device::read_info() {
   info_.compute_major = attribute(*driver_, kComputeMajor, ordinal_);
   info_.compute_minor = attribute(*driver_, kComputeMinor, ordinal_);
   info_.multiprocessors = static_cast<uint32_t>(attribute(*driver_, kMultiprocessors, ordinal_));
+  info_.clock_khz = attribute(*driver_, kClockKhz, ordinal_);
   info_.is_integrated = attribute(*driver_, kIntegrated, ordinal_) != 0;
   check(*driver_, "cuDeviceTotalMem", driver_->device_memory(&info_.memory_bytes, ordinal_));
   check(*driver_, "cuDriverGetVersion", driver_->driver_version(&info_.driver_version));
 }
 
+/// The embedded image where it fits, and else what the board's own compiler makes.
+Status Device::load_module() {
+  const void* embedded = embedded_fatbin().data();
+  if (driver_->is_emulated) embedded = "emulated";
+  if (embedded != nullptr) {
+    const Status status = driver_->module_load(&module_, embedded);
+    if (status != kNoImage && status != kBadPtx) return status;
+  }
+  const std::string lacks = embedded != nullptr
+                                ? "no kernels for " + info_.name
+                                : "no kernels, as nvcc was not found when it was made";
+  try {
+    const int compute = info_.compute_major * 10 + info_.compute_minor;
+    const std::vector<char> image = cached_kernels(*driver_, compute);
+    return driver_->module_load(&module_, image.data());
+  } catch (const NoDriver& error) {
+    throw NoDriver("this build has " + lacks +
+                   ", and this machine cannot compile them: " + error.what());
+  }
+}
+
 void Device::load_kernels() {
   make_current();
-  const void* image = embedded_fatbin().data();
-  if (driver_->is_emulated) image = "emulated";  // it has the kernels itself
-  if (image == nullptr)
-    throw NoDriver("this build has no kernels for GPUs: nvcc was not found when it was made");
-  const Status status = driver_->module_load(&module_, image);
-  if (status == kNoImage) {
-    throw NoDriver("this build has no kernels for " + info_.name + " (compute capability " +
-                   std::to_string(info_.compute_major) + "." + std::to_string(info_.compute_minor) +
-                   ")");
-  }
-  check(*driver_, "cuModuleLoadData", status);
+  check(*driver_, "cuModuleLoadData", load_module());
   for (size_t i = 0; i < kKernelCount; i++) {
     check(*driver_, "cuModuleGetFunction",
           driver_->module_function(&functions_[i], module_, kKernelNames[i]));

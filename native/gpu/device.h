@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "native/gpu/cublas.h"
 #include "native/gpu/driver.h"
 
 namespace untangle::gpu {
@@ -36,9 +37,11 @@ struct DeviceInfo {
   int compute_major = 0;
   int compute_minor = 0;
   uint32_t multiprocessors = 0;
+  int clock_khz = 0;
   bool is_integrated = false;
   size_t memory_bytes = 0;
   int driver_version = 0;  // 1000 * major + 10 * minor of CUDA
+  bool has_cublas = false;
 };
 
 class Device {
@@ -53,6 +56,9 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   const Driver& driver() const { return *driver_; }
+  /// Null where there is none, for a reason.
+  const std::shared_ptr<const Cublas>& cublas() const { return cublas_; }
+  const std::string& no_cublas_reason() const { return no_cublas_reason_; }
   const DeviceInfo& info() const { return info_; }
   FunctionHandle function(Kernel kernel) const { return functions_[static_cast<size_t>(kernel)]; }
 
@@ -66,9 +72,12 @@ class Device {
 
  private:
   void read_info();
+  Status load_module();
   void load_kernels();
 
   std::shared_ptr<const Driver> driver_;
+  std::shared_ptr<const Cublas> cublas_;
+  std::string no_cublas_reason_;
   DeviceInfo info_;
   int ordinal_ = 0;
   ContextHandle context_ = nullptr;

@@ -25,8 +25,10 @@ inline constexpr Status kSuccess = 0;
 inline constexpr Status kOutOfMemory = 2;
 inline constexpr Status kNoDevice = 100;
 inline constexpr Status kNoImage = 209;  // no image of a module for this device
+inline constexpr Status kBadPtx = 222;   // PTX of a later CUDA than the driver's
 
 // CUdevice_attribute
+inline constexpr int kClockKhz = 13;
 inline constexpr int kMultiprocessors = 16;
 inline constexpr int kIntegrated = 18;
 inline constexpr int kComputeMajor = 75;
@@ -62,6 +64,8 @@ class NoDriver : public std::runtime_error {
 class GpuFailure : public std::runtime_error {
  public:
   GpuFailure(const Driver& driver, const char* call, Status status);
+  GpuFailure(const std::string& message, Status status)
+      : std::runtime_error(message), status_(status) {}
   bool is_out_of_memory() const { return status_ == kOutOfMemory; }
   Status status() const { return status_; }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <variant>
 #include <vector>
 
 #include "native/gpu/device.h"
@@ -12,12 +13,35 @@
 
 namespace untangle::gpu {
 
+/// A kernel over a grid of blocks.
 struct Launch {
   Kernel kernel;
   uint32_t grid_x;
   uint32_t grid_y;
-  uint32_t command;     // it belongs to
   uint32_t parameters;  // offset in Plan::parameters
+};
+
+/// C += A * B for `batch` matrices, as cuBLAS has them: column by column, ld* floats apart.
+struct Product {
+  int m, n, k;
+  const float* a;
+  int lda;
+  const float* b;
+  int ldb;
+  long long stride_b;
+  float* c;
+  int ldc;
+  long long stride_c;
+  int batch;
+};
+
+using Step = std::variant<Launch, Product>;
+
+/// Packed weights that products read row by row instead of panel by panel; they stay in their
+/// place.
+struct RowWeights {
+  size_t first;  // float of the constants
+  uint32_t groups, panels, k_total;
 };
 
 /// Where everything lies in the one block of device memory, from its start.
@@ -32,15 +56,18 @@ struct DeviceLayout {
   size_t fault = 0;
   size_t tables = 0;   // what the plan itself makes
   size_t scratch = 0;  // of one command at a time
+  size_t cublas = 0;   // its workspace, where there are products
   size_t total = 0;
 };
 
 struct Plan {
   DeviceLayout layout;
-  std::vector<Launch> launches;
+  std::vector<Step> steps;
+  std::vector<uint32_t> first_step;  // of each command, and the number of all
   std::vector<std::byte> parameters;
   std::vector<uint32_t> tables;  // to be copied to layout.tables
   size_t scratch_bytes = 0;
+  std::vector<RowWeights> row_weights;
   bool has_indices = false;  // a command may leave a fault
 };
 

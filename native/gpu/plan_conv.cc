@@ -16,6 +16,12 @@ bool is_multiple_of_four(int64_t value) { return value % 4 == 0; }
 }  // namespace
 
 void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
+  GemmTapsParams params = gemm_params(command);
+  if (can_sweep(command, params)) return plan_sweep(command, params);
+  plan_tiles(command, params);
+}
+
+GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) const {
   GemmTapsParams params{};
   params.x = map(command.x);
   params.y = map(command.y);
@@ -31,7 +37,11 @@ void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
   params.fused_x = command.fused_x;
   params.columns = params.group_outputs * command.fused_y * command.fused_x;
   params.panels = (params.columns + kPanel - 1) / kPanel;
+  return params;
+}
 
+/// One launch for all regions, and one more where sums are split.
+void Planner::plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params) {
   const auto regions = program_.regions.subspan(command.region_first, command.region_count);
   std::vector<RegionProduct> products;
   bool has_quads =

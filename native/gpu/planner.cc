@@ -58,8 +58,10 @@ float* Planner::scratch(size_t floats) {
 
 void Planner::plan_commands() {
   for (command_ = 0; command_ < command_count(program_); command_++) {
+    plan_.first_step.push_back(static_cast<uint32_t>(plan_.steps.size()));
     plan_command(program_.commands.data() + size_t{command_} * kCommandBytes);
   }
+  plan_.first_step.push_back(static_cast<uint32_t>(plan_.steps.size()));
 }
 
 void Planner::plan_command(const std::byte* command) {
@@ -128,6 +130,7 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device) {
   const Plan plan = plan_program(program, device, layout, 0);
   layout.tables = place(plan.tables.size() * sizeof(uint32_t));
   layout.scratch = place(plan.scratch_bytes);
+  if (!plan.row_weights.empty()) layout.cublas = place(kCublasWorkspaceBytes);
   layout.total = std::max(end, kAlignment);
   return layout;
 }

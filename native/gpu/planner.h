@@ -28,7 +28,15 @@ class Planner {
 
   // plan_conv.cc
   void plan_gemm_taps(const GemmTapsCommand& command);
+  GemmTapsParams gemm_params(const GemmTapsCommand& command) const;
+  void plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params);
   void plan_depthwise(const DepthwiseCommand& command);
+
+  // plan_sweep.cc
+  bool can_sweep(const GemmTapsCommand& command, const GemmTapsParams& params);
+  bool reads_elsewhere(uint32_t weights_view) const;
+  void plan_sweep(const GemmTapsCommand& command, GemmTapsParams& params);
+  void sweep_tap(const GemmTapsParams& params, const RegionRecord& region, const TapRecord& tap);
 
   // plan_ops.cc
   void plan_elementwise(const ElementwiseCommand& command);
@@ -97,7 +105,7 @@ void Planner::launch(Kernel kernel, const Params& params, uint32_t grid_x, uint3
   const size_t offset = plan_.parameters.size();
   plan_.parameters.resize(offset + (sizeof(Params) + kStep - 1) / kStep * kStep);
   std::memcpy(plan_.parameters.data() + offset, &params, sizeof(Params));
-  plan_.launches.push_back({kernel, grid_x, grid_y, command_, static_cast<uint32_t>(offset)});
+  plan_.steps.emplace_back(Launch{kernel, grid_x, grid_y, static_cast<uint32_t>(offset)});
 }
 
 template <typename Params>

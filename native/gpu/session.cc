@@ -24,6 +24,19 @@ constexpr double kGraphMs = 20;
 
 size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
+/// [groups][panels][k_total][kPanel] as [k_total][groups][panels][kPanel].
+std::vector<float> to_rows(const float* packed, const RowWeights& weights) {
+  const size_t panels = size_t{weights.groups} * weights.panels;
+  std::vector<float> rows(panels * weights.k_total * kPanel);
+  for (size_t panel = 0; panel < panels; panel++) {
+    for (size_t k = 0; k < weights.k_total; k++) {
+      std::copy_n(packed + (panel * weights.k_total + k) * kPanel, kPanel,
+                  rows.data() + (k * panels + panel) * kPanel);
+    }
+  }
+  return rows;
+}
+
 Transfers plan_transfers(const Program& program, const DeviceLayout& layout) {
   Transfers transfers{};
   const auto place = [&](size_t device, size_t bytes) {
@@ -58,10 +71,7 @@ GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& prog
   staging_ = allocate_host(device_, transfers_.host_bytes);
   stream_ = make_stream(device_);
   for (int i = 0; i < 2; i++) events_.push_back(make_event(device_));
-  for (size_t launch = 0, command = 0; command <= command_count(program); command++) {
-    while (launch < plan_.launches.size() && plan_.launches[launch].command < command) launch++;
-    first_launch_.push_back(launch);
-  }
+  if (!plan_.row_weights.empty()) prepare_products();
 }
 
 uint64_t GpuSession::needed_bytes(const Program& program, const DeviceInfo& device) {
@@ -74,6 +84,26 @@ GpuSession::~GpuSession() {
   driver_.context_set(device_->context());
 }
 
+CublasOwner::CublasOwner(std::shared_ptr<const Device> device) : device_(std::move(device)) {
+  check_cublas("cublasCreate", device_->cublas()->create(&handle_));
+}
+
+CublasOwner::~CublasOwner() {
+  if (handle_ != nullptr) device_->cublas()->destroy(handle_);
+}
+
+/// cuBLAS with our stream, our memory and f32 that stays f32.
+void GpuSession::prepare_products() {
+  const Cublas& cublas = *device_->cublas();
+  cublas_ = CublasOwner(device_);
+  check_cublas("cublasSetStream", cublas.set_stream(cublas_.get(), stream_.get()));
+  check_cublas("cublasSetMathMode", cublas.set_math_mode(cublas_.get(), kCublasDefaultMath));
+  if (cublas.set_workspace == nullptr) return;
+  void* workspace = reinterpret_cast<void*>(memory_.get() + plan_.layout.cublas);
+  check_cublas("cublasSetWorkspace",
+               cublas.set_workspace(cublas_.get(), workspace, kCublasWorkspaceBytes));
+}
+
 void GpuSession::upload(const Program& program, DevicePointer base) {
   const auto copy = [&](size_t offset, const void* data, size_t bytes) {
     if (bytes > 0) check(driver_, "cuMemcpyHtoD", driver_.upload(base + offset, data, bytes));
@@ -82,6 +112,11 @@ void GpuSession::upload(const Program& program, DevicePointer base) {
   // What a program never writes must not show what others left behind.
   check(driver_, "cuMemsetD8", driver_.memory_set(base, 0, device_bytes_));
   copy(layout.constants, program.constants.data(), program.constants.size_bytes());
+  for (const RowWeights& weights : plan_.row_weights) {
+    const std::vector<float> rows = to_rows(program.constants.data() + weights.first, weights);
+    copy(layout.constants + weights.first * sizeof(float), rows.data(),
+         rows.size() * sizeof(float));
+  }
   copy(layout.regions, program.regions.data(), program.regions.size_bytes());
   copy(layout.taps, program.taps.data(), program.taps.size_bytes());
   copy(layout.ops, program.ops.data(), program.ops.size_bytes());
@@ -118,7 +153,7 @@ void GpuSession::fetch_outputs() {
   if (plan_.has_indices) fetch(transfers_.fault);
 }
 
-void GpuSession::launch(const Launch& launch) {
+void GpuSession::issue(const Launch& launch) {
   void* parameters[] = {plan_.parameters.data() + launch.parameters};
   check(driver_, "cuLaunchKernel",
         driver_.launch(device_->function(launch.kernel), launch.grid_x, launch.grid_y, 1,
@@ -126,9 +161,23 @@ void GpuSession::launch(const Launch& launch) {
                        parameters, nullptr));
 }
 
-void GpuSession::launch_command(size_t command) {
-  for (size_t i = first_launch_[command]; i < first_launch_[command + 1]; i++) {
-    launch(plan_.launches[i]);
+void GpuSession::issue(const Product& product) {
+  constexpr float kOne = 1.0f;
+  const Cublas& cublas = *device_->cublas();
+  check_cublas("cublasSgemmStridedBatched",
+               cublas.gemm(cublas_.get(), kCublasNoTranspose, kCublasNoTranspose, product.m,
+                           product.n, product.k, &kOne, product.a, product.lda, 0, product.b,
+                           product.ldb, product.stride_b, &kOne, product.c, product.ldc,
+                           product.stride_c, product.batch));
+}
+
+void GpuSession::issue(const Step& step) {
+  std::visit([this](const auto& one) { issue(one); }, step);
+}
+
+void GpuSession::issue_command(size_t command) {
+  for (size_t i = plan_.first_step[command]; i < plan_.first_step[command + 1]; i++) {
+    issue(plan_.steps[i]);
   }
 }
 
@@ -136,14 +185,13 @@ void GpuSession::wait() {
   check(driver_, "cuStreamSynchronize", driver_.stream_synchronize(stream_.get()));
 }
 
-/// Records a whole run as a graph.
-void GpuSession::capture() {
+/// What `body` queues, as a graph.
+template <typename Body>
+GraphExec GpuSession::capture(Body&& body) {
   check(driver_, "cuStreamBeginCapture", driver_.capture_begin(stream_.get(), kCaptureThreadLocal));
   GraphHandle recorded = nullptr;
   try {
-    send_inputs();
-    for (const Launch& item : plan_.launches) launch(item);
-    fetch_outputs();
+    body();
   } catch (...) {
     if (driver_.capture_end(stream_.get(), &recorded) == kSuccess) driver_.graph_destroy(recorded);
     throw;
@@ -152,13 +200,40 @@ void GpuSession::capture() {
   const Graph graph(device_, recorded, &Driver::graph_destroy);
   GraphExecHandle exec = nullptr;
   check(driver_, "cuGraphInstantiate", driver_.graph_instantiate(&exec, recorded));
-  graph_ = GraphExec(device_, exec, &Driver::graph_exec_destroy);
+  return {device_, exec, &Driver::graph_exec_destroy};
+}
+
+void GpuSession::poison_outputs() {
+  for (const Transfer& output : transfers_.outputs) {
+    if (output.bytes == 0) continue;
+    check(driver_, "cuMemsetD8",
+          driver_.memory_set(memory_.get() + output.device, 0xff, output.bytes));
+  }
+}
+
+double GpuSession::replay_ms(size_t replays) {
+  device_->make_current();
+  if (!commands_) {
+    commands_ = capture([this] {
+      for (const Step& step : plan_.steps) issue(step);
+    });
+  }
+  check(driver_, "cuEventRecord", driver_.event_record(events_[0].get(), stream_.get()));
+  for (size_t i = 0; i < replays; i++) {
+    check(driver_, "cuGraphLaunch", driver_.graph_launch(commands_.get(), stream_.get()));
+  }
+  check(driver_, "cuEventRecord", driver_.event_record(events_[1].get(), stream_.get()));
+  check(driver_, "cuEventSynchronize", driver_.event_synchronize(events_[1].get()));
+  float ms = 0;
+  check(driver_, "cuEventElapsedTime",
+        driver_.event_elapsed(&ms, events_[0].get(), events_[1].get()));
+  return double{ms} / static_cast<double>(replays);
 }
 
 /// Queues commands with never more than two batches ahead of the device.
 bool GpuSession::run_in_batches(const Observer& observer) {
   send_inputs();
-  const size_t commands = first_launch_.size() - 1;
+  const size_t commands = plan_.first_step.size() - 1;
   for (size_t first = 0, batch = 0; first < commands; first += kBatchCommands, batch++) {
     const Event& event = events_[batch % events_.size()];
     if (batch >= events_.size()) {
@@ -169,7 +244,7 @@ bool GpuSession::run_in_batches(const Observer& observer) {
       return false;
     }
     const size_t last = std::min(commands, first + kBatchCommands);
-    for (size_t command = first; command < last; command++) launch_command(command);
+    for (size_t command = first; command < last; command++) issue_command(command);
     check(driver_, "cuEventRecord", driver_.event_record(event.get(), stream_.get()));
     if (observer.commands_done != nullptr) *observer.commands_done = static_cast<uint32_t>(first);
   }
@@ -181,9 +256,9 @@ bool GpuSession::run_in_batches(const Observer& observer) {
 /// One command after the other, each between two events.
 void GpuSession::run_profiled(double* command_ms) {
   send_inputs();
-  for (size_t command = 0; command + 1 < first_launch_.size(); command++) {
+  for (size_t command = 0; command + 1 < plan_.first_step.size(); command++) {
     check(driver_, "cuEventRecord", driver_.event_record(events_[0].get(), stream_.get()));
-    launch_command(command);
+    issue_command(command);
     check(driver_, "cuEventRecord", driver_.event_record(events_[1].get(), stream_.get()));
     check(driver_, "cuEventSynchronize", driver_.event_synchronize(events_[1].get()));
     float ms = 0;
@@ -215,7 +290,13 @@ bool GpuSession::run_commands(const Observer& observer) {
   }
   const bool replays = has_run_ && recent_ms_ < kGraphMs;
   if (!replays) return run_in_batches(observer);
-  if (!graph_) capture();
+  if (!graph_) {
+    graph_ = capture([this] {
+      send_inputs();
+      for (const Step& step : plan_.steps) issue(step);
+      fetch_outputs();
+    });
+  }
   check(driver_, "cuGraphLaunch", driver_.graph_launch(graph_.get(), stream_.get()));
   wait();
   return true;
@@ -247,7 +328,7 @@ bool GpuSession::run(float* const* outputs, const Observer& observer) {
     std::memcpy(outputs[i], staging() + output.host, output.bytes);
   }
   if (observer.commands_done != nullptr) {
-    *observer.commands_done = static_cast<uint32_t>(first_launch_.size() - 1);
+    *observer.commands_done = static_cast<uint32_t>(plan_.first_step.size() - 1);
   }
   return !observer.aborted.load(std::memory_order_relaxed);
 }

@@ -28,6 +28,29 @@ struct Transfers {
   size_t host_bytes;
 };
 
+/// A handle of cuBLAS, or none.
+class CublasOwner {
+ public:
+  CublasOwner() = default;
+  explicit CublasOwner(std::shared_ptr<const Device> device);
+  CublasOwner(CublasOwner&& other) noexcept { swap(other); }
+  CublasOwner& operator=(CublasOwner&& other) noexcept {
+    CublasOwner(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~CublasOwner();
+  CublasHandle get() const { return handle_; }
+
+ private:
+  void swap(CublasOwner& other) {
+    std::swap(device_, other.device_);
+    std::swap(handle_, other.handle_);
+  }
+
+  std::shared_ptr<const Device> device_;
+  CublasHandle handle_ = nullptr;
+};
+
 /// Used by one thread at a time. Failures of the driver are thrown as GpuFailure.
 class GpuSession {
  public:
@@ -58,6 +81,13 @@ class GpuSession {
     std::atomic<uint32_t>* commands_done = nullptr;
   };
 
+  /// Fills the outputs with what is no number, so that what a run does not write shows.
+  void poison_outputs();
+
+  /// Milliseconds of one pass over all commands, without transfers, from `replays` of a graph of
+  /// them.
+  double replay_ms(size_t replays);
+
   /// Runs all commands on the inputs taken last. Returns false when it ended early: aborted, or
   /// with a fault. After a GpuFailure the next run starts afresh, unless the device is lost.
   bool run(float* const* outputs, const Observer& observer);
@@ -70,9 +100,13 @@ class GpuSession {
   void recover();
   void send_inputs();
   void fetch_outputs();
-  void launch(const Launch& launch);
-  void launch_command(size_t command);
-  void capture();
+  void issue(const Step& step);
+  void issue(const Launch& launch);
+  void issue(const Product& product);
+  void prepare_products();
+  void issue_command(size_t command);
+  template <typename Body>
+  GraphExec capture(Body&& body);
   bool run_in_batches(const Observer& observer);
   void run_profiled(double* command_ms);
   void wait();
@@ -81,7 +115,6 @@ class GpuSession {
   std::shared_ptr<const Device> device_;
   const Driver& driver_;
   Plan plan_;
-  std::vector<size_t> first_launch_;  // of each command, and their number
   Transfers transfers_;
   size_t device_bytes_ = 0;
   // Ended in this order's reverse: what runs before what it uses.
@@ -89,7 +122,9 @@ class GpuSession {
   HostMemory staging_;
   std::vector<Event> events_;
   Stream stream_;
-  GraphExec graph_;
+  CublasOwner cublas_;  // where there are products
+  GraphExec graph_;     // of a whole run
+  GraphExec commands_;  // without transfers
   double recent_ms_ = 0;
   bool has_run_ = false;
 };

@@ -191,7 +191,7 @@ struct HeaderRecord {
   uint32_t metadata_bytes;
   uint32_t checksum;
 };
-static_assert(sizeof(HeaderRecord) == 64);
+static_assert(sizeof(HeaderRecord) == 64, "");
 
 struct BindingRecord {
   uint32_t offset_bytes;
@@ -199,7 +199,7 @@ struct BindingRecord {
   uint32_t reserved0;
   uint32_t reserved1;
 };
-static_assert(sizeof(BindingRecord) == 16);
+static_assert(sizeof(BindingRecord) == 16, "");
 
 struct ViewRecord {
   uint32_t slot;
@@ -219,7 +219,7 @@ struct ViewRecord {
   int32_t stride4;
   int32_t stride5;
 };
-static_assert(sizeof(ViewRecord) == 64);
+static_assert(sizeof(ViewRecord) == 64, "");
 
 struct RegionRecord {
   int32_t out_y;
@@ -239,7 +239,7 @@ struct RegionRecord {
   uint32_t reserved0;
   uint32_t reserved1;
 };
-static_assert(sizeof(RegionRecord) == 64);
+static_assert(sizeof(RegionRecord) == 64, "");
 
 struct TapRecord {
   int32_t dy;
@@ -247,7 +247,7 @@ struct TapRecord {
   uint32_t k;
   uint32_t reserved;
 };
-static_assert(sizeof(TapRecord) == 16);
+static_assert(sizeof(TapRecord) == 16, "");
 
 struct OpRecord {
   uint32_t kind;
@@ -259,7 +259,7 @@ struct OpRecord {
   uint32_t c;
   uint32_t reserved;
 };
-static_assert(sizeof(OpRecord) == 32);
+static_assert(sizeof(OpRecord) == 32, "");
 
 struct GemmTapsCommand {
   Opcode opcode;
@@ -279,7 +279,7 @@ struct GemmTapsCommand {
   uint32_t alpha_bits;
   uint32_t beta_bits;
 };
-static_assert(sizeof(GemmTapsCommand) == 64);
+static_assert(sizeof(GemmTapsCommand) == 64, "");
 
 struct DepthwiseCommand {
   Opcode opcode;
@@ -296,7 +296,7 @@ struct DepthwiseCommand {
   uint32_t beta_bits;
   uint32_t unused[4];
 };
-static_assert(sizeof(DepthwiseCommand) == 64);
+static_assert(sizeof(DepthwiseCommand) == 64, "");
 
 struct ElementwiseCommand {
   Opcode opcode;
@@ -312,7 +312,7 @@ struct ElementwiseCommand {
   uint32_t op_count;
   uint32_t unused[5];
 };
-static_assert(sizeof(ElementwiseCommand) == 64);
+static_assert(sizeof(ElementwiseCommand) == 64, "");
 
 struct CopyCommand {
   Opcode opcode;
@@ -320,7 +320,7 @@ struct CopyCommand {
   uint32_t y;
   uint32_t unused[13];
 };
-static_assert(sizeof(CopyCommand) == 64);
+static_assert(sizeof(CopyCommand) == 64, "");
 
 struct FillCommand {
   Opcode opcode;
@@ -328,7 +328,7 @@ struct FillCommand {
   uint32_t value_bits;
   uint32_t unused[13];
 };
-static_assert(sizeof(FillCommand) == 64);
+static_assert(sizeof(FillCommand) == 64, "");
 
 struct PoolCommand {
   Opcode opcode;
@@ -348,7 +348,7 @@ struct PoolCommand {
   uint32_t count_include_pad;
   uint32_t unused[1];
 };
-static_assert(sizeof(PoolCommand) == 64);
+static_assert(sizeof(PoolCommand) == 64, "");
 
 struct ReduceCommand {
   Opcode opcode;
@@ -357,7 +357,7 @@ struct ReduceCommand {
   uint32_t fn;
   uint32_t unused[12];
 };
-static_assert(sizeof(ReduceCommand) == 64);
+static_assert(sizeof(ReduceCommand) == 64, "");
 
 struct NormalizeCommand {
   Opcode opcode;
@@ -374,7 +374,7 @@ struct NormalizeCommand {
   uint32_t beta_bits;
   uint32_t unused[4];
 };
-static_assert(sizeof(NormalizeCommand) == 64);
+static_assert(sizeof(NormalizeCommand) == 64, "");
 
 struct SoftmaxCommand {
   Opcode opcode;
@@ -383,7 +383,7 @@ struct SoftmaxCommand {
   uint32_t log;
   uint32_t unused[12];
 };
-static_assert(sizeof(SoftmaxCommand) == 64);
+static_assert(sizeof(SoftmaxCommand) == 64, "");
 
 struct ResizeCommand {
   Opcode opcode;
@@ -397,7 +397,7 @@ struct ResizeCommand {
   uint32_t weights_x_view;
   uint32_t unused[7];
 };
-static_assert(sizeof(ResizeCommand) == 64);
+static_assert(sizeof(ResizeCommand) == 64, "");
 
 struct MatmulCommand {
   Opcode opcode;
@@ -406,7 +406,7 @@ struct MatmulCommand {
   uint32_t y;
   uint32_t unused[12];
 };
-static_assert(sizeof(MatmulCommand) == 64);
+static_assert(sizeof(MatmulCommand) == 64, "");
 
 struct GatherCommand {
   Opcode opcode;
@@ -416,7 +416,7 @@ struct GatherCommand {
   uint32_t index_count;
   uint32_t unused[11];
 };
-static_assert(sizeof(GatherCommand) == 64);
+static_assert(sizeof(GatherCommand) == 64, "");
 
 struct GatherIndexedCommand {
   Opcode opcode;
@@ -425,7 +425,7 @@ struct GatherIndexedCommand {
   uint32_t indices;
   uint32_t unused[12];
 };
-static_assert(sizeof(GatherIndexedCommand) == 64);
+static_assert(sizeof(GatherIndexedCommand) == 64, "");
 
 struct ScatterIndexedCommand {
   Opcode opcode;
@@ -435,7 +435,7 @@ struct ScatterIndexedCommand {
   uint32_t fn;
   uint32_t unused[11];
 };
-static_assert(sizeof(ScatterIndexedCommand) == 64);
+static_assert(sizeof(ScatterIndexedCommand) == 64, "");
 
 struct PlanarTapsCommand {
   Opcode opcode;
@@ -453,7 +453,7 @@ struct PlanarTapsCommand {
   uint32_t beta_bits;
   uint32_t unused[3];
 };
-static_assert(sizeof(PlanarTapsCommand) == 64);
+static_assert(sizeof(PlanarTapsCommand) == 64, "");
 
 struct ArgReduceCommand {
   Opcode opcode;
@@ -463,7 +463,7 @@ struct ArgReduceCommand {
   uint32_t last;
   uint32_t unused[11];
 };
-static_assert(sizeof(ArgReduceCommand) == 64);
+static_assert(sizeof(ArgReduceCommand) == 64, "");
 
 struct CumulativeCommand {
   Opcode opcode;
@@ -473,7 +473,7 @@ struct CumulativeCommand {
   uint32_t exclusive;
   uint32_t unused[11];
 };
-static_assert(sizeof(CumulativeCommand) == 64);
+static_assert(sizeof(CumulativeCommand) == 64, "");
 
 struct WinogradCommand {
   Opcode opcode;
@@ -493,7 +493,7 @@ struct WinogradCommand {
   uint32_t alpha_bits;
   uint32_t beta_bits;
 };
-static_assert(sizeof(WinogradCommand) == 64);
+static_assert(sizeof(WinogradCommand) == 64, "");
 
 struct GridSampleCommand {
   Opcode opcode;
@@ -505,6 +505,6 @@ struct GridSampleCommand {
   uint32_t align_corners;
   uint32_t unused[9];
 };
-static_assert(sizeof(GridSampleCommand) == 64);
+static_assert(sizeof(GridSampleCommand) == 64, "");
 
 }  // namespace untangle

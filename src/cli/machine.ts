@@ -121,7 +121,7 @@ export function describeGpu(info: GpuInfo | null): GpuReport {
 
 function infoSentence(info: Extract<GpuInfo, {readonly name: string}>): string {
   const memory = `${formatBytes(info.memoryBytes)}${info.isIntegrated ? ' shared with the CPU' : ''}`;
-  return `${info.name}, compute capability ${info.compute}, ${info.multiprocessors} multiprocessors, ${memory}, CUDA ${info.cuda} (${info.driver})`;
+  return `${info.name}, compute capability ${info.compute}, ${info.multiprocessors} multiprocessors, ${memory}, CUDA ${info.cuda} (${info.driver}), cuBLAS ${info.cublas}`;
 }
 
 function gpuSentence(library: string | null, device: string | null): string {

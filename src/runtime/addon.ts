@@ -31,7 +31,10 @@ export interface NativeSession {
 }
 
 /** The GPU, or why there is none. */
-export type GpuInfo =
+export type GpuInfo = {
+  /** Architectures this build has kernels for, such as "sm_87 compute_75"; others are compiled on the board. */
+  readonly images: string;
+} & (
   | {
       readonly reason?: undefined;
       readonly name: string;
@@ -45,8 +48,11 @@ export type GpuInfo =
       readonly cuda: string;
       /** Library of the driver. */
       readonly driver: string;
+      /** Library of cuBLAS, or why there is none. */
+      readonly cublas: string;
     }
-  | {readonly reason: string};
+  | {readonly reason: string}
+);
 
 export interface Addon {
   /** The hash of the format tables the addon was built with. */

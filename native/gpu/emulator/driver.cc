@@ -3,7 +3,7 @@
 //
 // UNTANGLE_EMULATOR_FAIL=N makes the N-th call fail with out-of-memory, N:STATUS with that status;
 // untangle_emulator_fail does the same from now on. UNTANGLE_EMULATOR_MEMORY sets the bytes there
-// are.
+// are; UNTANGLE_EMULATOR_NO_IMAGE makes it take no image but what its own compiler made.
 
 #include <cstring>
 
@@ -97,7 +97,17 @@ Status cuDeviceGetName(char* name, int bytes, int) {
 
 Status cuDeviceGetAttribute(int* value, int attribute, int) {
   UNTANGLE_ENTER();
-  *value = attribute == kMultiprocessors ? 8 : attribute == kComputeMajor ? 8 : 0;
+  switch (attribute) {
+    case kMultiprocessors:
+    case kComputeMajor:
+      *value = 8;
+      break;
+    case kClockKhz:
+      *value = 1000000;
+      break;
+    default:
+      *value = 0;
+  }
   return kSuccess;
 }
 
@@ -128,6 +138,10 @@ Status cuCtxSetCurrent(ContextHandle) {
 Status cuModuleLoadData(ModuleHandle* module, const void* image) {
   UNTANGLE_ENTER();
   if (image == nullptr) return kInvalidValue;
+  // As on a board that is newer than the build: only what was compiled there fits.
+  const bool wants_own = std::getenv("UNTANGLE_EMULATOR_NO_IMAGE") != nullptr;
+  if (wants_own && std::strcmp(static_cast<const char*>(image), "emulated ptx") != 0)
+    return kNoImage;
   *module = reinterpret_cast<ModuleHandle>(e.make<Module>());
   return kSuccess;
 }

@@ -12,3 +12,4 @@
 #include "native/gpu/kernels/pool.cu"
 #include "native/gpu/kernels/reduce.cu"
 #include "native/gpu/kernels/resize.cu"
+#include "native/gpu/kernels/sweep.cu"

@@ -78,8 +78,9 @@ function machineLines(machine: Machine, gpu: GpuReport): string[] {
   ];
 }
 
-function nativeLines({cpu, peaks}: Native): string[] {
+function nativeLines({cpu, peaks, gpu}: Native): string[] {
   return [
+    `gpu kernels       ${gpu.images || 'none built in (nvcc was not found); compiled on the board by its NVRTC'}`,
     `instruction set   ${cpu.isa} (available: ${cpu.available.join(', ')})`,
     ...peaks.map(
       ({threads, gflops, readGbs}) =>

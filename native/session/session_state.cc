@@ -1,4 +1,4 @@
-#include "native/addon/session_state.h"
+#include "native/session/session_state.h"
 
 #include <algorithm>
 #include <cstdio>
