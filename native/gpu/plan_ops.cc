@@ -92,7 +92,7 @@ void Planner::plan_copy(const CopyCommand& command) {
   const size_t last = nest.rank - 1;
   const uint64_t tiles = uint64_t{divided_up(nest.dims[last - 1], kTransposeTile)} *
                          divided_up(nest.dims[last], kTransposeTile);
-  launch(Kernel::transpose, params, static_cast<uint32_t>(tiles * nest.count(last - 1)));
+  launch(Kernel::transpose, params, tiles * nest.count(last - 1));
 }
 
 void Planner::plan_fill(const FillCommand& command) {
@@ -188,7 +188,7 @@ void Planner::plan_normalize(const NormalizeCommand& command) {
   const auto channels = static_cast<uint32_t>(params.x.channels);
   const auto images = static_cast<uint32_t>(params.x.n);
   launch(Kernel::normalize_moments, params,
-         divided_up(channels, kMomentChannels) * kNormalizeChunks * images);
+         uint64_t{divided_up(channels, kMomentChannels)} * kNormalizeChunks * images);
   launch(Kernel::normalize_merge, params, divided_up(uint64_t{images} * channels, kThreads));
   launch_over(Kernel::normalize_apply, params, element_count(params.y));
 }
@@ -221,7 +221,7 @@ void Planner::plan_matmul(const MatmulCommand& command) {
   copy_strides(y, params.y_strides);
   constexpr uint32_t kSide = 64;  // of a tile; matmul.cu
   launch(Kernel::matmul, params,
-         divided_up(params.m, kSide) * divided_up(params.n, kSide) * params.batch);
+         uint64_t{divided_up(params.m, kSide)} * divided_up(params.n, kSide) * params.batch);
 }
 
 void Planner::plan_gather(const GatherCommand& command) {

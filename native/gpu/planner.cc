@@ -56,6 +56,13 @@ float* Planner::scratch(size_t floats) {
   return at<float>(plan_.layout.scratch);
 }
 
+void Planner::check_grid(uint64_t blocks) const {
+  constexpr uint64_t kMostBlocks = INT32_MAX;
+  if (blocks <= kMostBlocks) return;
+  throw NoKernel("launch of " + std::to_string(blocks) + " blocks (command " +
+                 std::to_string(command_) + ")");
+}
+
 void Planner::plan_commands() {
   for (command_ = 0; command_ < command_count(program_); command_++) {
     plan_.first_step.push_back(static_cast<uint32_t>(plan_.steps.size()));

@@ -81,8 +81,10 @@ class Planner {
   RegionTable region_table(uint32_t first, uint32_t count, uint32_t& blocks, BlocksOf&& blocks_of);
   float* scratch(size_t floats);
 
+  /// Throws NoKernel when a launch cannot have so many blocks.
+  void check_grid(uint64_t blocks) const;
   template <typename Params>
-  void launch(Kernel kernel, const Params& params, uint32_t grid_x, uint32_t grid_y = 1);
+  void launch(Kernel kernel, const Params& params, uint64_t grid_x, uint32_t grid_y = 1);
   /// A launch of one thread per element, or less: kernels go on to the elements that are left.
   template <typename Params>
   void launch_over(Kernel kernel, const Params& params, uint64_t elements);
@@ -98,14 +100,15 @@ class Planner {
 Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views);
 
 template <typename Params>
-void Planner::launch(Kernel kernel, const Params& params, uint32_t grid_x, uint32_t grid_y) {
+void Planner::launch(Kernel kernel, const Params& params, uint64_t grid_x, uint32_t grid_y) {
   static_assert(alignof(Params) <= alignof(std::max_align_t));
   if (grid_x == 0) return;
+  check_grid(grid_x);
   constexpr size_t kStep = alignof(std::max_align_t);
   const size_t offset = plan_.parameters.size();
   plan_.parameters.resize(offset + (sizeof(Params) + kStep - 1) / kStep * kStep);
   std::memcpy(plan_.parameters.data() + offset, &params, sizeof(Params));
-  plan_.steps.emplace_back(Launch{kernel, grid_x, grid_y, static_cast<uint32_t>(offset)});
+  plan_.steps.emplace_back(Launch{kernel, static_cast<uint32_t>(grid_x), grid_y, static_cast<uint32_t>(offset)});
 }
 
 template <typename Params>
@@ -114,18 +117,20 @@ void Planner::launch_over(Kernel kernel, const Params& params, uint64_t elements
   constexpr uint64_t kBlocksEach = 32;
   const uint64_t blocks = (elements + kThreads - 1) / kThreads;
   const uint64_t most = kBlocksEach * device_.multiprocessors;
-  launch(kernel, params, static_cast<uint32_t>(blocks < most ? blocks : most));
+  launch(kernel, params, blocks < most ? blocks : most);
 }
 
 template <typename BlocksOf>
 RegionTable Planner::region_table(uint32_t first, uint32_t count, uint32_t& blocks,
                                   BlocksOf&& blocks_of) {
   const size_t starts = plan_.tables.size();
-  blocks = 0;
+  uint64_t sum = 0;
   for (const RegionRecord& region : program_.regions.subspan(first, count)) {
-    plan_.tables.push_back(blocks);
-    blocks += blocks_of(region);
+    plan_.tables.push_back(static_cast<uint32_t>(sum));
+    sum += blocks_of(region);
+    check_grid(sum);
   }
+  blocks = static_cast<uint32_t>(sum);
   plan_.tables.push_back(blocks);
   return {at<const RegionRecord>(plan_.layout.regions) + first,
           at<const TapRecord>(plan_.layout.taps), at<const uint32_t>(plan_.layout.tables) + starts,
