@@ -25,5 +25,5 @@ export type {
 export type {RunProgress} from './runtime/progress.js';
 export type {CommandTime, RunOptions, Session} from './runtime/session.js';
 export {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
-export {DEVICES, type Device} from './schedule/device.js';
+export {DEVICES, type Device, PRECISIONS, type Precision} from './schedule/device.js';
 export type {Counts} from './schedule/steps.js';

@@ -8,7 +8,7 @@ import type {ConstantFeed} from './feeds/feeds.js';
 import type {Limits} from './onnx/limits.js';
 import type {ExternalDataReader} from './onnx/tensor.js';
 import {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
-import {DEVICES, type Device} from './schedule/device.js';
+import {DEVICES, type Device, PRECISIONS, type Precision} from './schedule/device.js';
 
 export interface CompileOptions {
   /** What the program is scheduled for, default `cpu`. A program for `cuda` runs on the CPU too, the other way round it may not. */
@@ -44,6 +44,11 @@ export interface CompileOptions {
 export interface OpenOptions {
   /** `auto` is `cuda` where there is a GPU that can run it, and else the default, `cpu`. */
   readonly device?: Device | 'auto' | undefined;
+  /**
+   * What a GPU may round products of convolutions to, default `fp32`: with `tf32` and `fp16` its tensor cores are used where it has
+   * some (compute capability 8.0 and later). Sums, memory and everything else stay f32; CPUs always compute in f32.
+   */
+  readonly precision?: Precision | undefined;
   /** 1 to 256; default: what the operating system offers this process. */
   readonly threads?: number | undefined;
   readonly memoryBudgetBytes?: number | undefined;
@@ -89,6 +94,7 @@ const limit = v.pipe(v.number(POSITIVE), v.finite(POSITIVE));
 
 const openFields = {
   device: v.optional(v.picklist([...DEVICES, 'auto'], "'cpu', 'cuda' or 'auto'")),
+  precision: v.optional(v.picklist(PRECISIONS, "'fp32', 'tf32' or 'fp16'")),
   threads: v.optional(range(MAX_THREADS)),
   memoryBudgetBytes: v.optional(positive),
 };

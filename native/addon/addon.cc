@@ -98,8 +98,12 @@ std::span<const std::byte> bytes_of(Napi::Env env, Napi::Value value) {
 
 GpuChoice gpu_choice(const Napi::Object& choice) {
   const double budget = choice.Get("budgetBytes").ToNumber().DoubleValue();
+  const std::string name = choice.Get("precision").ToString().Utf8Value();
+  const gpu::Precision precision = name == "tf32"   ? gpu::Precision::kTf32
+                                   : name == "fp16" ? gpu::Precision::kF16
+                                                    : gpu::Precision::kF32;
   return {choice.Get("driver").ToString().Utf8Value(),
-          budget > 0 ? static_cast<uint64_t>(budget) : 0};
+          budget > 0 ? static_cast<uint64_t>(budget) : 0, precision};
 }
 
 Napi::Error open_error(Napi::Env env, const OpenError& error) {

@@ -21,16 +21,24 @@ namespace {
 
 // Outputs of a layer that are compared, spread over all of it.
 constexpr size_t kChecked = 20000;
-// What a sum of thousands of products in f32 may differ by, as a part of the largest output.
-constexpr double kTolerance = 2e-5;
+/// One way to run a layer.
+struct Way {
+  const char* name;
+  Method method;
+  gpu::Precision precision;
+  double tolerance;  // of sums of thousands of products, as a part of the largest output
+};
+
+constexpr Way kWays[] = {
+    {"uks", Method::kUks, gpu::Precision::kF32, 2e-5},
+    {"ks", Method::kKs, gpu::Precision::kF32, 2e-5},
+    {"huge2", Method::kHuge2, gpu::Precision::kF32, 2e-5},
+    {"uks tf32", Method::kUks, gpu::Precision::kTf32, 5e-3},
+    {"uks f16", Method::kUks, gpu::Precision::kF16, 5e-3},
+};
 
 constexpr double kWantedMs = 20;  // of replays
 constexpr size_t kRounds = 5;
-
-struct Result {
-  double error;  // as a part of the largest output
-  double ms;
-};
 
 std::vector<float> random_input(size_t count, uint32_t seed) {
   std::vector<float> values(count);
@@ -121,18 +129,19 @@ int main(int count, char** arguments) {
     int wrong = 0;
     uint32_t seed = 1;
     for (const Layer& layer : read_layers(arguments[1])) {
-      for (const Method method : kMethods) {
-        if (method == Method::kHuge2 && layer.is_depthwise()) continue;
-        const LayerProgram made(layer, method, seed++);
-        gpu::GpuSession session(device, made.program());
+      for (const Way& way : kWays) {
+        const bool is_plain = way.method != Method::kHuge2 && way.precision == gpu::Precision::kF32;
+        if (layer.is_depthwise() && !is_plain) continue;
+        const LayerProgram made(layer, way.method, seed++);
+        gpu::GpuSession session(device, made.program(), way.precision);
         const double error = std::max(check(session, made, seed), check(session, made, seed + 99));
-        const bool is_right = error <= kTolerance;
+        const bool is_right = error <= way.tolerance;
         wrong += is_right ? 0 : 1;
         const double ms = only_checks ? 0 : measure(session);
         std::printf(
             "{\"device\":\"%s\",\"layer\":\"%s\",\"method\":\"%s\",\"error\":%.3g,\"ok\":%s,"
             "\"ms\":%.5f,\"macs\":%.0f,\"bytes\":%.0f,\"deviceBytes\":%zu}\n",
-            device->info().name.c_str(), layer.id.c_str(), name_of(method), error,
+            device->info().name.c_str(), layer.id.c_str(), way.name, error,
             is_right ? "true" : "false", ms, made.macs(), made.bytes(), session.device_bytes());
         std::fflush(stdout);
       }

@@ -82,18 +82,6 @@ size_t padded(size_t value) { return (value + kPanel - 1) / kPanel * kPanel; }
 
 }  // namespace
 
-const char* name_of(Method method) {
-  switch (method) {
-    case Method::kUks:
-      return "uks";
-    case Method::kKs:
-      return "ks";
-    case Method::kHuge2:
-      return "huge2";
-  }
-  return "";
-}
-
 std::vector<Layer> read_layers(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw std::runtime_error(path + ": cannot be read");

@@ -32,9 +32,6 @@ struct Layer {
 /// Ways to run a layer; the scheduler's names (src/schedule/candidates).
 enum class Method { kUks, kKs, kHuge2 };
 
-inline constexpr Method kMethods[] = {Method::kUks, Method::kKs, Method::kHuge2};
-const char* name_of(Method method);
-
 /// Lines of "id transposed batch inputs outputs height width kernel stride pad outputPadding
 /// dilation groups" (scripts/gpu-layers.ts writes them). Throws std::runtime_error.
 std::vector<Layer> read_layers(const std::string& path);

@@ -14,6 +14,7 @@ using CublasHandle = struct CublasOpaque*;
 
 inline constexpr int kCublasNoTranspose = 0;
 inline constexpr int kCublasDefaultMath = 0;  // f32 in f32: no TF32
+inline constexpr int kCublasTf32Math = 3;     // TF32 where there are tensor cores
 inline constexpr Status kCublasAllocFailed = 3;
 
 /// Memory for products that are cut along their sum; what cuBLAS takes by itself is not counted.

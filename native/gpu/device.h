@@ -32,6 +32,9 @@ inline constexpr std::array<uint32_t, kKernelCount> kKernelThreads = {
 #undef UNTANGLE_GPU_KERNEL
 };
 
+/// How precise products of gemmTaps have to be; sums are f32 always.
+enum class Precision : uint32_t { kF32, kTf32, kF16 };
+
 struct DeviceInfo {
   std::string name;
   int compute_major = 0;
@@ -40,6 +43,8 @@ struct DeviceInfo {
   int clock_khz = 0;
   bool is_integrated = false;
   size_t memory_bytes = 0;
+  /// Ampere's and later.
+  bool has_tensor_cores() const { return compute_major >= 8; }
   int driver_version = 0;  // 1000 * major + 10 * minor of CUDA
   bool has_cublas = false;
 };

@@ -78,10 +78,10 @@ class NoKernel : public std::runtime_error {
 };
 
 /// Lays out device memory of a validated program. Throws NoKernel.
-DeviceLayout layout_program(const Program& program, const DeviceInfo& device);
+DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Precision precision);
 
 /// The launches of a program whose memory begins at `base`. Throws NoKernel.
-Plan plan_program(const Program& program, const DeviceInfo& device, const DeviceLayout& layout,
-                  DevicePointer base);
+Plan plan_program(const Program& program, const DeviceInfo& device, Precision precision,
+                  const DeviceLayout& layout, DevicePointer base);
 
 }  // namespace untangle::gpu

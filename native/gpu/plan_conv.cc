@@ -56,7 +56,7 @@ void Planner::plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params)
   params.vectors = has_quads ? 1 : 0;
 
   const TileChoice choice =
-      choose_tile(products, params.columns, params.groups, device_.multiprocessors);
+      choose_tile(products, params.columns, params.groups, device_.multiprocessors, precision_);
   const TileShape& shape = *choice.shape;
   uint32_t blocks = 0;
   params.table = region_table(

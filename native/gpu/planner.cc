@@ -114,7 +114,7 @@ void Planner::plan_command(const std::byte* command) {
   }
 }
 
-DeviceLayout layout_program(const Program& program, const DeviceInfo& device) {
+DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Precision precision) {
   DeviceLayout layout;
   size_t end = 0;
   const auto place = [&end](size_t bytes) {
@@ -134,7 +134,7 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device) {
   layout.indices = place(program.indices.size_bytes());
   layout.fault = place(sizeof(FaultRecord));
   // The rest is known once all launches are: their sizes do not depend on where it lies.
-  const Plan plan = plan_program(program, device, layout, 0);
+  const Plan plan = plan_program(program, device, precision, layout, 0);
   layout.tables = place(plan.tables.size() * sizeof(uint32_t));
   layout.scratch = place(plan.scratch_bytes);
   if (!plan.row_weights.empty()) layout.cublas = place(kCublasWorkspaceBytes);
@@ -142,9 +142,9 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device) {
   return layout;
 }
 
-Plan plan_program(const Program& program, const DeviceInfo& device, const DeviceLayout& layout,
-                  DevicePointer base) {
-  Planner planner(program, device, layout, base);
+Plan plan_program(const Program& program, const DeviceInfo& device, Precision precision,
+                  const DeviceLayout& layout, DevicePointer base) {
+  Planner planner(program, device, precision, layout, base);
   planner.plan_commands();
   return std::move(planner.plan());
 }

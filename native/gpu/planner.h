@@ -14,9 +14,12 @@ namespace untangle::gpu {
 
 class Planner {
  public:
-  Planner(const Program& program, const DeviceInfo& device, const DeviceLayout& layout,
-          DevicePointer base)
-      : program_(program), device_(device), base_(base) {
+  Planner(const Program& program, const DeviceInfo& device, Precision precision,
+          const DeviceLayout& layout, DevicePointer base)
+      : program_(program),
+        device_(device),
+        precision_(device.has_tensor_cores() ? precision : Precision::kF32),
+        base_(base) {
     plan_.layout = layout;
   }
 
@@ -91,6 +94,7 @@ class Planner {
 
   const Program& program_;
   const DeviceInfo& device_;
+  const Precision precision_;
   const DevicePointer base_;
   uint32_t command_ = 0;
   Plan plan_;
@@ -108,7 +112,8 @@ void Planner::launch(Kernel kernel, const Params& params, uint64_t grid_x, uint3
   const size_t offset = plan_.parameters.size();
   plan_.parameters.resize(offset + (sizeof(Params) + kStep - 1) / kStep * kStep);
   std::memcpy(plan_.parameters.data() + offset, &params, sizeof(Params));
-  plan_.steps.emplace_back(Launch{kernel, static_cast<uint32_t>(grid_x), grid_y, static_cast<uint32_t>(offset)});
+  plan_.steps.emplace_back(
+      Launch{kernel, static_cast<uint32_t>(grid_x), grid_y, static_cast<uint32_t>(offset)});
 }
 
 template <typename Params>

@@ -59,13 +59,14 @@ Transfers plan_transfers(const Program& program, const DeviceLayout& layout) {
 
 }  // namespace
 
-GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program)
-    : device_(std::move(device)), driver_(device_->driver()) {
-  const DeviceLayout layout = layout_program(program, device_->info());
+GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
+                       Precision precision)
+    : device_(std::move(device)), driver_(device_->driver()), precision_(precision) {
+  const DeviceLayout layout = layout_program(program, device_->info(), precision);
   device_->make_current();
   device_bytes_ = round_up(layout.total, kDevicePage);
   memory_ = allocate_device(device_, device_bytes_);
-  plan_ = plan_program(program, device_->info(), layout, memory_.get());
+  plan_ = plan_program(program, device_->info(), precision, layout, memory_.get());
   upload(program, memory_.get());
   transfers_ = plan_transfers(program, layout);
   staging_ = allocate_host(device_, transfers_.host_bytes);
@@ -74,8 +75,9 @@ GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& prog
   if (!plan_.row_weights.empty()) prepare_products();
 }
 
-uint64_t GpuSession::needed_bytes(const Program& program, const DeviceInfo& device) {
-  const DeviceLayout layout = layout_program(program, device);
+uint64_t GpuSession::needed_bytes(const Program& program, const DeviceInfo& device,
+                                  Precision precision) {
+  const DeviceLayout layout = layout_program(program, device, precision);
   return uint64_t{round_up(layout.total, kDevicePage)} + plan_transfers(program, layout).host_bytes;
 }
 
@@ -96,8 +98,9 @@ CublasOwner::~CublasOwner() {
 void GpuSession::prepare_products() {
   const Cublas& cublas = *device_->cublas();
   cublas_ = CublasOwner(device_);
+  const int math_mode = precision_ == Precision::kF32 ? kCublasDefaultMath : kCublasTf32Math;
   check_cublas("cublasSetStream", cublas.set_stream(cublas_.get(), stream_.get()));
-  check_cublas("cublasSetMathMode", cublas.set_math_mode(cublas_.get(), kCublasDefaultMath));
+  check_cublas("cublasSetMathMode", cublas.set_math_mode(cublas_.get(), math_mode));
   if (cublas.set_workspace == nullptr) return;
   void* workspace = reinterpret_cast<void*>(memory_.get() + plan_.layout.cublas);
   check_cublas("cublasSetWorkspace",

@@ -57,12 +57,14 @@ class GpuSession {
   /// Lays out, uploads and plans a validated program, which is not needed afterwards.
   ///
   /// Throws NoKernel when it was compiled for another device.
-  GpuSession(std::shared_ptr<const Device> device, const Program& program);
+  GpuSession(std::shared_ptr<const Device> device, const Program& program,
+             Precision precision = Precision::kF32);
   ~GpuSession();
 
   /// Bytes that the session of a program takes on the device, as the driver counts them, and
   /// pinned.
-  static uint64_t needed_bytes(const Program& program, const DeviceInfo& device);
+  static uint64_t needed_bytes(const Program& program, const DeviceInfo& device,
+                               Precision precision);
 
   size_t device_bytes() const { return device_bytes_; }
   /// Pinned memory for what comes and goes.
@@ -114,6 +116,7 @@ class GpuSession {
 
   std::shared_ptr<const Device> device_;
   const Driver& driver_;
+  const Precision precision_;
   Plan plan_;
   Transfers transfers_;
   size_t device_bytes_ = 0;

@@ -40,12 +40,13 @@ double cycles(const TileShape& shape, std::span<const RegionProduct> regions, ui
 }  // namespace
 
 TileChoice choose_tile(std::span<const RegionProduct> regions, uint32_t columns, uint32_t groups,
-                       uint32_t multiprocessors) {
+                       uint32_t multiprocessors, Precision precision) {
   uint32_t steps = 0;
   for (const RegionProduct& region : regions) steps = std::max(steps, region.steps);
   TileChoice best{&kTileShapes[0], 1};
   double best_cycles = 0;
   for (const TileShape& shape : kTileShapes) {
+    if (shape.precision != Precision::kF32 && shape.precision != precision) continue;
     for (uint32_t splits = 1; splits <= kMaxSplits; splits *= 2) {
       if (splits > 1 && steps / splits < kFewestSteps) break;
       const double taken = cycles(shape, regions, columns, groups, splits, multiprocessors);

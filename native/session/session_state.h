@@ -78,6 +78,7 @@ struct OpenError {
 struct GpuChoice {
   std::string driver_path;  // empty: the system's
   uint64_t budget_bytes;    // on the device and pinned
+  gpu::Precision precision = gpu::Precision::kF32;
 };
 
 OpenError describe(const gpu::GpuFailure& error);

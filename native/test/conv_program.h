@@ -107,10 +107,10 @@ class ConvProgram {
   }
 
   /// The same on the GPU.
-  std::vector<float> run_on_gpu() {
+  std::vector<float> run_on_gpu(gpu::Precision precision = gpu::Precision::kF32) {
     std::vector<float> y;
     with_program([&](const Program& program, std::span<float> arena, uint32_t y_at) {
-      const std::vector<float> result = test::run_on_gpu(program, arena);
+      const std::vector<float> result = test::run_on_gpu(program, arena, precision);
       y.assign(result.begin() + y_at, result.end());
     });
     return y;

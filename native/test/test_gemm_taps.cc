@@ -173,6 +173,15 @@ std::vector<ConvCase> cases() {
   return list;
 }
 
+/// Small integers are exact in every precision.
+void check_on_gpu(ConvProgram& program, const std::vector<float>& expected, const char* name) {
+  if (!test_device()) return;
+  for (const auto precision : {gpu::Precision::kF32, gpu::Precision::kTf32, gpu::Precision::kF16}) {
+    CHECK(program.run_on_gpu(precision) == expected, "%s, GPU, precision %u", name,
+          static_cast<unsigned>(precision));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -187,7 +196,7 @@ int main() {
               kernels[set]->isa, threads);
       }
     }
-    if (test_device()) CHECK(program.run_on_gpu() == expected, "%s, GPU", c.name);
+    check_on_gpu(program, expected, c.name);
     const auto aborted = program.run(*kernels[0], 2, true);
     CHECK(aborted == program.untouched(), "%s, aborted", c.name);
   }

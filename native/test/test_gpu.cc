@@ -172,15 +172,19 @@ void check_failures(const std::string& path, int status) {
 
 /// Every tile is somebody's best, and small maps are split.
 void check_tiles() {
-  const auto choose = [](uint32_t pixels, uint32_t steps, uint32_t columns) {
+  const auto choose = [](uint32_t pixels, uint32_t steps, uint32_t columns,
+                         gpu::Precision precision = gpu::Precision::kF32) {
     const gpu::RegionProduct region{pixels, steps};
-    return gpu::choose_tile({&region, 1}, columns, 1, 16);
+    return gpu::choose_tile({&region, 1}, columns, 1, 16, precision);
   };
   CHECK(choose(1 << 16, 64, 256).shape->columns == 128, "a large product");
   CHECK(choose(1 << 16, 64, 12).shape->columns == 16, "few columns");
   CHECK(choose(16, 1024, 512).shape->rows == 16, "few pixels");
   CHECK(choose(16, 1024, 512).splits > 1, "few pixels, many channels");
   CHECK(choose(1 << 16, 64, 256).splits == 1, "a large product is not split");
+  for (const auto precision : {gpu::Precision::kTf32, gpu::Precision::kF16}) {
+    CHECK(choose(1 << 16, 64, 256, precision).shape->precision == precision, "tensor cores");
+  }
 }
 
 }  // namespace

@@ -17,7 +17,10 @@ import {note} from './report.js';
 import {bindShapes} from './shapes.js';
 
 type Options = Partial<
-  Pick<CliOptions, 'device' | 'threads' | 'memory' | 'schedule' | 'exact' | 'shape' | 'constant'>
+  Pick<
+    CliOptions,
+    'device' | 'precision' | 'threads' | 'memory' | 'schedule' | 'exact' | 'shape' | 'constant'
+  >
 >;
 
 /** A file that was read, with its shapes bound. */
@@ -41,8 +44,8 @@ export async function openModelFile(
   {isQuiet = false} = {},
 ): Promise<ModelFile> {
   const bytes = await readFileLimited(path);
-  const {device, threads, memory: memoryBudgetBytes} = options;
-  const common = {device, threads, memoryBudgetBytes};
+  const {device, precision, threads, memory: memoryBudgetBytes} = options;
+  const common = {device, precision, threads, memoryBudgetBytes};
   const {schedule, exact, shape = [], constant = []} = options;
   if (isProgram(bytes)) {
     if (schedule !== undefined) throw compiledError('--schedule');
@@ -86,7 +89,7 @@ export async function compileFile(file: ModelFile): Promise<Program> {
       'an ONNX model',
       `${file.path}, which is compiled already`,
     ]);
-  const {device, ...options} = file.options;
+  const {device, precision: _, ...options} = file.options;
   if (device === 'auto')
     throw new UntangleError('ERR_OPTION', ['--device', `one of ${DEVICES.join(', ')}`, '"auto"']);
   return await compile(file.bytes, {...options, device});

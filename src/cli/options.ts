@@ -3,7 +3,7 @@
 import {type Command, Option} from 'commander';
 import {UntangleError} from '../errors.js';
 import {SCHEDULES, type ScheduleName} from '../schedule/candidates.js';
-import {DEVICES, type Device} from '../schedule/device.js';
+import {DEVICES, type Device, PRECISIONS, type Precision} from '../schedule/device.js';
 import {parseRange, type Range} from './pictures.js';
 import {parseCount, parseSize, parseTolerance} from './sizes.js';
 
@@ -25,6 +25,7 @@ export interface CliOptions {
   readonly shape: readonly ShapeAssignment[];
   readonly constant: readonly Assignment[];
   readonly device?: Device | 'auto';
+  readonly precision?: Precision;
   readonly threads?: number;
   readonly memory?: number;
   readonly schedule?: ScheduleName;
@@ -70,7 +71,12 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
     new Option(
       '--device <name>',
       `where it runs: ${DEVICES.join(', ')}, or auto for the GPU where there is one (default: cpu)`,
-    ).argParser(parseDevice),
+    ).argParser(text => parseName('--device', [...DEVICES, 'auto'], text)),
+  precision: () =>
+    new Option(
+      '--precision <name>',
+      `what a GPU may round products to: ${PRECISIONS.join(', ')} (default: fp32)`,
+    ).argParser(text => parseName('--precision', PRECISIONS, text)),
   threads: () =>
     new Option('--threads <n>', 'number of threads (default: all cores)').argParser(text =>
       parseCount('--threads', text),
@@ -84,7 +90,7 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
     new Option(
       '--schedule <name>',
       `how convolutions run: ${SCHEDULES.join(', ')} (default: auto)`,
-    ).argParser(parseSchedule),
+    ).argParser(text => parseName('--schedule', SCHEDULES, text)),
   exact: () =>
     new Option(
       '--exact',
@@ -140,22 +146,13 @@ export function parseShape(text: string): ShapeAssignment {
   ]);
 }
 
-function parseDevice(text: string): Device | 'auto' {
-  const name = ([...DEVICES, 'auto'] as const).find(device => device === text);
+/** One of `names`. */
+function parseName<Name extends string>(
+  option: string,
+  names: readonly Name[],
+  text: string,
+): Name {
+  const name = names.find(known => known === text);
   if (name !== undefined) return name;
-  throw new UntangleError('ERR_OPTION', [
-    '--device',
-    `one of ${DEVICES.join(', ')}, auto`,
-    `"${text}"`,
-  ]);
-}
-
-function parseSchedule(text: string): ScheduleName {
-  const name = SCHEDULES.find(schedule => schedule === text);
-  if (name !== undefined) return name;
-  throw new UntangleError('ERR_OPTION', [
-    '--schedule',
-    `one of ${SCHEDULES.join(', ')}`,
-    `"${text}"`,
-  ]);
+  throw new UntangleError('ERR_OPTION', [option, `one of ${names.join(', ')}`, `"${text}"`]);
 }

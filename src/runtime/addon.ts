@@ -1,5 +1,7 @@
 // The native addon's shape: declared once, here. The C++ side is native/addon.
 
+import type {Precision} from '../schedule/device.js';
+
 export interface CpuInfo {
   /** The instruction set in use: UNTANGLE_ISA, or the best available. */
   readonly isa: string;
@@ -54,6 +56,14 @@ export type GpuInfo = {
   | {readonly reason: string}
 );
 
+/** Which GPU, and what a session may take of it. */
+export interface GpuChoice {
+  /** A driver's library; '' for the system's. */
+  readonly driver: string;
+  readonly budgetBytes: number;
+  readonly precision: Precision;
+}
+
 export interface Addon {
   /** The hash of the format tables the addon was built with. */
   formatHash(): string;
@@ -78,7 +88,7 @@ export interface Addon {
     threads: number,
     isa?: string,
     keptOutputBytes?: number,
-    gpu?: {readonly driver: string; readonly budgetBytes: number},
+    gpu?: GpuChoice,
   ): NativeSession;
   /** What the CUDA driver in the file `driver`, or the system's when that is empty, has to offer. */
   gpuInfo(driver: string): GpuInfo;

@@ -67,10 +67,10 @@ async function loadBytes(
   {bytes, file, deferred}: Source,
   {device, plans, ...compiling}: ReturnType<typeof checkLoadOptions>,
 ): Promise<Session> {
-  const {threads, memoryBudgetBytes} = compiling;
+  const {threads, memoryBudgetBytes, precision} = compiling;
   if (isProgram(bytes)) {
     refuseCompileOptions(compiling);
-    return open(bytes, {device, threads, memoryBudgetBytes});
+    return open(bytes, {device, threads, memoryBudgetBytes, precision});
   }
 
   const addon = loadAddon();
@@ -84,7 +84,7 @@ async function loadBytes(
   };
   const model = readModel(bytes, complete, deferred ?? undefined);
   const program = compileModel(model, complete, allocateNative);
-  const plan = openPlan(program, {device: target, threads, memoryBudgetBytes});
+  const plan = openPlan(program, {device: target, threads, memoryBudgetBytes, precision});
   const borrowed = file === null ? bytes : null;
   const planner = plans > 1 ? makePlanner(model, plan, complete, borrowed) : null;
   if (planner?.compile) await deferred?.settle();
@@ -113,10 +113,10 @@ export async function open(
   program: Program | Uint8Array,
   options: OpenOptions = {},
 ): Promise<Session> {
-  const {threads, memoryBudgetBytes: budgetBytes, device} = checkOpenOptions(options);
+  const {threads, memoryBudgetBytes, device, precision} = checkOpenOptions(options);
   const opened = (target: Device) => {
-    const plan = openPlan(program, {device: target, threads, memoryBudgetBytes: budgetBytes});
-    const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes});
+    const plan = openPlan(program, {device: target, threads, memoryBudgetBytes, precision});
+    const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes: memoryBudgetBytes});
     return new Session({plans, device: target, threads});
   };
   const target = chooseDevice(device);

@@ -4,7 +4,7 @@ import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
 import {decodeProgram} from '../program/decode.js';
 import type {DecodedProgram, Program} from '../program/program.js';
-import type {Device} from '../schedule/device.js';
+import type {Device, Precision} from '../schedule/device.js';
 import type {Addon, NativeSession} from './addon.js';
 import {callNative, gpuDriver, loadAddon} from './native.js';
 import {translateNativeError} from './native-error.js';
@@ -18,6 +18,7 @@ export interface PlanOptions {
   readonly device: Device;
   readonly threads: number;
   readonly memoryBudgetBytes: number | undefined;
+  readonly precision?: Precision | undefined;
 }
 
 /**
@@ -69,9 +70,9 @@ function openOnCpu(
 function openOnGpu(
   addon: Addon,
   {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
-  {threads, memoryBudgetBytes = Number.MAX_SAFE_INTEGER}: PlanOptions,
+  {threads, memoryBudgetBytes = Number.MAX_SAFE_INTEGER, precision = 'fp32'}: PlanOptions,
 ): NativeSession {
-  const gpu = {driver: gpuDriver(), budgetBytes: memoryBudgetBytes - outputBytes};
+  const gpu = {driver: gpuDriver(), budgetBytes: memoryBudgetBytes - outputBytes, precision};
   try {
     return addon.open(bytes, threads, undefined, keptOutputBytes, gpu);
   } catch (error) {

@@ -17,7 +17,7 @@ import {isOpen, type Planner} from './plans.js';
 export function makePlanner(
   model: BoundModel,
   first: Plan,
-  options: CompileOptions & Pick<PlanOptions, 'device' | 'threads'>,
+  options: CompileOptions & Pick<PlanOptions, 'device' | 'threads' | 'precision'>,
   borrowed: Uint8Array | null,
 ): Planner | null {
   const inputs = model.model.inputs.filter(({name}) => !model.constants.has(name));
@@ -32,10 +32,10 @@ export function makePlanner(
     modelBytes,
     compile: (shapes, memoryBudgetBytes) => {
       const program = compileModel(bound, {...options, shapes, memoryBudgetBytes}, allocateNative);
-      const {device, threads} = options;
+      const {device, threads, precision} = options;
       return {
         explanation: program.explanation,
-        open: () => openPlan(program, {device, threads, memoryBudgetBytes}),
+        open: () => openPlan(program, {device, threads, memoryBudgetBytes, precision}),
       };
     },
   };

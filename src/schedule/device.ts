@@ -4,3 +4,8 @@
 export const DEVICES = ['cpu', 'cuda'] as const;
 
 export type Device = (typeof DEVICES)[number];
+
+/** How precise a GPU's products have to be; sums are f32 always. */
+export const PRECISIONS = ['fp32', 'tf32', 'fp16'] as const;
+
+export type Precision = (typeof PRECISIONS)[number];

@@ -4,6 +4,7 @@
 
 import fc from 'fast-check';
 import {SCHEDULES} from '../../src/schedule/candidates.js';
+import {PRECISIONS} from '../../src/schedule/device.js';
 import {DRIVER, gpuTest} from '../helpers/gpu.js';
 import {checkCase} from '../runtime/conv-native.js';
 import {RANKED_CASES} from '../schedule/conv-cases.js';
@@ -18,7 +19,12 @@ gpuTest('random convolutions equal the definition on the GPU: every schedule', a
   t.timeout(600_000);
   const seen = new Set<string>();
   t.log(`${RUNS} attribute sets, seed ${SEED}`);
-  const ways = ON_GPU.map(schedule => ({schedule, isa: '', driver: DRIVER}));
+  const gpu = {isa: '', driver: DRIVER};
+  const ways = [
+    ...ON_GPU.map(schedule => ({schedule, ...gpu})),
+    // Small integers are exact in every precision.
+    ...PRECISIONS.map(precision => ({schedule: 'uks' as const, precision, ...gpu})),
+  ];
   await t.notThrowsAsync(() =>
     fc.assert(
       fc.asyncProperty(RANKED_CASES, async conv => {

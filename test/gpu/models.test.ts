@@ -17,6 +17,12 @@ if (existsSync(MODELS)) {
     const result = await untangle(MODELS, 'verify', '--device', 'cuda', ...names);
     t.is(result.code, 0, `${result.stdout}${result.stderr}`);
     t.regex(result.stdout, new RegExp(`^${names.length} passed, 0 failed`, 'm'));
+    // Small generators, whose products are what is rounded.
+    for (const precision of ['tf32', 'fp16']) {
+      const options = ['--device', 'cuda', '--precision', precision, '--tolerance', '5e-3'];
+      const rounded = await untangle(MODELS, 'verify', ...options, 'dcgan-mnist', 'cvae-quickdraw');
+      t.is(rounded.code, 0, `${precision}: ${rounded.stdout}${rounded.stderr}`);
+    }
   });
 } else {
   test.skip(`verify on the GPU: skipped, ${MODELS} does not exist`, () => {});

@@ -3,10 +3,18 @@
 import {execFile} from 'node:child_process';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
-import {compile, type Feeds, gpuInfo, load, open, UntangleError} from '../../src/index.js';
+import {
+  compile,
+  type Feeds,
+  gpuInfo,
+  load,
+  open,
+  PRECISIONS,
+  UntangleError,
+} from '../../src/index.js';
 import {DRIVER, gpuTest} from '../helpers/gpu.js';
 import {model} from '../helpers/onnx-builder.js';
-import {GENERATOR_LAYER, integers, SMALL_MODELS} from '../runtime/small-models.js';
+import {chain, GENERATOR_LAYER, integers, SMALL_MODELS} from '../runtime/small-models.js';
 
 const MAIN = path.resolve(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
 
@@ -124,6 +132,35 @@ gpuTest('an index outside its axis ends the run with the index and its range', a
     t.regex(error.message, new RegExp(`"find".*-5 to 4.*${bad.find(i => i > 4 || i < -5)}`));
     const {y} = await session.run({x, i: [4, -1, 0, 2]});
     t.deepEqual([...y!.data.slice(0, 3)], [...x.slice(12)], 'the next run is right');
+  }
+});
+
+gpuTest('less precise products are close, and only where they are asked for', async t => {
+  const bytes = chain({
+    input: [1, 24, 9, 9],
+    output: [1, 40, 18, 18],
+    nodes: [{op: 'ConvTranspose', extra: ['w'], attrs: {strides: [2, 2], pads: [1, 1, 1, 1]}}],
+    initializers: {
+      w: {
+        dims: [24, 40, 4, 4],
+        data: Float32Array.from({length: 15_360}, (_, at) => Math.sin(at * 1.7)),
+      },
+    },
+  });
+  await using cpu = await load(bytes, {threads: 1, precision: 'fp16'});
+  const [expected] = await results(cpu, 1);
+  const range = Math.max(...expected!.map(Math.abs));
+  const errors = new Map<string, number>();
+  for (const precision of PRECISIONS) {
+    await using gpu = await load(bytes, {device: 'cuda', precision});
+    const [actual] = await results(gpu, 1);
+    const differences = expected!.map((value, at) => Math.abs(actual![at]! - value) / range);
+    errors.set(precision, Math.max(...differences));
+  }
+  t.true(errors.get('fp32')! < 1e-6);
+  for (const precision of ['tf32', 'fp16']) {
+    const error = errors.get(precision)!;
+    t.true(error > 1e-6 && error < 1e-3, `${precision}: ${error}`);
   }
 });
 

@@ -4,6 +4,7 @@
 import type {Graph} from '../../src/graph/graph.js';
 import {loadAddon} from '../../src/runtime/native.js';
 import type {ScheduleName} from '../../src/schedule/candidates.js';
+import type {Precision} from '../../src/schedule/device.js';
 import {schedule} from '../../src/schedule/schedule.js';
 import {
   type ConvCase,
@@ -21,6 +22,7 @@ export interface Way {
   readonly isa: string;
   /** Runs on the GPU of this driver instead. */
   readonly driver?: string;
+  readonly precision?: Precision;
 }
 
 /** Runs a case in the given ways and returns what ran: `cks on avx2`. */
@@ -61,8 +63,12 @@ async function runNative(
   program: Uint8Array,
   run: {x: Float32Array; size: number; way: Way; threads: number},
 ): Promise<Float32Array> {
-  const {isa, driver} = run.way;
-  const gpu = driver === undefined ? undefined : {driver, budgetBytes: Number.MAX_SAFE_INTEGER};
+  const {way} = run;
+  const {isa, driver} = way;
+  const gpu =
+    driver === undefined
+      ? undefined
+      : {driver, budgetBytes: Number.MAX_SAFE_INTEGER, precision: way.precision ?? 'fp32'};
   const session = loadAddon().open(program, run.threads, isa, 0, gpu);
   const y = new Float32Array(run.size).fill(Number.NaN);
   await session.run([run.x], [y], false);

@@ -6,6 +6,7 @@
 #include "native/gpu/kernels/elementwise.cu"
 #include "native/gpu/kernels/gather.cu"
 #include "native/gpu/kernels/gemm_taps.cu"
+#include "native/gpu/kernels/gemm_taps_tensor.cu"
 #include "native/gpu/kernels/grid_sample.cu"
 #include "native/gpu/kernels/matmul.cu"
 #include "native/gpu/kernels/normalize.cu"

@@ -37,6 +37,7 @@ Examples:
   addOptions(
     command,
     'device',
+    'precision',
     'threads',
     'runs',
     'perOp',

@@ -41,6 +41,7 @@ Examples:
     'shape',
     'constant',
     'device',
+    'precision',
     'threads',
     'memory',
     'schedule',

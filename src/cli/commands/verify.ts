@@ -41,7 +41,17 @@ Examples:
   untangle verify tests/* --tolerance 1e-5 --threads 1`,
     )
     .action(verifyCommand);
-  addOptions(command, 'tolerance', 'device', 'threads', 'memory', 'schedule', 'exact', 'json');
+  addOptions(
+    command,
+    'tolerance',
+    'device',
+    'precision',
+    'threads',
+    'memory',
+    'schedule',
+    'exact',
+    'json',
+  );
 }
 
 async function verifyCommand(folders: readonly string[], options: CliOptions): Promise<void> {

@@ -1,0 +1,194 @@
+// What the forms of gemmTaps share: which tile a block makes, how x and the weights reach shared
+// memory, and how sums become outputs.
+
+#pragma once
+
+#include "native/gpu/kernels/scalar.cuh"
+
+namespace untangle {
+namespace gpu {
+
+constexpr uint32_t kDepth = 16;
+constexpr uint32_t kQuad = 4;  // floats moved at a time
+constexpr uint32_t kDepthQuads = kDepth / kQuad;
+
+/// Which tile of which region a block makes.
+struct Place {
+  uint32_t group, row, column;  // first pixel and column
+};
+
+template <class T>
+UNTANGLE_DEVICE Place locate_tile(const GemmTapsParams& p, const RegionRecord& region,
+                                  uint32_t block) {
+  const uint32_t pixels = static_cast<uint32_t>(p.y.n) * region.count_y * region.count_x;
+  const uint32_t column_tiles = divided_up(p.columns, T::kColumns);
+  const uint32_t row_tiles = divided_up(pixels, T::kRows);
+  return {block / column_tiles / row_tiles, block / column_tiles % row_tiles * T::kRows,
+          block % column_tiles * T::kColumns};
+}
+
+/// Finishes `Count` neighbouring sums of pixel `index` of a region: bias, residual, activation.
+template <uint32_t Count>
+UNTANGLE_DEVICE void store_run(const GemmTapsParams& p, const RegionRecord& region, uint32_t group,
+                               uint32_t index, uint32_t column, const float* sums) {
+  const Pixel pixel = locate_pixel(region, index);
+  // Unrolled, as all loops over sums: what is found by a number known only later lies in memory.
+#pragma unroll
+  for (uint32_t j = 0; j < Count; j++) {
+    const uint32_t at = column + j;
+    if (at >= p.columns) continue;
+    const uint32_t phase = at / p.group_outputs;
+    const int32_t out_y = pixel.out_y + static_cast<int32_t>(phase / p.fused_x);
+    const int32_t out_x = pixel.out_x + static_cast<int32_t>(phase % p.fused_x);
+    if (!contains(p.y, out_y, out_x)) continue;
+    const uint32_t padded = group * p.panels * kPanel + at;
+    const auto channel = static_cast<int32_t>(group * p.group_outputs + at % p.group_outputs);
+    float value = sums[j] + (p.bias == nullptr ? 0.0f : p.bias[padded]);
+    if (p.residual.data != nullptr) {
+      value += p.residual.data[pixel_offset(p.residual, pixel.image, out_y, out_x) + channel];
+    }
+    p.y.data[pixel_offset(p.y, pixel.image, out_y, out_x) + channel] =
+        activate(p.activation, value, padded);
+  }
+}
+
+/// Steps of a block: its split of a region's taps and channels.
+struct StepRange {
+  uint32_t first, last;
+};
+
+UNTANGLE_DEVICE StepRange steps_of(const GemmTapsParams& p, const RegionRecord& region) {
+  const uint64_t steps = static_cast<uint64_t>(region.tap_count) * divided_up(region.kc, kDepth);
+  return {static_cast<uint32_t>(steps * blockIdx.y / p.splits),
+          static_cast<uint32_t>(steps * (blockIdx.y + 1) / p.splits)};
+}
+
+/// What a thread moves from x and from the weights to shared memory, step by step.
+template <class T>
+class Loader {
+ public:
+  __device__ __forceinline__ Loader(const GemmTapsParams& p, const RegionRecord& region,
+                                    const Place& place, uint32_t step)
+      : p_(p),
+        region_(region),
+        place_(place),
+        chunks_(divided_up(region.kc, kDepth)),
+        tap_(step / chunks_),
+        chunk_(step % chunks_) {
+    const uint32_t pixels = static_cast<uint32_t>(p.y.n) * region.count_y * region.count_x;
+#pragma unroll
+    for (uint32_t i = 0; i < T::kRowQuads; i++) {
+      const uint32_t row = place.row + (threadIdx.x + i * T::kBlock) / kDepthQuads;
+      const bool is_there = row < pixels && threadIdx.x + i * T::kBlock < T::kRows * kDepthQuads;
+      const Pixel pixel = locate_pixel(region, is_there ? row : 0);
+      image_[i] = is_there ? pixel.image : -1;
+      in_y_[i] = pixel.in_y;
+      in_x_[i] = pixel.in_x;
+    }
+    find_sources();
+  }
+
+  /// Reads the next step into registers.
+  __device__ __forceinline__ void read() {
+    const uint32_t first = chunk_ * kDepth;
+#pragma unroll
+    for (uint32_t i = 0; i < T::kRowQuads; i++) {
+      const uint32_t k = first + (threadIdx.x + i * T::kBlock) % kDepthQuads * kQuad;
+      read_left(sources_[i], k, left_[i]);
+    }
+#pragma unroll
+    for (uint32_t i = 0; i < T::kColumnQuads; i++) {
+      const uint32_t at = threadIdx.x + i * T::kBlock;
+      const uint32_t k = first + at / (T::kColumns / kQuad);
+      read_right(k, at % (T::kColumns / kQuad) * kQuad, right_[i]);
+    }
+    if (++chunk_ < chunks_) return;
+    chunk_ = 0;
+    tap_++;
+    find_sources();
+  }
+
+  /// Writes what was read.
+  __device__ __forceinline__ void write(float (*left)[T::kLeftPitch],
+                                        float (*right)[T::kRightPitch]) const {
+#pragma unroll
+    for (uint32_t i = 0; i < T::kRowQuads; i++) {
+      const uint32_t at = threadIdx.x + i * T::kBlock;
+      if (at >= T::kRows * kDepthQuads) continue;
+#pragma unroll
+      for (uint32_t j = 0; j < kQuad; j++) {
+        left[at % kDepthQuads * kQuad + j][at / kDepthQuads] = T::prepared(left_[i][j]);
+      }
+    }
+#pragma unroll
+    for (uint32_t i = 0; i < T::kColumnQuads; i++) {
+      const uint32_t at = threadIdx.x + i * T::kBlock;
+      if (at >= T::kColumns * kDepthQuads) continue;
+      float* to = &right[at / (T::kColumns / kQuad)][at % (T::kColumns / kQuad) * kQuad];
+      *reinterpret_cast<float4*>(to) =
+          make_float4(T::prepared(right_[i][0]), T::prepared(right_[i][1]),
+                      T::prepared(right_[i][2]), T::prepared(right_[i][3]));
+    }
+  }
+
+ private:
+  /// Where the tap reads for each row; null outside x.
+  __device__ __forceinline__ void find_sources() {
+    if (tap_ >= region_.tap_count) return;
+    const TapRecord tap = p_.table.taps[region_.tap_first + tap_];
+    tap_k_ = tap.k;
+#pragma unroll
+    for (uint32_t i = 0; i < T::kRowQuads; i++) {
+      const int32_t y = in_y_[i] + tap.dy;
+      const int32_t x = in_x_[i] + tap.dx;
+      const bool is_inside = image_[i] >= 0 && contains(p_.x, y, x);
+      sources_[i] = is_inside ? p_.x.data + pixel_offset(p_.x, image_[i], y, x) +
+                                    place_.group * p_.group_inputs
+                              : nullptr;
+    }
+  }
+
+  __device__ __forceinline__ void read_left(const float* source, uint32_t k, float* to) const {
+    if (source != nullptr && p_.vectors != 0 && k < region_.kc) {
+      const float4 quad = *reinterpret_cast<const float4*>(source + k);
+      to[0] = quad.x;
+      to[1] = quad.y;
+      to[2] = quad.z;
+      to[3] = quad.w;
+      return;
+    }
+#pragma unroll
+    for (uint32_t j = 0; j < kQuad; j++) {
+      to[j] = source != nullptr && k + j < region_.kc ? source[k + j] : 0.0f;
+    }
+  }
+
+  __device__ __forceinline__ void read_right(uint32_t k, uint32_t column, float* to) const {
+    const uint32_t at = place_.column + column;
+    const uint32_t panel = at / kPanel;
+    float4 quad = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    if (k < region_.kc && panel < p_.panels) {
+      const uint64_t row =
+          static_cast<uint64_t>(place_.group * p_.panels + panel) * p_.k_total + tap_k_ + k;
+      quad = *reinterpret_cast<const float4*>(p_.weights + row * kPanel + at % kPanel);
+    }
+    to[0] = quad.x;
+    to[1] = quad.y;
+    to[2] = quad.z;
+    to[3] = quad.w;
+  }
+
+  const GemmTapsParams& p_;
+  const RegionRecord& region_;
+  const Place place_;
+  const uint32_t chunks_;  // steps of a tap
+  uint32_t tap_, chunk_;
+  uint32_t tap_k_ = 0;
+  int32_t image_[T::kRowQuads], in_y_[T::kRowQuads], in_x_[T::kRowQuads];
+  const float* sources_[T::kRowQuads];
+  float left_[T::kRowQuads][kQuad];
+  float right_[T::kColumnQuads][kQuad];
+};
+
+}  // namespace gpu
+}  // namespace untangle
