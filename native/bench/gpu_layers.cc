@@ -33,6 +33,7 @@ constexpr Way kWays[] = {
     {"uks", Method::kUks, gpu::Precision::kF32, 2e-5},
     {"ks", Method::kKs, gpu::Precision::kF32, 2e-5},
     {"huge2", Method::kHuge2, gpu::Precision::kF32, 2e-5},
+    {"zero-insert", Method::kZeroInsert, gpu::Precision::kF32, 2e-5},
     {"uks tf32", Method::kUks, gpu::Precision::kTf32, 5e-3},
     {"uks f16", Method::kUks, gpu::Precision::kF16, 5e-3},
 };
@@ -132,6 +133,7 @@ int main(int count, char** arguments) {
       for (const Way& way : kWays) {
         const bool is_plain = way.method != Method::kHuge2 && way.precision == gpu::Precision::kF32;
         if (layer.is_depthwise() && !is_plain) continue;
+        if (way.method == Method::kZeroInsert && !layer.transposed) continue;
         const LayerProgram made(layer, way.method, seed++);
         gpu::GpuSession session(device, made.program(), way.precision);
         const double error = std::max(check(session, made, seed), check(session, made, seed + 99));

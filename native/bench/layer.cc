@@ -10,7 +10,7 @@ namespace untangle::bench {
 
 namespace {
 
-enum View : uint32_t { kX, kY, kWeights, kBias };
+enum View : uint32_t { kX, kY, kWeights, kBias, kSpread, kSpreadPixels };
 
 uint32_t next_random(uint32_t& state) {
   state = state * 1664525u + 1013904223u;
@@ -125,11 +125,13 @@ LayerProgram::LayerProgram(const Layer& layer, Method method, uint32_t seed) : l
       }
     }
   }
-  views_ = {
-      map_view(kSlotArena, layer.batch, layer.height, layer.width, layer.inputs),
-      map_view(kSlotFirstOutput, layer.batch, layer.out_height(), layer.out_width(), layer.outputs),
-      flat_view(0, packed), flat_view(padded(packed), biases)};
-  add_regions(method);
+  arena_floats_ = input_floats();
+  add_views(packed, padded(packed), biases);
+  if (method == Method::kZeroInsert) {
+    add_zero_insertion();
+  } else {
+    add_regions(method);
+  }
   add_commands(method);
   bindings_ = {{0, static_cast<uint32_t>(input_floats()), 0, 0},
                {0, static_cast<uint32_t>(output_floats()), 0, 0}};
@@ -143,7 +145,42 @@ LayerProgram::LayerProgram(const Layer& layer, Method method, uint32_t seed) : l
               {constants, padded(packed) + biases},
               1,
               1,
-              static_cast<uint32_t>(input_floats() * sizeof(float))};
+              static_cast<uint32_t>(arena_floats_ * sizeof(float))};
+}
+
+void LayerProgram::add_views(size_t packed, size_t bias_first, size_t biases) {
+  views_ = {map_view(kSlotArena, layer_.batch, layer_.height, layer_.width, layer_.inputs),
+            map_view(kSlotFirstOutput, layer_.batch, layer_.out_height(), layer_.out_width(),
+                     layer_.outputs),
+            flat_view(0, packed), flat_view(bias_first, biases)};
+}
+
+/// x with stride - 1 zeros between its pixels, behind x in the arena, and one region over it.
+void LayerProgram::add_zero_insertion() {
+  const uint32_t height = (layer_.height - 1) * layer_.stride + 1;
+  const uint32_t width = (layer_.width - 1) * layer_.stride + 1;
+  ViewRecord spread = map_view(kSlotArena, layer_.batch, height, width, layer_.inputs);
+  spread.offset_bytes = static_cast<uint32_t>(arena_floats_ * sizeof(float));
+  ViewRecord pixels = spread;
+  pixels.dim1 = layer_.height;
+  pixels.dim2 = layer_.width;
+  pixels.stride1 *= static_cast<int32_t>(layer_.stride);
+  pixels.stride2 *= static_cast<int32_t>(layer_.stride);
+  views_.push_back(spread);
+  views_.push_back(pixels);
+  arena_floats_ += size_t{layer_.batch} * height * width * layer_.inputs;
+  const uint32_t rows = layer_.is_depthwise() ? 1 : layer_.inputs / layer_.groups;
+  for (uint32_t ky = 0; ky < layer_.kernel; ky++) {
+    for (uint32_t kx = 0; kx < layer_.kernel; kx++) {
+      const auto offset = [&](uint32_t k) {
+        return static_cast<int32_t>(layer_.pad) - static_cast<int32_t>(k * layer_.dilation);
+      };
+      taps_.push_back({offset(ky), offset(kx), (ky * layer_.kernel + kx) * rows, 0});
+    }
+  }
+  const auto count = static_cast<uint32_t>(taps_.size());
+  regions_.push_back({0, 0, 1, 1, layer_.out_height(), layer_.out_width(), 0, 0, 1, 1, 0, count,
+                      rows, kRegionPadded, 0, 0});
 }
 
 void LayerProgram::add_regions(Method method) {
@@ -184,12 +221,17 @@ void LayerProgram::add_commands(Method method) {
     const auto* bytes = reinterpret_cast<const std::byte*>(&command);
     commands_.insert(commands_.end(), bytes, bytes + kCommandBytes);
   };
+  const uint32_t x = method == Method::kZeroInsert ? kSpread : kX;
+  if (method == Method::kZeroInsert) {
+    add(FillCommand{Opcode::kFill, kSpread, 0, {}});
+    add(CopyCommand{Opcode::kCopy, kX, kSpreadPixels, {}});
+  }
   for (uint32_t first = 0; first < count; first += each) {
     if (layer_.is_depthwise()) {
       add(DepthwiseCommand{
-          Opcode::kDepthwise, kX, kY, kWeights, kBias, kNone, kNone, first, each, relu, 0, 0, {}});
+          Opcode::kDepthwise, x, kY, kWeights, kBias, kNone, kNone, first, each, relu, 0, 0, {}});
     } else {
-      add(GemmTapsCommand{Opcode::kGemmTaps, kX, kY, kWeights, kBias, kNone, kNone, k_total,
+      add(GemmTapsCommand{Opcode::kGemmTaps, x, kY, kWeights, kBias, kNone, kNone, k_total,
                           layer_.groups, 1, 1, first, each, relu, 0, 0});
     }
   }

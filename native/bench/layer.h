@@ -29,8 +29,10 @@ struct Layer {
   }
 };
 
-/// Ways to run a layer; the scheduler's names (src/schedule/candidates).
-enum class Method { kUks, kKs, kHuge2 };
+/// Ways to run a layer: the scheduler's methods (src/schedule/candidates), and what they are
+/// measured against, a convolution of the map with zeros between its pixels (transposed layers
+/// only).
+enum class Method { kUks, kKs, kHuge2, kZeroInsert };
 
 /// Lines of "id transposed batch inputs outputs height width kernel stride pad outputPadding
 /// dilation groups" (scripts/gpu-layers.ts writes them). Throws std::runtime_error.
@@ -52,11 +54,14 @@ class LayerProgram {
   double bytes() const;
 
  private:
+  void add_views(size_t packed, size_t bias_first, size_t biases);
   void add_regions(Method method);
+  void add_zero_insertion();
   void add_commands(Method method);
   float weight(uint32_t tap, uint32_t input, uint32_t output) const;
 
   const Layer layer_;
+  size_t arena_floats_ = 0;
   std::vector<float> weights_;  // [taps][inputs of a group][outputs]
   std::vector<float> constants_memory_;
   std::vector<RegionRecord> regions_;

@@ -135,11 +135,13 @@ UNTANGLE_DEVICE void gemm_taps_finish(const GemmTapsParams& p) {
 }
 
 #define UNTANGLE_GEMM_TAPS(rows, columns, tall, wide)                                   \
-  extern "C" __global__ void __launch_bounds__(Tile<rows, columns, tall, wide>::kBlock) \
+  extern "C" __global__ void __launch_bounds__(Tile<rows, columns, tall, wide>::kBlock, \
+                                               kBlocksEach)                             \
       untangle_gemm_taps_##rows##x##columns(const GemmTapsParams p) {                   \
     gemm_taps<Tile<rows, columns, tall, wide>>(p);                                      \
   }                                                                                     \
-  extern "C" __global__ void __launch_bounds__(Tile<rows, columns, tall, wide>::kBlock) \
+  extern "C" __global__ void __launch_bounds__(Tile<rows, columns, tall, wide>::kBlock, \
+                                               kBlocksEach)                             \
       untangle_gemm_taps_finish_##rows##x##columns(const GemmTapsParams p) {            \
     gemm_taps_finish<Tile<rows, columns, tall, wide>>(p);                               \
   }

@@ -12,6 +12,10 @@ constexpr uint32_t kDepth = 16;
 constexpr uint32_t kQuad = 4;  // floats moved at a time
 constexpr uint32_t kDepthQuads = kDepth / kQuad;
 
+// Two blocks to a multiprocessor, so that one multiplies while the other waits: 128 registers for
+// each of 256 threads.
+constexpr uint32_t kBlocksEach = 2;
+
 /// Which tile of which region a block makes.
 struct Place {
   uint32_t group, row, column;  // first pixel and column
@@ -70,7 +74,9 @@ class Loader {
   __device__ __forceinline__ Loader(const GemmTapsParams& p, const RegionRecord& region,
                                     const Place& place, uint32_t step)
       : p_(p),
-        region_(region),
+        tap_first_(region.tap_first),
+        tap_count_(region.tap_count),
+        kc_(region.kc),
         place_(place),
         chunks_(divided_up(region.kc, kDepth)),
         tap_(step / chunks_),
@@ -134,8 +140,8 @@ class Loader {
  private:
   /// Where the tap reads for each row; null outside x.
   __device__ __forceinline__ void find_sources() {
-    if (tap_ >= region_.tap_count) return;
-    const TapRecord tap = p_.table.taps[region_.tap_first + tap_];
+    if (tap_ >= tap_count_) return;
+    const TapRecord tap = p_.table.taps[tap_first_ + tap_];
     tap_k_ = tap.k;
 #pragma unroll
     for (uint32_t i = 0; i < T::kRowQuads; i++) {
@@ -149,7 +155,7 @@ class Loader {
   }
 
   __device__ __forceinline__ void read_left(const float* source, uint32_t k, float* to) const {
-    if (source != nullptr && p_.vectors != 0 && k < region_.kc) {
+    if (source != nullptr && p_.vectors != 0 && k < kc_) {
       const float4 quad = *reinterpret_cast<const float4*>(source + k);
       to[0] = quad.x;
       to[1] = quad.y;
@@ -159,7 +165,7 @@ class Loader {
     }
 #pragma unroll
     for (uint32_t j = 0; j < kQuad; j++) {
-      to[j] = source != nullptr && k + j < region_.kc ? source[k + j] : 0.0f;
+      to[j] = source != nullptr && k + j < kc_ ? source[k + j] : 0.0f;
     }
   }
 
@@ -167,7 +173,7 @@ class Loader {
     const uint32_t at = place_.column + column;
     const uint32_t panel = at / kPanel;
     float4 quad = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (k < region_.kc && panel < p_.panels) {
+    if (k < kc_ && panel < p_.panels) {
       const uint64_t row =
           static_cast<uint64_t>(place_.group * p_.panels + panel) * p_.k_total + tap_k_ + k;
       quad = *reinterpret_cast<const float4*>(p_.weights + row * kPanel + at % kPanel);
@@ -179,7 +185,8 @@ class Loader {
   }
 
   const GemmTapsParams& p_;
-  const RegionRecord& region_;
+  // Of the region: memory may change for all the compiler knows, these do not.
+  const uint32_t tap_first_, tap_count_, kc_;
   const Place place_;
   const uint32_t chunks_;  // steps of a tap
   uint32_t tap_, chunk_;

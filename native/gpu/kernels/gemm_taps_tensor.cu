@@ -155,7 +155,7 @@ UNTANGLE_DEVICE void gemm_taps_tensor(const GemmTapsParams& p) {
 
 #define UNTANGLE_GEMM_TAPS_TENSOR(kind, Kind, rows, columns, warp_rows, warp_columns) \
   extern "C" __global__ void __launch_bounds__(                                       \
-      Kind<rows, columns, warp_rows, warp_columns>::Base::kBlock)                     \
+      Kind<rows, columns, warp_rows, warp_columns>::Base::kBlock, kBlocksEach)        \
       untangle_gemm_taps_##kind##_##rows##x##columns(const GemmTapsParams p) {        \
     gemm_taps_tensor<Kind<rows, columns, warp_rows, warp_columns>>(p);                \
   }
