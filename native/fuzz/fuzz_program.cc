@@ -17,6 +17,7 @@
 #include "native/cpu/kernels/kernels.h"
 #include "native/fuzz/program_parts.h"
 #include "native/fuzz/work.h"
+#include "native/gpu/plan.h"
 #include "native/program/program.h"
 
 namespace untangle::fuzz {
@@ -25,6 +26,7 @@ namespace {
 /// What one execution may hold and do; larger programs are only validated.
 constexpr uint64_t kMaxMemoryBytes = 1 << 20;
 constexpr uint64_t kMaxWork = 1 << 20;
+constexpr size_t kMaxPlannedRegions = 4096;
 
 /// Memory as the session allocates it: 64-byte aligned, and no byte longer than asked for.
 class ExactBlock {
@@ -89,6 +91,19 @@ void run(Program program, const Kernels& kernels) {
           nullptr);
 }
 
+/// Lays the program out for a GPU: sizes and launches have to be worked out from whatever it says.
+void plan_for_gpu(const Program& program) {
+  gpu::DeviceInfo device;
+  device.multiprocessors = 16;
+  device.compute_major = 8;
+  device.has_cublas = true;
+  try {
+    gpu::layout_program(program, device, gpu::Precision::kF16);
+  } catch (const gpu::NoKernel&) {
+    // It has commands of the CPU, or launches that no GPU has.
+  }
+}
+
 }  // namespace
 }  // namespace untangle::fuzz
 
@@ -102,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   repair_header(bytes);
   Program program;
   if (load_program(bytes, program)) return 0;
+  if (program.regions.size() <= kMaxPlannedRegions) plan_for_gpu(program);
   if (is_small(program)) run(program, pick_kernels(bytes));
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 namespace untangle::gpu {
@@ -46,7 +47,9 @@ class DriverLoader {
 #undef UNTANGLE_CUDA
     const bool has_flags =
         find_optional(library, "cuGraphInstantiateWithFlags", driver->instantiate_flags_);
-    if (!has_flags) find(library, path, "cuGraphInstantiate_v2", driver->instantiate_v2_);
+    const bool has_v2 =
+        has_flags || find_optional(library, "cuGraphInstantiate_v2", driver->instantiate_v2_);
+    if (!has_v2) find(library, path, "cuGraphInstantiate", driver->instantiate_v2_);
     const Status status = driver->init(0);
     if (status != kSuccess) throw NoDriver(describe(*driver, "cuInit", status) + " (" + path + ")");
     return driver;
@@ -62,6 +65,9 @@ class DriverLoader {
   template <typename F>
   static void find(void* library, const std::string& path, const char* symbol, F& function) {
     if (find_optional(library, symbol, function)) return;
+    // In CUDA 10 the same function has its first name.
+    const bool is_younger = std::string_view(symbol) == "cuDevicePrimaryCtxRelease_v2";
+    if (is_younger && find_optional(library, "cuDevicePrimaryCtxRelease", function)) return;
     throw NoDriver(path + " has no " + symbol + ": a driver of CUDA 10.2 or later is needed");
   }
 };

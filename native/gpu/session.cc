@@ -125,6 +125,13 @@ void GpuSession::upload(const Program& program, DevicePointer base) {
   copy(layout.ops, program.ops.data(), program.ops.size_bytes());
   copy(layout.indices, program.indices.data(), program.indices.size_bytes());
   copy(layout.tables, plan_.tables.data(), plan_.tables.size() * sizeof(uint32_t));
+  wait_for_default_stream();
+}
+
+/// Copies from memory that is not pinned may return while their last piece is still on its way, and
+/// our stream does not wait for the default one.
+void GpuSession::wait_for_default_stream() {
+  check(driver_, "cuStreamSynchronize", driver_.stream_synchronize(nullptr));
 }
 
 void GpuSession::take_inputs(const float* const* inputs) {
@@ -212,6 +219,7 @@ void GpuSession::poison_outputs() {
     check(driver_, "cuMemsetD8",
           driver_.memory_set(memory_.get() + output.device, 0xff, output.bytes));
   }
+  wait_for_default_stream();
 }
 
 double GpuSession::replay_ms(size_t replays) {

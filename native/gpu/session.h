@@ -96,6 +96,7 @@ class GpuSession {
 
  private:
   void upload(const Program& program, DevicePointer base);
+  void wait_for_default_stream();
   std::byte* staging() const { return static_cast<std::byte*>(staging_.get()); }
 
   bool run_commands(const Observer& observer);

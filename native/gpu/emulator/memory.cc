@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 #include "native/gpu/emulator/state.h"
 
@@ -34,6 +36,7 @@ Status cuMemFree_v2(DevicePointer pointer) {
   UNTANGLE_ENTER_RELEASE();
   const auto found = e.device_memory.find(pointer);
   if (found == e.device_memory.end()) return kInvalidValue;
+  e.drain_default();
   for (Stream* stream : e.streams) stream->drain();
   e.used_bytes -= (found->second + kPage - 1) / kPage * kPage;
   e.device_memory.erase(found);
@@ -44,7 +47,7 @@ Status cuMemFree_v2(DevicePointer pointer) {
 Status cuMemsetD8_v2(DevicePointer pointer, unsigned char value, size_t bytes) {
   UNTANGLE_ENTER();
   if (!Emulator::holds(e.device_memory, pointer, bytes)) return kInvalidValue;
-  std::memset(reinterpret_cast<void*>(pointer), value, bytes);
+  e.default_stream.add([=] { std::memset(reinterpret_cast<void*>(pointer), value, bytes); });
   return kSuccess;
 }
 
@@ -67,13 +70,17 @@ Status cuMemFreeHost(void* pointer) {
 Status cuMemcpyHtoD_v2(DevicePointer to, const void* from, size_t bytes) {
   UNTANGLE_ENTER();
   if (!Emulator::holds(e.device_memory, to, bytes)) return kInvalidValue;
-  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  // The source may change when this returns, but the device has it only when somebody waits.
+  const auto* first = static_cast<const char*>(from);
+  const auto staged = std::make_shared<std::vector<char>>(first, first + bytes);
+  e.default_stream.add([=] { std::memcpy(reinterpret_cast<void*>(to), staged->data(), bytes); });
   return kSuccess;
 }
 
 Status cuMemcpyDtoH_v2(void* to, DevicePointer from, size_t bytes) {
   UNTANGLE_ENTER();
   if (!Emulator::holds(e.device_memory, from, bytes)) return kInvalidValue;
+  e.drain_default();
   std::memcpy(to, reinterpret_cast<void*>(from), bytes);
   return kSuccess;
 }

@@ -53,6 +53,7 @@ struct Emulator {
   const char* failed_name = "none";
   bool is_broken = false;  // a launch failed: nothing works until the context is gone
   std::vector<Stream*> streams;
+  Stream default_stream;  // of calls that name none
 
   Emulator() {
     const char* text = std::getenv("UNTANGLE_EMULATOR_FAIL");
@@ -66,6 +67,8 @@ struct Emulator {
     const char* text = std::getenv("UNTANGLE_EMULATOR_MEMORY");
     return text != nullptr ? std::strtoull(text, nullptr, 10) : size_t{8} << 30;
   }
+
+  void drain_default() { default_stream.drain(); }
 
   /// Counts a call and says how it fails, if it does.
   Status enter(const char* name) {
