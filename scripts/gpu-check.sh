@@ -59,6 +59,18 @@ else
   echo 'skipped: python3 has no PyTorch that sees a GPU'
 fi
 
+step 'whole generators at batch 1, replayed from a graph (ours with the transfers of code and picture)'
+if command -v node >/dev/null && [ -d dist ]; then
+  node dist/scripts/gpu-generators.js "$build/generators"
+  for program in "$build"/generators/*.untp; do
+    printf '%s ' "$(basename "$program" .untp)" | tee -a "$out/generators.txt"
+    attempt "$build/untangle_run" "$program" --device cuda --runs "${RUNS:-200}" | tee -a "$out/generators.txt"
+  done
+else
+  echo 'skipped: Node and dist/ are needed (npm ci)'
+fi
+[ "${#peers[@]}" -gt 0 ] && python3 bench/gpu/generators.py | tee "$out/generators-pytorch.jsonl"
+
 step 'table'
 if command -v python3 >/dev/null; then
   python3 bench/gpu/report.py "$layers" "$out/gpu-layers.jsonl" "${peers[@]}" | tee "$out/gpu.md"

@@ -186,6 +186,9 @@ Napi::Value gpu_info(const Napi::CallbackInfo& info) {
                std::to_string(found.compute_major) + "." + std::to_string(found.compute_minor));
     result.Set("multiprocessors", found.multiprocessors);
     result.Set("memoryBytes", static_cast<double>(found.memory_bytes));
+    device->make_current();
+    result.Set("freeBytes", static_cast<double>(device->free_bytes()));
+    result.Set("kernelsBytes", static_cast<double>(found.kernels_bytes));
     result.Set("isIntegrated", found.is_integrated);
     result.Set("cuda", std::to_string(found.driver_version / 1000) + "." +
                            std::to_string(found.driver_version % 1000 / 10));

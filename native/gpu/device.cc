@@ -97,9 +97,19 @@ Status Device::load_module() {
   }
 }
 
+size_t Device::free_bytes() const {
+  size_t free = 0;
+  size_t total = 0;
+  check(*driver_, "cuMemGetInfo", driver_->memory_info(&free, &total));
+  return free;
+}
+
 void Device::load_kernels() {
   make_current();
+  const size_t before = free_bytes();
   check(*driver_, "cuModuleLoadData", load_module());
+  const size_t after = free_bytes();
+  info_.kernels_bytes = before > after ? before - after : 0;  // others come and go meanwhile
   for (size_t i = 0; i < kKernelCount; i++) {
     check(*driver_, "cuModuleGetFunction",
           driver_->module_function(&functions_[i], module_, kKernelNames[i]));

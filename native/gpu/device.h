@@ -43,6 +43,8 @@ struct DeviceInfo {
   int clock_khz = 0;
   bool is_integrated = false;
   size_t memory_bytes = 0;
+  // Measured when the device was opened; no session counts them.
+  size_t kernels_bytes = 0;
   /// Ampere's and later.
   bool has_tensor_cores() const { return compute_major >= 8; }
   int driver_version = 0;  // 1000 * major + 10 * minor of CUDA
@@ -70,6 +72,8 @@ class Device {
   ContextHandle context() const { return context_; }
   /// Makes the device's context the calling thread's.
   void make_current() const;
+  /// Bytes that nobody has, of any process.
+  size_t free_bytes() const;
 
   /// After a failure that ends the context: new sessions open the device afresh.
   void mark_lost() const { is_lost_ = true; }

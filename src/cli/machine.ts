@@ -120,7 +120,8 @@ export function describeGpu(info: GpuInfo | null): GpuReport {
 }
 
 function infoSentence(info: Extract<GpuInfo, {readonly name: string}>): string {
-  const memory = `${formatBytes(info.memoryBytes)}${info.isIntegrated ? ' shared with the CPU' : ''}`;
+  const shared = info.isIntegrated ? ' shared with the CPU' : '';
+  const memory = `${formatBytes(info.memoryBytes)}${shared} (${formatBytes(info.freeBytes)} free, kernels take ${formatBytes(info.kernelsBytes)})`;
   return `${info.name}, compute capability ${info.compute}, ${info.multiprocessors} multiprocessors, ${memory}, CUDA ${info.cuda} (${info.driver}), cuBLAS ${info.cublas}`;
 }
 

@@ -44,6 +44,10 @@ export type GpuInfo = {
       readonly compute: string;
       readonly multiprocessors: number;
       readonly memoryBytes: number;
+      /** Of these, what nobody has now: the driver's context for this process is already taken off. */
+      readonly freeBytes: number;
+      /** What loading our kernels took of it; sessions do not count it. */
+      readonly kernelsBytes: number;
       /** Its memory is the machine's. */
       readonly isIntegrated: boolean;
       /** The newest CUDA version the driver knows. */

@@ -1,15 +1,15 @@
 // Random convolutions over one, two and three axes on the GPU: every schedule against the definition, exactly.
 //
-// UNTANGLE_PROPERTY_RUNS sets how many attribute sets (2500), UNTANGLE_PROPERTY_SEED which ones.
+// UNTANGLE_PROPERTY_RUNS sets how many attribute sets (2100), UNTANGLE_PROPERTY_SEED which ones.
 
 import fc from 'fast-check';
 import {SCHEDULES} from '../../src/schedule/candidates.js';
 import {PRECISIONS} from '../../src/schedule/device.js';
 import {DRIVER, gpuTest} from '../helpers/gpu.js';
 import {checkCase} from '../runtime/conv-native.js';
-import {RANKED_CASES} from '../schedule/conv-cases.js';
+import {type ConvCase, RANKED_CASES} from '../schedule/conv-cases.js';
 
-const RUNS = Math.min(2500, Number(process.env.UNTANGLE_PROPERTY_RUNS ?? 2500));
+const RUNS = Math.min(2100, Number(process.env.UNTANGLE_PROPERTY_RUNS ?? 2100));
 const SEED = Number(process.env.UNTANGLE_PROPERTY_SEED ?? 20_241_107);
 
 /** Those that only CPUs have give way to the cheapest of these. */
@@ -20,15 +20,15 @@ gpuTest('random convolutions equal the definition on the GPU: every schedule', a
   const seen = new Set<string>();
   t.log(`${RUNS} attribute sets, seed ${SEED}`);
   const gpu = {isa: '', driver: DRIVER};
-  const ways = [
+  const waysOf = ({seed}: ConvCase) => [
     ...ON_GPU.map(schedule => ({schedule, ...gpu})),
-    // Small integers are exact in every precision.
-    ...PRECISIONS.map(precision => ({schedule: 'uks' as const, precision, ...gpu})),
+    // Small integers are exact in every precision; they take turns.
+    {schedule: 'uks' as const, precision: PRECISIONS[seed % PRECISIONS.length]!, ...gpu},
   ];
   await t.notThrowsAsync(() =>
     fc.assert(
       fc.asyncProperty(RANKED_CASES, async conv => {
-        for (const name of await checkCase(conv, ways)) seen.add(name);
+        for (const name of await checkCase(conv, waysOf(conv))) seen.add(name);
       }),
       {numRuns: RUNS, seed: SEED},
     ),
