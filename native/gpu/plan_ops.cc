@@ -25,9 +25,8 @@ void move_dim(LoopNest& nest, size_t from, size_t to, size_t views) {
   }
 }
 
-// Sides of a transpose below which its tiles would be mostly empty; copy.cu has their side.
+// Sides of a transpose below which its tiles would be mostly empty.
 constexpr size_t kFewestTransposed = 8;
-constexpr uint32_t kTransposeTile = 32;
 
 /// Brings the dim along which x is contiguous next to y's innermost, where that makes a transpose.
 bool make_transpose(LoopNest& nest) {
@@ -184,7 +183,6 @@ void Planner::plan_normalize(const NormalizeCommand& command) {
   params.scratch = resolve(command.scratch_view).data;
   params.epsilon = std::bit_cast<float>(command.epsilon_bits);
   params.activation = activation(command);
-  constexpr uint32_t kMomentChannels = 32;  // of a block; normalize.cu
   const auto channels = static_cast<uint32_t>(params.x.channels);
   const auto images = static_cast<uint32_t>(params.x.n);
   launch(Kernel::normalize_moments, params,
@@ -219,9 +217,9 @@ void Planner::plan_matmul(const MatmulCommand& command) {
   copy_strides(a, params.a_strides);
   copy_strides(b, params.b_strides);
   copy_strides(y, params.y_strides);
-  constexpr uint32_t kSide = 64;  // of a tile; matmul.cu
   launch(Kernel::matmul, params,
-         uint64_t{divided_up(params.m, kSide)} * divided_up(params.n, kSide) * params.batch);
+         uint64_t{divided_up(params.m, kMatmulTile)} * divided_up(params.n, kMatmulTile) *
+             params.batch);
 }
 
 void Planner::plan_gather(const GatherCommand& command) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "native/gpu/device.h"
+#include "native/gpu/kernels/params.h"
 
 namespace untangle::gpu {
 
@@ -35,9 +36,6 @@ inline constexpr std::array<TileShape, 9> kTileShapes = {{
      5.0f},
     {64, 64, Precision::kF16, Kernel::gemm_taps_f16_64x64, Kernel::gemm_taps_finish_64x64, 3.0f},
 }};
-
-/// Taps and channels multiplied between two waits of a block: kDepth of gemm_taps.cu.
-inline constexpr uint32_t kStepDepth = 16;
 
 /// A region as a product: rows x columns, summed over steps of kStepDepth.
 struct RegionProduct {

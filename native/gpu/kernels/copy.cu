@@ -21,21 +21,21 @@ extern "C" __global__ void __launch_bounds__(256) untangle_fill(const FillParams
   }
 }
 
-constexpr uint32_t kTile = 32;
 constexpr uint32_t kTileRows = 8;  // written at a time: 256 threads
 
 /// The last two dims are [rows, columns], y contiguous along columns and x along rows. A block
 /// brings one tile over, so that both are touched in runs of a tile's side.
 extern "C" __global__ void __launch_bounds__(256) untangle_transpose(const CopyParams p) {
-  __shared__ float tile[kTile][kTile + 1];  // one more: no two rows begin in the same bank
+  __shared__ float tile[kTransposeTile]
+                       [kTransposeTile + 1];  // one more: no two rows begin in the same bank
   const uint32_t last = p.nest.rank - 1;
   const uint32_t rows = p.nest.dims[last - 1];
   const uint32_t columns = p.nest.dims[last];
-  const uint32_t tiles_x = divided_up(columns, kTile);
-  const uint32_t tiles_y = divided_up(rows, kTile);
+  const uint32_t tiles_x = divided_up(columns, kTransposeTile);
+  const uint32_t tiles_y = divided_up(rows, kTransposeTile);
   const uint32_t outer = blockIdx.x / (tiles_x * tiles_y);
-  const uint32_t row = blockIdx.x / tiles_x % tiles_y * kTile;
-  const uint32_t column = blockIdx.x % tiles_x * kTile;
+  const uint32_t row = blockIdx.x / tiles_x % tiles_y * kTransposeTile;
+  const uint32_t column = blockIdx.x % tiles_x * kTransposeTile;
 
   int32_t offsets[2];
   locate(p.nest, outer * rows * columns, offsets);
@@ -43,15 +43,15 @@ extern "C" __global__ void __launch_bounds__(256) untangle_transpose(const CopyP
   const float* x = p.nest.data[1] + offsets[1];
   const int32_t y_row = p.nest.strides[0][last - 1];
   const int32_t x_column = p.nest.strides[1][last];
-  const uint32_t lane = threadIdx.x % kTile;
-  for (uint32_t i = threadIdx.x / kTile; i < kTile; i += kTileRows) {
+  const uint32_t lane = threadIdx.x % kTransposeTile;
+  for (uint32_t i = threadIdx.x / kTransposeTile; i < kTransposeTile; i += kTileRows) {
     if (column + i < columns && row + lane < rows) {
       tile[i][lane] =
           x[static_cast<int32_t>(column + i) * x_column + static_cast<int32_t>(row + lane)];
     }
   }
   __syncthreads();
-  for (uint32_t i = threadIdx.x / kTile; i < kTile; i += kTileRows) {
+  for (uint32_t i = threadIdx.x / kTransposeTile; i < kTransposeTile; i += kTileRows) {
     if (row + i < rows && column + lane < columns) {
       y[static_cast<int32_t>(row + i) * y_row + static_cast<int32_t>(column + lane)] =
           tile[lane][i];

@@ -1,9 +1,10 @@
 // gemmTaps: all regions of a convolution (phases, borders) in one launch, as a tiled implicit GEMM.
 //
 // Rows are the pixels of a region, columns its output channels (times fused phases), and the sum
-// goes over taps and channels, kDepth at a time, through two buffers in shared memory: while one is
-// multiplied the other is filled. No upsampled map, no columns of patches, no atomics: an output is
-// one chain of FMAs, or `splits` of them added in order (UKS with exact sizes; untangling.md 1.5).
+// goes over taps and channels, kStepDepth at a time, through two buffers in shared memory: while
+// one is multiplied the other is filled. No upsampled map, no columns of patches, no atomics: an
+// output is one chain of FMAs, or `splits` of them added in order (UKS with exact sizes;
+// untangling.md 1.5).
 
 #include "native/gpu/kernels/gemm_taps.cuh"
 
@@ -40,13 +41,13 @@ struct Tile {
   }
 };
 
-/// sums += left x right over kDepth.
+/// sums += left x right over kStepDepth.
 template <class T>
 UNTANGLE_DEVICE void multiply(const float (*left)[T::kLeftPitch],
                               const float (*right)[T::kRightPitch],
                               float (&sums)[T::kTall][T::kWide]) {
 #pragma unroll
-  for (uint32_t k = 0; k < kDepth; k++) {
+  for (uint32_t k = 0; k < kStepDepth; k++) {
     float a[T::kTall], b[T::kWide];
 #pragma unroll
     for (uint32_t i = 0; i < T::kTall; i++) a[i] = left[k][T::row(threadIdx.x, i)];
@@ -63,8 +64,8 @@ UNTANGLE_DEVICE void multiply(const float (*left)[T::kLeftPitch],
 /// Grid: x the tiles of all regions, y the splits.
 template <class T>
 UNTANGLE_DEVICE void gemm_taps(const GemmTapsParams& p) {
-  __shared__ __align__(16) float left[2][kDepth][T::kLeftPitch];
-  __shared__ __align__(16) float right[2][kDepth][T::kRightPitch];
+  __shared__ __align__(16) float left[2][kStepDepth][T::kLeftPitch];
+  __shared__ __align__(16) float right[2][kStepDepth][T::kRightPitch];
   uint32_t block = blockIdx.x;
   const RegionRecord& region = p.table.regions[find_region(p.table, block)];
   const Place place = locate_tile<T>(p, region, block);

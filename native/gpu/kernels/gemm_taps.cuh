@@ -8,9 +8,8 @@
 namespace untangle {
 namespace gpu {
 
-constexpr uint32_t kDepth = 16;
 constexpr uint32_t kQuad = 4;  // floats moved at a time
-constexpr uint32_t kDepthQuads = kDepth / kQuad;
+constexpr uint32_t kDepthQuads = kStepDepth / kQuad;
 
 // Two blocks to a multiprocessor, so that one multiplies while the other waits: 128 registers for
 // each of 256 threads.
@@ -62,7 +61,8 @@ struct StepRange {
 };
 
 UNTANGLE_DEVICE StepRange steps_of(const GemmTapsParams& p, const RegionRecord& region) {
-  const uint64_t steps = static_cast<uint64_t>(region.tap_count) * divided_up(region.kc, kDepth);
+  const uint64_t steps =
+      static_cast<uint64_t>(region.tap_count) * divided_up(region.kc, kStepDepth);
   return {static_cast<uint32_t>(steps * blockIdx.y / p.splits),
           static_cast<uint32_t>(steps * (blockIdx.y + 1) / p.splits)};
 }
@@ -78,7 +78,7 @@ class Loader {
         tap_count_(region.tap_count),
         kc_(region.kc),
         place_(place),
-        chunks_(divided_up(region.kc, kDepth)),
+        chunks_(divided_up(region.kc, kStepDepth)),
         tap_(step / chunks_),
         chunk_(step % chunks_) {
     const uint32_t pixels = static_cast<uint32_t>(p.y.n) * region.count_y * region.count_x;
@@ -96,7 +96,7 @@ class Loader {
 
   /// Reads the next step into registers.
   __device__ __forceinline__ void read() {
-    const uint32_t first = chunk_ * kDepth;
+    const uint32_t first = chunk_ * kStepDepth;
 #pragma unroll
     for (uint32_t i = 0; i < T::kRowQuads; i++) {
       const uint32_t k = first + (threadIdx.x + i * T::kBlock) % kDepthQuads * kQuad;

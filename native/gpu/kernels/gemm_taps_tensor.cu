@@ -42,7 +42,7 @@ struct Tf32Tile : TensorTile<Rows, Columns, WarpRows, WarpColumns, 8> {
                                                   uint32_t t,
                                                   float (&sums)[Base::kTall][Base::kWide][4]) {
 #pragma unroll
-    for (uint32_t k = 0; k < kDepth; k += 8) {
+    for (uint32_t k = 0; k < kStepDepth; k += 8) {
       uint32_t b[Base::kWide][2];
 #pragma unroll
       for (uint32_t j = 0; j < Base::kWide; j++) {
@@ -115,8 +115,8 @@ UNTANGLE_DEVICE void store_pair(const GemmTapsParams& p, const RegionRecord& reg
 /// Grid: x the tiles of all regions, y the splits.
 template <class T>
 UNTANGLE_DEVICE void gemm_taps_tensor(const GemmTapsParams& p) {
-  __shared__ __align__(16) float left[2][kDepth][T::kLeftPitch];
-  __shared__ __align__(16) float right[2][kDepth][T::kRightPitch];
+  __shared__ __align__(16) float left[2][kStepDepth][T::kLeftPitch];
+  __shared__ __align__(16) float right[2][kStepDepth][T::kRightPitch];
   uint32_t block = blockIdx.x;
   const RegionRecord& region = p.table.regions[find_region(p.table, block)];
   const Place place = locate_tile<T>(p, region, block);

@@ -6,38 +6,37 @@
 namespace untangle {
 namespace gpu {
 
-constexpr uint32_t kSide = 64;  // of a tile
-constexpr uint32_t kSums = 4;   // of a thread, in each direction
+constexpr uint32_t kSums = 4;  // of a thread, in each direction
 constexpr uint32_t kMatmulDepth = 16;
 
 /// Grid: column tiles, row tiles, batches.
 extern "C" __global__ void __launch_bounds__(256) untangle_matmul(const MatmulParams p) {
-  __shared__ float left[kMatmulDepth][kSide + 1];
-  __shared__ float right[kMatmulDepth][kSide + 1];
-  const uint32_t column_tiles = divided_up(p.n, kSide);
-  const uint32_t row_tiles = divided_up(p.m, kSide);
-  const uint32_t column = blockIdx.x % column_tiles * kSide;
-  const uint32_t row = blockIdx.x / column_tiles % row_tiles * kSide;
+  __shared__ float left[kMatmulDepth][kMatmulTile + 1];
+  __shared__ float right[kMatmulDepth][kMatmulTile + 1];
+  const uint32_t column_tiles = divided_up(p.n, kMatmulTile);
+  const uint32_t row_tiles = divided_up(p.m, kMatmulTile);
+  const uint32_t column = blockIdx.x % column_tiles * kMatmulTile;
+  const uint32_t row = blockIdx.x / column_tiles % row_tiles * kMatmulTile;
   const auto batch = static_cast<int32_t>(blockIdx.x / column_tiles / row_tiles);
   const float* a = p.a + batch * p.a_strides[0];
   const float* b = p.b + batch * p.b_strides[0];
-  const uint32_t first_row = threadIdx.x / (kSide / kSums) * kSums;
-  const uint32_t first_column = threadIdx.x % (kSide / kSums) * kSums;
+  const uint32_t first_row = threadIdx.x / (kMatmulTile / kSums) * kSums;
+  const uint32_t first_column = threadIdx.x % (kMatmulTile / kSums) * kSums;
 
   float sums[kSums][kSums] = {};
   for (uint32_t k = 0; k < p.k; k += kMatmulDepth) {
-    for (uint32_t i = threadIdx.x; i < kSide * kMatmulDepth; i += kThreads) {
+    for (uint32_t i = threadIdx.x; i < kMatmulTile * kMatmulDepth; i += kThreads) {
       // Neighbouring threads follow whichever dim of the source is contiguous.
       const bool rows_apart = p.a_strides[2] == 1;
-      const uint32_t left_k = rows_apart ? i % kMatmulDepth : i / kSide;
-      const uint32_t left_row = rows_apart ? i / kMatmulDepth : i % kSide;
+      const uint32_t left_k = rows_apart ? i % kMatmulDepth : i / kMatmulTile;
+      const uint32_t left_row = rows_apart ? i / kMatmulDepth : i % kMatmulTile;
       const bool in_a = row + left_row < p.m && k + left_k < p.k;
       left[left_k][left_row] = in_a ? a[static_cast<int32_t>(row + left_row) * p.a_strides[1] +
                                         static_cast<int32_t>(k + left_k) * p.a_strides[2]]
                                     : 0.0f;
       const bool columns_apart = p.b_strides[1] == 1 && p.b_strides[2] != 1;
-      const uint32_t right_k = columns_apart ? i % kMatmulDepth : i / kSide;
-      const uint32_t right_column = columns_apart ? i / kMatmulDepth : i % kSide;
+      const uint32_t right_k = columns_apart ? i % kMatmulDepth : i / kMatmulTile;
+      const uint32_t right_column = columns_apart ? i / kMatmulDepth : i % kMatmulTile;
       const bool in_b = column + right_column < p.n && k + right_k < p.k;
       right[right_k][right_column] =
           in_b ? b[static_cast<int32_t>(k + right_k) * p.b_strides[1] +

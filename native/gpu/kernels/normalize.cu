@@ -8,7 +8,6 @@
 namespace untangle {
 namespace gpu {
 
-constexpr uint32_t kMomentChannels = 32;  // of a block
 constexpr uint32_t kMomentLanes = kThreads / kMomentChannels;
 
 UNTANGLE_DEVICE float* scratch_row(const NormalizeParams& p, uint32_t index, uint32_t n) {

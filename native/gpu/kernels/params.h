@@ -15,6 +15,13 @@ namespace gpu {
 /// Threads of a block, for every kernel that does not say otherwise.
 constexpr uint32_t kThreads = 256;
 
+/// Sides of the tiles that blocks of some kernels make; the host works out grids from them.
+constexpr uint32_t kTransposeTile = 32;
+constexpr uint32_t kMatmulTile = 64;
+constexpr uint32_t kMomentChannels = 32;
+/// Rows of the sum between two waits of a block of gemmTaps.
+constexpr uint32_t kStepDepth = 16;
+
 /// y first, then up to six operands.
 constexpr uint32_t kNestViews = 7;
 constexpr uint32_t kNestRank = 6;
