@@ -133,8 +133,10 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   layout.ops = place(program.ops.size_bytes());
   layout.indices = place(program.indices.size_bytes());
   layout.fault = place(sizeof(FaultRecord));
-  // The rest is known once all launches are: their sizes do not depend on where it lies.
-  const Plan plan = plan_program(program, device, precision, layout, 0);
+  // The rest is known once all launches are: their sizes do not depend on where it lies. Addresses
+  // are made on the way, so it has to lie somewhere.
+  constexpr DevicePointer kAnywhere = kAlignment;
+  const Plan plan = plan_program(program, device, precision, layout, kAnywhere);
   layout.tables = place(plan.tables.size() * sizeof(uint32_t));
   layout.scratch = place(plan.scratch_bytes);
   if (!plan.row_weights.empty()) layout.cublas = place(kCublasWorkspaceBytes);
