@@ -4,7 +4,6 @@
 // contiguous (a transpose) or else the next one out. The other dims are loops around it.
 
 #include <cstdlib>
-#include <utility>
 
 #include "native/cpu/kernels/kernels.h"
 #include "native/cpu/parallel.h"
@@ -14,14 +13,6 @@ namespace untangle {
 namespace {
 
 enum View : size_t { kY, kX };
-
-/// Moves dim `from` of the nest to position `to`, keeping the order of the others.
-void move_dim(LoopNest& nest, size_t from, size_t to) {
-  for (; from < to; from++) {
-    std::swap(nest.dims[from], nest.dims[from + 1]);
-    for (size_t v : {kY, kX}) std::swap(nest.strides[v][from], nest.strides[v][from + 1]);
-  }
-}
 
 /// Makes sure there are two dims and brings the one with x's smallest stride next to the innermost.
 void choose_block(LoopNest& nest) {
@@ -38,7 +29,7 @@ void choose_block(LoopNest& nest) {
   const size_t last = nest.rank - 1;
   if (std::abs(nest.strides[kX][last]) <= 1) return;
   for (size_t d = 0; d < last; d++) {
-    if (nest.strides[kX][d] == 1) return move_dim(nest, d, last - 1);
+    if (nest.strides[kX][d] == 1) return nest.move_dim(d, last - 1);
   }
 }
 

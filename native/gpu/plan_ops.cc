@@ -17,26 +17,18 @@ uint64_t element_count(const Map& map) {
          static_cast<uint32_t>(map.width) * static_cast<uint32_t>(map.channels);
 }
 
-/// Moves dim `from` of a nest to position `to`, keeping the order of the others.
-void move_dim(LoopNest& nest, size_t from, size_t to, size_t views) {
-  for (; from < to; from++) {
-    std::swap(nest.dims[from], nest.dims[from + 1]);
-    for (size_t v = 0; v < views; v++) std::swap(nest.strides[v][from], nest.strides[v][from + 1]);
-  }
-}
-
 // Sides of a transpose below which its tiles would be mostly empty.
 constexpr size_t kFewestTransposed = 8;
 
 /// Brings the dim along which x is contiguous next to y's innermost, where that makes a transpose.
 bool make_transpose(LoopNest& nest) {
-  enum View : size_t { kY, kX, kViews };
+  enum View : size_t { kY, kX };
   const size_t last = nest.rank - 1;
   if (nest.rank < 2 || nest.strides[kY][last] != 1 || nest.strides[kX][last] == 1) return false;
   for (size_t d = 0; d < last; d++) {
     if (nest.strides[kX][d] != 1) continue;
     if (nest.dims[d] < kFewestTransposed || nest.dims[last] < kFewestTransposed) return false;
-    move_dim(nest, d, last - 1, kViews);
+    nest.move_dim(d, last - 1);
     return true;
   }
   return false;
@@ -145,27 +137,27 @@ void Planner::plan_arg_reduce(const ArgReduceCommand& command) {
   launch_over(Kernel::arg_reduce, params, params.kept.count);
 }
 
-void Planner::plan_cumulative(const CumulativeCommand& command) {
-  const ResolvedView views[] = {resolve(command.y), resolve(command.x)};
+/// Along the last dim of both views.
+AxisParams Planner::axis_params(uint32_t x, uint32_t y) const {
+  const ResolvedView views[] = {resolve(y), resolve(x)};
   const uint32_t last = views[0].rank - 1;
   AxisParams params{};
   params.kept = make_nest(collapse(views, 0, last), views);
   params.count = views[0].dims[last];
   params.x_step = views[1].strides[last];
   params.y_step = views[0].strides[last];
+  return params;
+}
+
+void Planner::plan_cumulative(const CumulativeCommand& command) {
+  AxisParams params = axis_params(command.x, command.y);
   params.fn = command.fn;
   params.flag = command.exclusive;
   launch_over(Kernel::cumulative, params, params.kept.count);
 }
 
 void Planner::plan_softmax(const SoftmaxCommand& command) {
-  const ResolvedView views[] = {resolve(command.y), resolve(command.x)};
-  const uint32_t last = views[0].rank - 1;
-  AxisParams params{};
-  params.kept = make_nest(collapse(views, 0, last), views);
-  params.count = views[0].dims[last];
-  params.x_step = views[1].strides[last];
-  params.y_step = views[0].strides[last];
+  AxisParams params = axis_params(command.x, command.y);
   params.flag = command.log;
   if (params.count <= kShortRow) {
     return launch_over(Kernel::softmax_short, params, params.kept.count);

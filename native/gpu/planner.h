@@ -49,6 +49,7 @@ class Planner {
   void plan_reduce(const ReduceCommand& command);
   void plan_arg_reduce(const ArgReduceCommand& command);
   void plan_cumulative(const CumulativeCommand& command);
+  AxisParams axis_params(uint32_t x, uint32_t y) const;
   void plan_softmax(const SoftmaxCommand& command);
   void plan_normalize(const NormalizeCommand& command);
   void plan_resize(const ResizeCommand& command);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "native/program/tables.h"
 
@@ -25,6 +26,14 @@ struct LoopNest {
     size_t product = 1;
     for (size_t d = 0; d < end; d++) product *= dims[d];
     return product;
+  }
+
+  /// Moves dim `from` to position `to` behind it, keeping the order of the others.
+  void move_dim(size_t from, size_t to) {
+    for (; from < to; from++) {
+      std::swap(dims[from], dims[from + 1]);
+      for (auto& of_view : strides) std::swap(of_view[from], of_view[from + 1]);
+    }
   }
 };
 

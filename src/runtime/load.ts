@@ -15,9 +15,8 @@ import {
   type OpenOptions,
 } from '../options.js';
 import type {Program} from '../program/program.js';
-import type {Device} from '../schedule/device.js';
-import {allocateNative, callNative, gpuInfo, loadAddon} from './native.js';
-import {openPlan} from './open-plan.js';
+import {allocateNative, callNative, loadAddon} from './native.js';
+import {chooseDevice, openPlan} from './open-plan.js';
 import {makePlanner} from './planner.js';
 import {Plans} from './plans.js';
 import {Session} from './session.js';
@@ -96,12 +95,6 @@ async function loadBytes(
   });
 }
 
-/** The device that is meant; `auto` takes the GPU when there is one. */
-function chooseDevice(device: OpenOptions['device'] = 'cpu'): Device {
-  if (device !== 'auto') return device;
-  return gpuInfo().reason === undefined ? 'cuda' : 'cpu';
-}
-
 /**
  * Opens a compiled program: validates it and allocates all memory of the session.
  *
@@ -114,20 +107,9 @@ export async function open(
   options: OpenOptions = {},
 ): Promise<Session> {
   const {threads, memoryBudgetBytes, device, precision} = checkOpenOptions(options);
-  const opened = (target: Device) => {
-    const plan = openPlan(program, {device: target, threads, memoryBudgetBytes, precision});
-    const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes: memoryBudgetBytes});
-    return new Session({plans, device: target, threads});
-  };
-  const target = chooseDevice(device);
-  try {
-    return opened(target);
-  } catch (error) {
-    // A program may hold commands that only the CPU has.
-    const isElsewhere = error instanceof UntangleError && error.code === 'ERR_DEVICE_UNSUPPORTED';
-    if (device === 'auto' && target === 'cuda' && isElsewhere) return opened('cpu');
-    throw error;
-  }
+  const plan = openPlan(program, {device, threads, memoryBudgetBytes, precision});
+  const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes: memoryBudgetBytes});
+  return new Session({plans, device: plan.device, threads});
 }
 
 /** The path that `source` names; null when it is the bytes themselves. */

@@ -2,11 +2,13 @@
 
 import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
+import type {OpenOptions} from '../options.js';
+import type {CommandName} from '../program/commands.js';
 import {decodeProgram} from '../program/decode.js';
 import type {DecodedProgram, Program} from '../program/program.js';
 import type {Device, Precision} from '../schedule/device.js';
 import type {Addon, NativeSession} from './addon.js';
-import {callNative, gpuDriver, loadAddon} from './native.js';
+import {callNative, gpuDriver, gpuInfo, loadAddon} from './native.js';
 import {translateNativeError} from './native-error.js';
 import {Plan} from './plan.js';
 import {budgetError} from './plans.js';
@@ -15,7 +17,7 @@ import {budgetError} from './plans.js';
 const KEPT_OUTPUT_BYTES = 64 * 2 ** 20;
 
 export interface PlanOptions {
-  readonly device: Device;
+  readonly device: OpenOptions['device'];
   readonly threads: number;
   readonly memoryBudgetBytes: number | undefined;
   readonly precision?: Precision | undefined;
@@ -39,12 +41,27 @@ export function openPlan(program: Program | Uint8Array, options: PlanOptions): P
   const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
   // A budget leaves room for one set of outputs, and no more.
   const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
-  const open = options.device === 'cuda' ? openOnGpu : openOnCpu;
+  const device = chooseDevice(options.device, decoded);
+  const open = device === 'cuda' ? openOnGpu : openOnCpu;
   return new Plan({
+    device,
     native: open(addon, {bytes, decoded, outputBytes, keptOutputBytes}, options),
     explanation: decoded.explanation,
     writesAllOutputs: !(program instanceof Uint8Array),
   });
+}
+
+/** Commands that have no kernel for GPUs: `auto` leaves their programs to the CPU. */
+const CPU_COMMANDS: ReadonlySet<CommandName> = new Set<CommandName>(['planarTaps', 'winograd']);
+
+/** The device that is meant; `auto` takes the GPU when there is one that can run the program. */
+export function chooseDevice(
+  device: OpenOptions['device'] = 'cpu',
+  program: Pick<DecodedProgram, 'commands'> = {commands: []},
+): Device {
+  if (device !== 'auto') return device;
+  if (program.commands.some(({op}) => CPU_COMMANDS.has(op))) return 'cpu';
+  return gpuInfo().reason === undefined ? 'cuda' : 'cpu';
 }
 
 interface Opening {

@@ -1,9 +1,11 @@
 // A program with its memory: what a session runs at one set of input shapes.
 
 import type {Explanation} from '../program/program.js';
+import type {Device} from '../schedule/device.js';
 import type {NativeSession} from './addon.js';
 
 export interface PlanParts {
+  readonly device: Device;
   readonly native: NativeSession;
   readonly explanation: Explanation;
   /** The program was compiled here, so it writes every output element; a file might leave some out. */
@@ -11,12 +13,14 @@ export interface PlanParts {
 }
 
 export class Plan {
+  readonly device: Device;
   readonly native: NativeSession;
   readonly explanation: Explanation;
   readonly writesAllOutputs: boolean;
   readonly #scratch: (Float32Array | undefined)[] = [];
 
-  constructor({native, explanation, writesAllOutputs}: PlanParts) {
+  constructor({device, native, explanation, writesAllOutputs}: PlanParts) {
+    this.device = device;
     this.native = native;
     this.explanation = explanation;
     this.writesAllOutputs = writesAllOutputs;

@@ -1,6 +1,8 @@
 // Sessions on the GPU: what they compute, and how they refuse.
 
 import {execFile} from 'node:child_process';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
 import {
@@ -72,6 +74,12 @@ gpuTest('a program of the CPU alone is refused, and left to the CPU by auto', as
   t.regex(error.message, /planarTaps.*compile the model with device: 'cuda'/);
   await using session = await open(program, {device: 'auto'});
   t.is(session.device, 'cpu');
+  // From a file, whose memory the first attempt to open it takes over.
+  const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'untangle-auto-')), 'planar.untp');
+  t.teardown(() => rmSync(path.dirname(file), {recursive: true}));
+  writeFileSync(file, program.bytes);
+  await using loaded = await load(file, {device: 'auto'});
+  t.is(loaded.device, 'cpu');
   await using automatic = await load(GENERATOR_LAYER, {device: 'auto'});
   t.is(automatic.device, 'cuda');
 });
