@@ -2,16 +2,16 @@
 
 import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
-import {type Placement, placeBuffers} from './arena.js';
 import {type BufferList, createBuffers} from './buffers.js';
-import {bufferUses, shareInPlace} from './in-place.js';
+import {shareInPlace} from './in-place.js';
 import {planOrders, shapeOf} from './layout.js';
 import type {ConvOptions} from './lower/conv.js';
 import {emitCopy, type Lowering} from './lower/lowering.js';
 import {lowerNode} from './lower/node.js';
+import {type PlacedBuffers, placeSteps} from './place.js';
 import {planarNodes} from './planar-nodes.js';
 import {stepViews} from './step-views.js';
-import {type Buffer, MAX_RANK, type Step, type View} from './steps.js';
+import {MAX_RANK, type Step, type View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
 import {planTargets} from './views.js';
 
@@ -25,10 +25,8 @@ export interface ScheduleOptions extends ConvOptions {
   readonly checkTime?: () => void;
 }
 
-export interface Schedule {
+export interface Schedule extends PlacedBuffers {
   readonly steps: readonly Step[];
-  /** The buffers in use, by id. */
-  readonly buffers: readonly Buffer[];
   /** The buffer of each input, dense in logical order. */
   readonly inputs: readonly {readonly name: string; readonly buffer: number}[];
   /** Output `slot` holds `value`, dense in logical order, when the program ends. */
@@ -37,12 +35,6 @@ export interface Schedule {
     readonly value: string;
     readonly slot: number;
   }[];
-  /** Byte offset of every arena buffer. */
-  readonly offsetsBytes: ReadonlyMap<number, number>;
-  readonly arenaPeakBytes: number;
-  readonly arenaLowerBoundBytes: number;
-  /** The step in which most arena bytes are alive. */
-  readonly busiestStep: number;
   /** Concats that take memory in that step although some part is still to come. */
   readonly waitingConcats: readonly string[];
 }
@@ -57,31 +49,16 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const {steps: lowered, inputs, concats} = lowerGraph(graph, buffers, options);
   const inputBuffers = inputs.map(input => input.buffer);
   const steps = shareInPlace(lowered, buffers.all, inputBuffers);
-  const uses = bufferUses(steps, inputBuffers);
-  const used = buffers.all.filter(buffer => uses.first.has(buffer.id));
-  const arena = used.filter(({storage}) => storage.kind === 'arena' || storage.kind === 'input');
-  const placement: Placement = placeBuffers(
-    arena.map(({id, elements}) => ({
-      bytes: elements * 4,
-      firstUse: uses.first.get(id)!,
-      lastUse: uses.last.get(id)!,
-    })),
-    options.checkTime,
-  );
-
+  const {uses, ...placed} = placeSteps(steps, buffers.all, inputBuffers, options.checkTime);
   return {
     steps,
-    buffers: used,
+    ...placed,
     inputs,
     outputs: graph.outputs.map(({name, value}, slot) => ({name, value, slot})),
-    offsetsBytes: new Map(arena.map(({id}, index) => [id, placement.offsetsBytes[index]!])),
-    arenaPeakBytes: placement.peakBytes,
-    arenaLowerBoundBytes: placement.lowerBoundBytes,
-    busiestStep: placement.busiestStep,
     waitingConcats: concats
       .filter(({buffer}) => buffers.all[buffer]!.storage.kind === 'arena')
-      .filter(({buffer}) => uses.first.get(buffer)! <= placement.busiestStep)
-      .filter(({completeAt}) => completeAt > placement.busiestStep)
+      .filter(({buffer}) => uses.first.get(buffer)! <= placed.busiestStep)
+      .filter(({completeAt}) => completeAt > placed.busiestStep)
       .map(({name}) => name),
   };
 }
