@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The command line: untangle run | verify | explain | bench | compile | doctor | demo.
 
-import {readFileSync} from 'node:fs';
 import {Command, CommanderError} from 'commander';
 import {addBenchCommand} from './commands/bench.js';
 import {addCompileCommand} from './commands/compile.js';
@@ -10,16 +9,13 @@ import {addDoctorCommand} from './commands/doctor.js';
 import {addExplainCommand} from './commands/explain.js';
 import {addRunCommand} from './commands/run.js';
 import {addVerifyCommand} from './commands/verify.js';
-import {packageFile} from './package-root.js';
+import {packageVersion} from './package-root.js';
 import {reportError, reportUsageError} from './report.js';
 
 function makeProgram(): Command {
-  const {version} = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('untangle')
     .description('Runs generative networks on small boards, with every byte of memory counted.')
-    .version(version)
+    .version(packageVersion())
     .showHelpAfterError(false)
     .configureOutput({outputError: () => {}})
     .exitOverride()

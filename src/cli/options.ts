@@ -34,6 +34,7 @@ export interface CliOptions {
   readonly tolerance: number;
   readonly runs: number;
   readonly perOp?: boolean;
+  readonly html?: string;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -113,6 +114,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
       .argParser(text => parseCount('--runs', text))
       .default(20),
   perOp: () => new Option('--per-op', 'time every command too'),
+  html: () =>
+    new Option(
+      '--html <file>',
+      'write a page with charts of memory, traffic and limits; one file that needs no network',
+    ),
   out: () => new Option('--out <dir>', 'folder for the pictures; made when absent').default('out'),
   json: () => new Option('--json', 'print the result as JSON'),
 };

@@ -8,6 +8,7 @@ import {addCounts} from '../schedule/counts.js';
 import type {Schedule} from '../schedule/schedule.js';
 import type {ConvStep, Counts, Step} from '../schedule/steps.js';
 import {planeConv} from '../untangle/conv.js';
+import {arenaBlocks} from './explain-arena.js';
 import type {Baselines, CommandInfo, Explanation, Totals} from './program.js';
 
 export interface ExplainParts {
@@ -60,6 +61,7 @@ export function explainSchedule({
       shape: graph.values.get(value)!.shape,
     })),
     commands: schedule.steps.map(step => commandInfo(step, schedule)),
+    blocks: arenaBlocks(schedule),
     totals,
     baselines: baselineTotals(totals, convolutions, memory),
     ...(graph.notes === undefined || graph.notes.length === 0 ? {} : {notes: graph.notes}),

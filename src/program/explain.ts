@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import {RUN_TIME_TYPES} from '../graph/types.js';
 import {formatError} from './format-error.js';
-import type {Explanation} from './program.js';
+import {ARENA_BLOCK_KINDS, type Explanation} from './program.js';
 
 /** More than any real model needs; keeps a hostile file from costing memory. */
 const LIMITS = {bytes: 64 * 2 ** 20, nameLength: 4096, rank: 8, ports: 4096, commands: 2 ** 20};
@@ -31,6 +31,16 @@ const totals = v.object({
   weightsBytes: amount,
   totalBytes: amount,
 });
+/** The index of a command, or -1 for what comes before the first. */
+const place = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
+const block = v.object({
+  name,
+  kind: v.picklist(ARENA_BLOCK_KINDS),
+  offsetBytes: size,
+  bytes: size,
+  firstCommand: place,
+  lastCommand: place,
+});
 const convolution = v.object({
   command: size,
   weightsBytes: amount,
@@ -44,6 +54,7 @@ const explanation = v.object({
   inputs: ports,
   outputs: ports,
   commands: v.pipe(v.array(command), v.maxLength(LIMITS.commands)),
+  blocks: v.pipe(v.array(block), v.maxLength(LIMITS.commands)),
   totals,
   baselines: v.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
   notes: v.optional(v.pipe(v.array(name), v.maxLength(LIMITS.commands))),

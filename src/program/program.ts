@@ -26,6 +26,22 @@ export interface CommandInfo extends Counts {
   readonly arenaOffset: number;
 }
 
+/** A block of the arena and when it holds something. */
+export interface ArenaBlock {
+  /** The input, or the command that touches it first; in-place commands may write over it later. */
+  readonly name: string;
+  /** Scratch is used within one command only. */
+  readonly kind: ArenaBlockKind;
+  readonly offsetBytes: number;
+  readonly bytes: number;
+  /** The first and the last command that touch it; -1 for what is there before the first. */
+  readonly firstCommand: number;
+  readonly lastCommand: number;
+}
+
+export const ARENA_BLOCK_KINDS = ['input', 'value', 'scratch'] as const;
+export type ArenaBlockKind = (typeof ARENA_BLOCK_KINDS)[number];
+
 export interface Totals extends Counts {
   readonly arenaPeakBytes: number;
   readonly weightsBytes: number;
@@ -45,6 +61,8 @@ export interface Explanation {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly commands: readonly CommandInfo[];
+  /** The arena over time, in the order of first use. */
+  readonly blocks: readonly ArenaBlock[];
   readonly totals: Totals;
   readonly baselines: Baselines;
   /** What to know about results: where they may differ from integer arithmetic. */

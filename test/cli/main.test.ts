@@ -73,6 +73,8 @@ test('mistakes are one line on stderr with a code, and an object with --json', a
     [['run', 'model.onnx', '--constant', 'x=absent.npy'], 'ERR_FILE_NOT_FOUND'],
     [['run'], 'ERR_OPTION'],
     [['compile', 'model.onnx', '--shape', 'x=1,1,2,2', '-o', 'no/such/folder'], 'ERR_FILE_WRITE'],
+    [['explain', 'model.onnx', '--shape', 'x=1,1,2,2', '--html', 'no/page.html'], 'ERR_FILE_WRITE'],
+    [['explain', 'model.onnx', '--shape', 'x=1,1,2,2', '--html', '.'], 'ERR_FILE_WRITE'],
     [['fly'], 'ERR_OPTION'],
   ];
   for (const [args, code] of mistakes) {

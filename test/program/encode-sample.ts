@@ -2,7 +2,7 @@
 
 import {IDENTITY} from '../../src/graph/functions.js';
 import type {ProgramParts} from '../../src/program/encode.js';
-import type {Explanation, Port, Totals} from '../../src/program/program.js';
+import type {ArenaBlock, Explanation, Port, Totals} from '../../src/program/program.js';
 import type {
   Buffer,
   GemmTapsStep,
@@ -23,12 +23,22 @@ export function dense(buffer: number, shape: readonly number[], offset = 0): Vie
   return {buffer, offset, shape, strides};
 }
 
+const BLOCK: ArenaBlock = {
+  name: 'x',
+  kind: 'input',
+  offsetBytes: 64,
+  bytes: 128,
+  firstCommand: -1,
+  lastCommand: 2,
+};
+
 export function explain(inputs: readonly Port[], outputs: readonly Port[]): Explanation {
   return {
     model: 'sample',
     inputs,
     outputs,
     commands: [],
+    blocks: [BLOCK],
     totals: TOTALS,
     baselines: {zeroInsertIm2col: TOTALS, zeroInsertDirect: TOTALS, gemmCol2im: TOTALS},
     convolutions: [],

@@ -14,6 +14,7 @@ const COUNTS = {macs: 0, readBytes: 0, writtenBytes: 0};
 const TOTALS: Totals = {...COUNTS, arenaPeakBytes: 0, weightsBytes: 0, totalBytes: 0};
 const EXPLANATION: Omit<Explanation, 'inputs' | 'outputs' | 'commands'> = {
   model: 'test',
+  blocks: [],
   totals: TOTALS,
   baselines: {zeroInsertIm2col: TOTALS, zeroInsertDirect: TOTALS, gemmCol2im: TOTALS},
   convolutions: [],

@@ -15,7 +15,7 @@ import {type Progress, print, startProgress} from '../report.js';
 import {formatBytes, formatMs} from '../sizes.js';
 import {elementCount} from '../tensor.js';
 import {percentile} from '../timing.js';
-import {describeLess, trafficBytes} from './explain.js';
+import {describeLess, trafficBytes} from '../traffic.js';
 
 const ROWS = 8;
 const COLUMNS = 8;

@@ -1,12 +1,18 @@
 // untangle explain: what a model is compiled to, where it lies and what was counted.
 
 import type {Command} from 'commander';
-import type {Explanation, Totals} from '../../program/program.js';
+import type {Explanation} from '../../program/program.js';
+import {describeMachine} from '../machine.js';
 import {explainFile, openModelFile} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
+import {packageVersion} from '../package-root.js';
+import {measuredRoof} from '../page/measured-roof.js';
+import {htmlPage, readPageAssets} from '../page/page.js';
 import {print, printJson} from '../report.js';
 import {formatBytes, formatCount, formatShape} from '../sizes.js';
 import {formatTable} from '../table.js';
+import {describeLess, trafficBytes} from '../traffic.js';
+import {writeFileAtomic} from '../write-file.js';
 
 export function addExplainCommand(program: Command): void {
   const command = program
@@ -20,7 +26,8 @@ export function addExplainCommand(program: Command): void {
       `
 Examples:
   untangle explain generator.onnx
-  untangle explain generator.onnx --schedule huge2 --json`,
+  untangle explain generator.onnx --schedule huge2 --json
+  untangle explain generator.onnx --memory 24MiB --html generator.html`,
     )
     .action(explainCommand);
   addOptions(
@@ -32,14 +39,20 @@ Examples:
     'memory',
     'schedule',
     'exact',
+    'html',
     'json',
   );
 }
 
 async function explainCommand(path: string, options: CliOptions): Promise<void> {
   const explanation = await explainFile(await openModelFile(path, options));
+  if (options.html !== undefined) await writePage(options.html, explanation, options);
   if (options.json) {
     printJson(explanation);
+    return;
+  }
+  if (options.html !== undefined) {
+    print(`${options.html}: charts of ${explanation.commands.length} commands`);
     return;
   }
   for (const [role, ports] of [
@@ -52,6 +65,22 @@ async function explainCommand(path: string, options: CliOptions): Promise<void> 
   print(commandTable(explanation));
   print('');
   print(totalLines(explanation).join('\n'));
+}
+
+/** @throws ERR_FILE_WRITE, ERR_ADDON_MISSING */
+async function writePage(
+  path: string,
+  explanation: Explanation,
+  {memory, threads}: CliOptions,
+): Promise<void> {
+  const parts = {
+    explanation,
+    roof: measuredRoof(threads ?? describeMachine().cores),
+    budgetBytes: memory,
+    version: packageVersion(),
+  };
+  const page = htmlPage(parts, await readPageAssets());
+  await writeFileAtomic(path, Buffer.from(page));
 }
 
 function commandTable({commands}: Explanation): string {
@@ -113,18 +142,4 @@ function totalLines({totals, baselines}: Explanation): string[] {
     describeLess(traffic, trafficBytes(baseline)),
   ]);
   return [...lines, formatTable(columns, cells)];
-}
-
-export function trafficBytes({
-  readBytes,
-  writtenBytes,
-}: Pick<Totals, 'readBytes' | 'writtenBytes'>): number {
-  return readBytes + writtenBytes;
-}
-
-/** How `bytes` compares with `baseline`, in words. */
-export function describeLess(bytes: number, baseline: number): string {
-  if (baseline <= 0) return 'nothing to compare';
-  const part = Math.round((1 - bytes / baseline) * 1000) / 10;
-  return part >= 0 ? `${part} % less traffic` : `${-part} % more traffic`;
 }
