@@ -22,8 +22,9 @@ export type {
   TensorOutput,
   TensorOutputs,
 } from './runtime/outputs.js';
+export type {CommandTime, ThreadWork} from './runtime/profile.js';
 export type {RunProgress} from './runtime/progress.js';
-export type {CommandTime, RunOptions, Session} from './runtime/session.js';
+export type {RunOptions, Session} from './runtime/session.js';
 export {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
 export {DEVICES, type Device, PRECISIONS, type Precision} from './schedule/device.js';
 export type {Counts} from './schedule/steps.js';

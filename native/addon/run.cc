@@ -17,8 +17,8 @@ struct Run {
   std::shared_ptr<SessionState> state;
   std::vector<const float*> inputs;
   std::vector<float*> outputs;
-  CommandRange commands{};         // left to do
-  std::vector<double> command_ms;  // empty unless profiling
+  CommandRange commands{};             // left to do
+  std::unique_ptr<Timeline> timeline;  // where the run is profiled
   double ms = 0;
   bool finished = false;
   IndexFault fault;
@@ -73,11 +73,10 @@ void run_on_gpu(Run& run) {
   SessionState& state = *run.state;
   const Clock::time_point start = Clock::now();
   try {
-    run.finished = state.gpu->run(
-        run.outputs.data(), {.aborted = state.aborted,
-                             .fault = run.fault,
-                             .command_ms = run.command_ms.empty() ? nullptr : run.command_ms.data(),
-                             .commands_done = &state.commands_done});
+    run.finished = state.gpu->run(run.outputs.data(), {.aborted = state.aborted,
+                                                       .fault = run.fault,
+                                                       .timeline = run.timeline.get(),
+                                                       .commands_done = &state.commands_done});
   } catch (const gpu::GpuFailure& error) {
     run.failure = describe(error);
   }
@@ -98,8 +97,7 @@ void run_commands(Run& run) {
                             .fault = run.fault,
                             .commands_done = &state.commands_done,
                             .inputs = run.inputs.data()};
-  double* command_ms = run.command_ms.empty() ? nullptr : run.command_ms.data();
-  run.finished = execute(execution, run.commands, command_ms);
+  run.finished = execute(execution, run.commands, run.timeline.get());
   run.ms += ms_between(start, Clock::now());
 }
 
@@ -123,19 +121,39 @@ void take_inputs(Run& run) {
   run.commands = {copies.last, all.last};
 }
 
-napi_value times_array(napi_env env, const std::vector<double>& times) {
+/// A Float64Array; null when there is no memory for it.
+napi_value numbers(napi_env env, const std::vector<double>& times) {
   napi_value buffer, array;
   void* data = nullptr;
   const size_t bytes = times.size() * sizeof(double);
-  if (times.empty() || napi_create_arraybuffer(env, bytes, &data, &buffer) != napi_ok) {
+  if (napi_create_arraybuffer(env, bytes, &data, &buffer) != napi_ok) {
     napi_get_null(env, &array);
     return array;
   }
-  std::memcpy(data, times.data(), bytes);
+  if (bytes > 0) std::memcpy(data, times.data(), bytes);
   if (napi_create_typedarray(env, napi_float64_array, times.size(), buffer, 0, &array) != napi_ok) {
     napi_get_null(env, &array);
   }
   return array;
+}
+
+/// {startsMs, timesMs, work}: six numbers for each span of work, in the order of its fields.
+napi_value describe_timeline(napi_env env, const Timeline* timeline) {
+  napi_value result;
+  if (timeline == nullptr || napi_create_object(env, &result) != napi_ok) {
+    napi_get_null(env, &result);
+    return result;
+  }
+  std::vector<double> work;
+  for (const WorkSpan& span : timeline->work()) {
+    work.insert(work.end(),
+                {static_cast<double>(span.command), static_cast<double>(span.thread),
+                 static_cast<double>(span.items), span.start_ms, span.end_ms, span.busy_ms});
+  }
+  napi_set_named_property(env, result, "startsMs", numbers(env, timeline->starts_ms()));
+  napi_set_named_property(env, result, "timesMs", numbers(env, timeline->times_ms()));
+  napi_set_named_property(env, result, "work", numbers(env, work));
+  return result;
 }
 
 void resolve_run(napi_env env, const Run& run) {
@@ -145,7 +163,7 @@ void resolve_run(napi_env env, const Run& run) {
     return;
   }
   napi_set_named_property(env, result, "ms", ms);
-  napi_set_named_property(env, result, "commandMs", times_array(env, run.command_ms));
+  napi_set_named_property(env, result, "timeline", describe_timeline(env, run.timeline.get()));
   napi_resolve_deferred(env, run.deferred, result);
 }
 
@@ -176,7 +194,10 @@ Napi::Value start_run(Napi::Env env, std::shared_ptr<SessionState> state, RunTen
   auto run = std::make_unique<Run>();
   run->inputs = std::move(tensors.inputs);
   run->outputs = std::move(tensors.outputs);
-  if (profile) run->command_ms.resize(state->program.commands.size() / kCommandBytes);
+  if (profile) {
+    run->timeline = std::make_unique<Timeline>(command_count(state->program),
+                                               state->pool ? state->pool->threads() : 1);
+  }
   state->aborted = false;
   state->commands_done = 0;
   run->commands = all_commands(state->program);

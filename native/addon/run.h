@@ -19,7 +19,7 @@ struct RunTensors {
   Napi::Array kept;
 };
 
-/// Runs `state` and returns the promise of {ms, commandMs}: on a thread of libuv's pool, which
+/// Runs `state` and returns the promise of {ms, timeline}: on a thread of libuv's pool, which
 /// needs a copy of the inputs, or, when the last run was short, on this one before it returns (see
 /// run.cc).
 ///

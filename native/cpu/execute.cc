@@ -1,6 +1,5 @@
 // The loop over a program's commands: nothing is decided here.
 
-#include <chrono>
 #include <cstring>
 
 #include "native/cpu/execution.h"
@@ -60,11 +59,12 @@ CommandRange input_copies(const Program& program) {
   return {0, program.input_commands};
 }
 
-bool execute(const Execution& run, CommandRange range, double* command_ms) {
-  using Clock = std::chrono::steady_clock;
+namespace {
+
+bool execute_commands(const Execution& run, CommandRange range, Timeline* timeline) {
   for (size_t index = range.first; index < range.last; index++) {
     if (run.aborted.load(std::memory_order_relaxed)) return false;
-    const Clock::time_point start = command_ms != nullptr ? Clock::now() : Clock::time_point();
+    if (timeline != nullptr) timeline->begin_command(index);
     run_command(run.program.commands.data() + index * kCommandBytes, run);
     if (run.fault.found) {
       run.fault.command = index;
@@ -73,11 +73,19 @@ bool execute(const Execution& run, CommandRange range, double* command_ms) {
     if (run.commands_done != nullptr) {
       run.commands_done->fetch_add(1, std::memory_order_relaxed);
     }
-    if (command_ms != nullptr) {
-      command_ms[index] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-    }
+    if (timeline != nullptr) timeline->end_command(index);
   }
   return !run.aborted.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool execute(const Execution& run, CommandRange range, Timeline* timeline) {
+  if (timeline == nullptr) return execute_commands(run, range, nullptr);
+  run.pool.record_into(timeline);
+  const bool finished = execute_commands(run, range, timeline);
+  run.pool.record_into(nullptr);
+  return finished;
 }
 
 }  // namespace untangle

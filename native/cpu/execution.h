@@ -10,6 +10,7 @@
 
 #include "native/cpu/thread_pool.h"
 #include "native/program/tables.h"
+#include "native/program/timeline.h"
 
 namespace untangle {
 
@@ -94,10 +95,10 @@ inline CommandRange all_commands(const Program& program) { return {0, command_co
 CommandRange input_copies(const Program& program);
 
 /// Runs commands in order. Returns false when it ended early: `aborted` was set, or a command left
-/// a fault. `command_ms`, when not null, receives the time of each command.
-bool execute(const Execution& run, CommandRange range, double* command_ms);
-inline bool execute(const Execution& run, double* command_ms) {
-  return execute(run, all_commands(run.program), command_ms);
+/// a fault. `timeline`, when not null, receives the times of commands and threads.
+bool execute(const Execution& run, CommandRange range, Timeline* timeline);
+inline bool execute(const Execution& run, Timeline* timeline) {
+  return execute(run, all_commands(run.program), timeline);
 }
 
 }  // namespace untangle

@@ -13,6 +13,8 @@
 #include <sched.h>
 #endif
 
+#include "native/program/timeline.h"
+
 namespace untangle {
 
 namespace {
@@ -92,6 +94,7 @@ struct ThreadPool::State {
   std::atomic<uint32_t> alarms{0};  // calls of wake()
   std::atomic<bool> caller_sleeps{false};
   std::atomic<bool> stopping{false};
+  std::atomic<Timeline*> timeline{nullptr};
   std::atomic<int> worker_cpu{-1};  // where the first worker was last seen
   std::vector<std::thread> workers;
 
@@ -104,6 +107,8 @@ struct ThreadPool::State {
   /// before it belong to the same open epoch: they only change while the ticket is closed.
   void take_items(size_t thread) {
     size_t taken = 0;
+    Timeline* recording = nullptr;
+    Timeline::Clock::time_point start;
     for (;;) {
       uint64_t now = ticket.load();
       if (!is_open(now)) break;
@@ -112,10 +117,14 @@ struct ThreadPool::State {
       const size_t index = static_cast<size_t>(now & kIndexMask);
       if (index >= items.load()) break;
       if (!ticket.compare_exchange_weak(now, now + 1)) continue;
+      if (taken == 0 && (recording = timeline.load(std::memory_order_relaxed)) != nullptr) {
+        start = Timeline::Clock::now();
+      }
       run(argument, index, thread);
       taken++;
     }
     if (taken == 0) return;
+    if (recording != nullptr) recording->add_work(thread, start, Timeline::Clock::now(), taken);
     // The caller cannot leave, nor the job change, before this addition.
     const size_t total = items.load();
     if (done.fetch_add(taken) + taken == total && caller_sleeps.load()) {
@@ -190,6 +199,8 @@ void ThreadPool::wake() {
 }
 
 size_t ThreadPool::threads() const { return state_->workers.size() + 1; }
+
+void ThreadPool::record_into(Timeline* timeline) { state_->timeline.store(timeline); }
 
 void ThreadPool::parallel_for(size_t items, void (*body)(void* context, size_t item, size_t thread),
                               void* context) {

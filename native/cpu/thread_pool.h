@@ -12,6 +12,8 @@
 
 namespace untangle {
 
+class Timeline;
+
 class ThreadPool {
  public:
   /// `threads` >= 1, the caller included. Starts threads - 1 workers.
@@ -29,6 +31,10 @@ class ThreadPool {
   /// For a caller that was just woken: moves it off the core of a spinning worker. The kernel may
   /// put it there and, on a machine with few cores, leave both there for milliseconds.
   void settle_caller();
+
+  /// Until it is called with null, what each thread does of jobs that are shared goes into
+  /// `timeline`. Called between jobs only.
+  void record_into(Timeline* timeline);
 
   /// Calls body(context, item, thread) for every item in [0, items) and returns when all are done.
   /// One caller at a time. Allocates nothing. Workers spin briefly for the next call, then sleep.

@@ -264,10 +264,12 @@ bool GpuSession::run_in_batches(const Observer& observer) {
   return true;
 }
 
-/// One command after the other, each between two events.
-void GpuSession::run_profiled(double* command_ms) {
+/// One command after the other, each between two events: its time is the device's, its start the
+/// host's.
+void GpuSession::run_profiled(Timeline& timeline) {
   send_inputs();
   for (size_t command = 0; command + 1 < plan_.first_step.size(); command++) {
+    const double start_ms = timeline.ms_at(Timeline::Clock::now());
     check(driver_, "cuEventRecord", driver_.event_record(events_[0].get(), stream_.get()));
     issue_command(command);
     check(driver_, "cuEventRecord", driver_.event_record(events_[1].get(), stream_.get()));
@@ -275,7 +277,7 @@ void GpuSession::run_profiled(double* command_ms) {
     float ms = 0;
     check(driver_, "cuEventElapsedTime",
           driver_.event_elapsed(&ms, events_[0].get(), events_[1].get()));
-    command_ms[command] = double{ms};
+    timeline.set_command(command, start_ms, double{ms});
   }
   fetch_outputs();
   wait();
@@ -295,8 +297,8 @@ bool GpuSession::take_fault(IndexFault& fault) {
 
 /// Between two commands when they are queued; a graph is not stopped.
 bool GpuSession::run_commands(const Observer& observer) {
-  if (observer.command_ms != nullptr) {
-    run_profiled(observer.command_ms);
+  if (observer.timeline != nullptr) {
+    run_profiled(*observer.timeline);
     return true;
   }
   const bool replays = has_run_ && recent_ms_ < kGraphMs;

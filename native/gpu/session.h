@@ -11,6 +11,7 @@
 #include "native/gpu/device.h"
 #include "native/gpu/plan.h"
 #include "native/program/tables.h"
+#include "native/program/timeline.h"
 
 namespace untangle::gpu {
 
@@ -79,7 +80,7 @@ class GpuSession {
   struct Observer {
     const std::atomic<bool>& aborted;
     IndexFault& fault;
-    double* command_ms = nullptr;  // receives the time of each command
+    Timeline* timeline = nullptr;  // receives the times of the commands
     std::atomic<uint32_t>* commands_done = nullptr;
   };
 
@@ -111,7 +112,7 @@ class GpuSession {
   template <typename Body>
   GraphExec capture(Body&& body);
   bool run_in_batches(const Observer& observer);
-  void run_profiled(double* command_ms);
+  void run_profiled(Timeline& timeline);
   void wait();
   bool take_fault(IndexFault& fault);
 

@@ -48,7 +48,7 @@ class Counting {
   const Program& program() const { return program_; }
 
   /// Runs once with inputs that begin with `first` and checks the outputs.
-  bool run(gpu::GpuSession& session, float first, double* command_ms = nullptr) const {
+  bool run(gpu::GpuSession& session, float first, Timeline* timeline = nullptr) const {
     std::vector<float> x(kElements), y(kElements, -1);
     for (uint32_t i = 0; i < kElements; i++) x[i] = first + static_cast<float>(i);
     const float* inputs[] = {x.data()};
@@ -57,7 +57,7 @@ class Counting {
     const std::atomic<bool> aborted{false};
     IndexFault fault;
     std::atomic<uint32_t> done{0};
-    if (!session.run(outputs, {aborted, fault, command_ms, &done})) return false;
+    if (!session.run(outputs, {aborted, fault, timeline, &done})) return false;
     for (uint32_t i = 0; i < kElements; i++) {
       if (y[i] != x[i] + static_cast<float>(kCommands)) return false;
     }
@@ -78,9 +78,12 @@ void check_runs(const std::shared_ptr<const gpu::Device>& device) {
   for (int i = 0; i < 4; i++) {
     CHECK(counting.run(session, static_cast<float>(i)), "run %d", i);
   }
-  std::vector<double> ms(kCommands, -1);
-  CHECK(counting.run(session, 7, ms.data()), "a profiled run");
-  for (const double each : ms) CHECK(each >= 0, "the time of a command");
+  Timeline timeline(kCommands, 1);
+  CHECK(counting.run(session, 7, &timeline), "a profiled run");
+  for (size_t i = 0; i < kCommands; i++) {
+    CHECK(timeline.times_ms()[i] >= 0, "the time of command %zu", i);
+    if (i > 0) CHECK(timeline.starts_ms()[i] >= timeline.starts_ms()[i - 1], "its start");
+  }
 
   const std::atomic<bool> aborted{true};
   IndexFault fault;

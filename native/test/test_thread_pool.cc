@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "native/cpu/thread_pool.h"
+#include "native/program/timeline.h"
 #include "native/test/check.h"
 
 using namespace untangle;
@@ -44,9 +45,49 @@ void check_slow_items() {
   CHECK(done == 5, "%d done", done.load());
 }
 
+/// Each command is `jobs` jobs of 0 to 6 items; what is recorded is in order, within its command,
+/// and has every item that threads shared.
+void check_timeline(size_t threads, size_t commands, size_t jobs) {
+  ThreadPool pool(threads);
+  Timeline timeline(commands, threads);
+  pool.record_into(&timeline);
+  std::vector<size_t> items(commands);
+  for (size_t command = 0; command < commands; command++) {
+    timeline.begin_command(command);
+    for (size_t job = 0; job < jobs; job++) {
+      const size_t count = (job + command) % 7;
+      pool.parallel_for(count, [](size_t, size_t) {});
+      if (count > 1 && threads > 1) items[command] += count;
+    }
+    timeline.end_command(command);
+  }
+  pool.record_into(nullptr);
+  pool.parallel_for(9, [](size_t, size_t) {});
+
+  constexpr double kRounding = 1e-9;
+  const WorkSpan* before = nullptr;
+  const std::vector<WorkSpan> work = timeline.work();
+  for (const WorkSpan& span : work) {
+    const double start = timeline.starts_ms()[span.command];
+    CHECK(span.start_ms >= start - kRounding, "begins before its command");
+    CHECK(span.end_ms <= start + timeline.times_ms()[span.command] + kRounding, "ends after it");
+    CHECK(span.busy_ms <= span.end_ms - span.start_ms + kRounding, "busier than long");
+    CHECK(before == nullptr || before->thread < span.thread ||
+              (before->thread == span.thread && before->end_ms <= span.start_ms + kRounding),
+          "out of order");
+    CHECK(span.thread < threads, "thread %u", span.thread);
+    items[span.command] -= span.items;
+    before = &span;
+  }
+  for (size_t i = 0; i < commands; i++) CHECK(items[i] == 0, "%zu items of %zu", items[i], i);
+}
+
 }  // namespace
 
 int main() {
+  check_timeline(1, 4, 8);
+  check_timeline(3, 50, 8);
+  check_timeline(2, 3, 2000);  // more spans than there is room for
   for (size_t threads : {1, 2, 3, 5}) check_jobs(threads);
   for (int i = 0; i < 5; i++) check_slow_items();
   return test::summary();

@@ -35,6 +35,7 @@ export interface CliOptions {
   readonly runs: number;
   readonly perOp?: boolean;
   readonly html?: string;
+  readonly trace?: string;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -114,6 +115,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
       .argParser(text => parseCount('--runs', text))
       .default(20),
   perOp: () => new Option('--per-op', 'time every command too'),
+  trace: () =>
+    new Option(
+      '--trace <file>',
+      'write a profiled run, command by command and thread by thread, for ui.perfetto.dev or chrome://tracing',
+    ),
   html: () =>
     new Option(
       '--html <file>',

@@ -8,6 +8,16 @@ export interface CpuInfo {
   readonly available: readonly string[];
 }
 
+/** What was recorded of a profiled run; milliseconds after it began. */
+export interface NativeTimeline {
+  /** When each command began. */
+  readonly startsMs: Float64Array;
+  /** How long each command took. */
+  readonly timesMs: Float64Array;
+  /** Spans of work, by thread and time, of six numbers: command, thread, items, start, end, busy. */
+  readonly work: Float64Array;
+}
+
 /** A loaded program with its memory. Not thread-safe; one run at a time (the caller queues). */
 export interface NativeSession {
   /**
@@ -18,7 +28,7 @@ export interface NativeSession {
     inputs: readonly Float32Array[],
     outputs: readonly Float32Array[],
     profile: boolean,
-  ): Promise<{ms: number; commandMs: Float64Array | null}>;
+  ): Promise<{ms: number; timeline: NativeTimeline | null}>;
   /**
    * An array for output `index`, in memory that comes back to the session when the array is collected. It cannot be
    * transferred to another thread. Holds old data unless `zeroed`.

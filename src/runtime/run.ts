@@ -2,6 +2,7 @@
 
 import {UntangleError} from '../errors.js';
 import type {Explanation, Port} from '../program/program.js';
+import type {NativeTimeline} from './addon.js';
 import {
   checkLength,
   claimBuffers,
@@ -32,8 +33,8 @@ export interface RunCall {
 
 export interface RunResults {
   readonly outputs: TensorOutputs;
-  /** Per command; null unless the run was profiled. */
-  readonly commandMs: Float64Array | null;
+  /** Null unless the run was profiled. */
+  readonly timeline: NativeTimeline | null;
   readonly explanation: Explanation;
 }
 
@@ -76,10 +77,10 @@ export class Run implements Job {
       places.map(({values}) => values),
       profile,
     );
-    const {commandMs} =
+    const {timeline} =
       onProgress === undefined ? await running : await watchProgress(plan, running, onProgress);
     const outputs = nameOutputs(explanation.outputs, places);
-    this.#results = {outputs, commandMs, explanation};
+    this.#results = {outputs, timeline, explanation};
   }
 
   /** What command `index` of the program that ran is called. */

@@ -17,8 +17,9 @@ import {
   type TensorOutputs,
 } from './outputs.js';
 import type {Plans, Shapes} from './plans.js';
+import {type CommandTime, commandTimes} from './profile.js';
 import {CallbackError, type RunProgress} from './progress.js';
-import {Run, type RunResults} from './run.js';
+import {Run} from './run.js';
 import {RunQueue} from './run-queue.js';
 
 // Node before 20.18 may lack the symbol that `await using` looks for; TypeScript's helper uses the same fallback.
@@ -29,7 +30,7 @@ if (Symbol.asyncDispose === undefined) {
 export interface RunOptions {
   /** Ends the run within milliseconds when it fires; a run that still waits is never started. */
   readonly signal?: AbortSignal | undefined;
-  /** Times every command; the result is in `session.profile`. */
+  /** Times every command, and what each thread does of it; the result is in `session.profile`. */
   readonly profile?: boolean | undefined;
   /**
    * Puts the outputs into arrays that `postMessage` can transfer. Otherwise their memory comes back to the session
@@ -47,13 +48,6 @@ export interface RunOptions {
    * end. What it throws ends the run, which rejects with it.
    */
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
-}
-
-/** How long one command took. */
-export interface CommandTime {
-  readonly op: string;
-  readonly name: string;
-  readonly ms: number;
 }
 
 /** What a session is made of; `load` and `open` supply it. */
@@ -137,7 +131,8 @@ export class Session {
       run.release();
     }
     const results = run.take();
-    if (results.commandMs !== null) this.#profile = nameTimes(results);
+    if (results.timeline !== null)
+      this.#profile = commandTimes(results.explanation.commands, results.timeline);
     // What the outputs are is known to the caller who names their types.
     return results.outputs as Outputs;
   }
@@ -187,11 +182,6 @@ export class Session {
     await this.#queue.close();
     this.#plans.dispose();
   }
-}
-
-function nameTimes({explanation, commandMs}: RunResults): CommandTime[] {
-  const {commands} = explanation;
-  return commands.map(({op, name}, index) => ({op, name, ms: commandMs?.[index] ?? 0}));
 }
 
 /** @throws ERR_OPTION, ERR_INPUT_NAME */

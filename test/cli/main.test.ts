@@ -75,6 +75,10 @@ test('mistakes are one line on stderr with a code, and an object with --json', a
     [['compile', 'model.onnx', '--shape', 'x=1,1,2,2', '-o', 'no/such/folder'], 'ERR_FILE_WRITE'],
     [['explain', 'model.onnx', '--shape', 'x=1,1,2,2', '--html', 'no/page.html'], 'ERR_FILE_WRITE'],
     [['explain', 'model.onnx', '--shape', 'x=1,1,2,2', '--html', '.'], 'ERR_FILE_WRITE'],
+    [
+      ['bench', 'model.onnx', '--shape', 'x=1,1,2,2', '--runs', '1', '--trace', 'no/run.json'],
+      'ERR_FILE_WRITE',
+    ],
     [['fly'], 'ERR_OPTION'],
   ];
   for (const [args, code] of mistakes) {
@@ -278,12 +282,19 @@ test('bench and doctor measure', async t => {
     '--runs',
     '3',
     '--per-op',
+    '--trace',
+    'run.json',
     '--json',
   );
   t.is(bench.code, 0, bench.stderr);
   const result = JSON.parse(bench.stdout) as {medianMs: number; p90Ms: number; commands: object[]};
   t.true(result.medianMs > 0 && result.p90Ms >= result.medianMs);
   t.true(result.commands.length > 0);
+  const trace = JSON.parse(readFileSync(path.join(folder, 'run.json'), 'utf8')) as {
+    traceEvents: readonly {ph: string; args: {predictedMs?: number}}[];
+  };
+  const predicted = trace.traceEvents.filter(({args}) => args.predictedMs !== undefined);
+  t.is(predicted.length, 2 * result.commands.length);
   const doctor = await untangle(folder, 'doctor', '--json');
   t.is(doctor.code, 0, doctor.stderr);
   const machine = JSON.parse(doctor.stdout) as {

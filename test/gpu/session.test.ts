@@ -180,7 +180,12 @@ gpuTest('runs are aborted and timed, and sessions disposed', async t => {
   );
   t.is(error?.name, 'AbortError');
   await session.run(feeds, {profile: true});
-  t.true(session.profile!.every(({ms}) => ms >= 0));
+  t.true(session.profile!.every(({ms, work}) => ms >= 0 && work.length === 0));
+  const starts = session.profile!.map(({startMs}) => startMs);
+  t.deepEqual(
+    starts,
+    [...starts].sort((a, b) => a - b),
+  );
   await session.dispose();
   t.is((await refused(t, () => session.run(feeds))).code, 'ERR_SESSION_DISPOSED');
 });

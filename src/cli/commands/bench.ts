@@ -1,7 +1,10 @@
 // untangle bench: repeated runs on random inputs.
 
 import type {Command} from 'commander';
+import type {Explanation} from '../../program/program.js';
+import type {CommandTime} from '../../runtime/profile.js';
 import type {Session} from '../../runtime/session.js';
+import {measuredRoof} from '../measured-roof.js';
 import {openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {placeOf} from '../place.js';
@@ -10,8 +13,12 @@ import {print, printJson, startProgress} from '../report.js';
 import {formatBytes, formatCount, formatMs, formatNumber} from '../sizes.js';
 import {formatTable} from '../table.js';
 import {percentile} from '../timing.js';
+import {traceOf} from '../trace.js';
+import {writeFileAtomic} from '../write-file.js';
 
 const WARM_UP_RUNS = 3;
+
+type Profile = readonly CommandTime[];
 
 interface CommandResult {
   readonly op: string;
@@ -31,7 +38,8 @@ export function addBenchCommand(program: Command): void {
       `
 Examples:
   untangle bench generator.onnx --threads 1 --runs 50
-  untangle bench generator.onnx --per-op --schedule huge2`,
+  untangle bench generator.onnx --per-op --schedule huge2
+  untangle bench generator.onnx --trace run.json   # open it in ui.perfetto.dev`,
     )
     .action(benchCommand);
   addOptions(
@@ -41,6 +49,7 @@ Examples:
     'threads',
     'runs',
     'perOp',
+    'trace',
     'shape',
     'constant',
     'memory',
@@ -53,7 +62,10 @@ Examples:
 async function benchCommand(path: string, options: CliOptions): Promise<void> {
   await using session = await openSession(await openModelFile(path, options));
   const times = await timeRuns(session, options.runs);
-  const commands = options.perOp ? await timeCommands(session, options.runs) : null;
+  const profiles =
+    options.perOp || options.trace !== undefined ? await profileRuns(session, options.runs) : [];
+  const commands = options.perOp ? medianCommands(session.explain(), profiles) : null;
+  if (options.trace !== undefined) await writeTrace(options.trace, session, profiles);
 
   const {totals} = session.explain();
   const medianMs = percentile(times, 0.5);
@@ -78,6 +90,7 @@ async function benchCommand(path: string, options: CliOptions): Promise<void> {
   print(
     `${formatNumber(gflops)} GFLOP/s (${formatCount(2 * totals.macs)}FLOP), arena peak ${formatBytes(totals.arenaPeakBytes)}`,
   );
+  if (options.trace !== undefined) print(`${options.trace}: a run for ui.perfetto.dev`);
   if (commands !== null) print(`\n${commandTable(commands)}`);
 }
 
@@ -103,18 +116,45 @@ async function timeRuns(session: Session, runs: number): Promise<number[]> {
 }
 
 /** Runs again with the profile on, so that timing commands does not disturb the times above. */
-async function timeCommands(session: Session, runs: number): Promise<CommandResult[]> {
+async function profileRuns(session: Session, runs: number): Promise<Profile[]> {
   const inputs = randomInputs(session);
-  const {commands} = session.explain();
-  const times: number[][] = commands.map(() => []);
+  const profiles: Profile[] = [];
   for (let i = 0; i < runs; i++) {
     await session.run(inputs, {profile: true});
-    for (const [index, {ms}] of (session.profile ?? []).entries()) times[index]?.push(ms);
+    profiles.push(session.profile ?? []);
   }
+  return profiles;
+}
+
+/** Each command with the median of its times. */
+function medianCommands({commands}: Explanation, profiles: readonly Profile[]): CommandResult[] {
   return commands.map(({op, name, schedule, macs}, index) => {
-    const ms = percentile(times[index]!, 0.5);
+    const ms = percentile(
+      profiles.map(profile => profile[index]?.ms ?? 0),
+      0.5,
+    );
     return {op, name, schedule, ms, gflops: ms > 0 ? (2 * macs) / ms / 1e6 : 0};
   });
+}
+
+/** Writes the profiled run of median length. @throws ERR_FILE_WRITE */
+async function writeTrace(
+  path: string,
+  session: Session,
+  profiles: readonly Profile[],
+): Promise<void> {
+  const lengthOf = (profile: Profile) =>
+    profile.reduce((last, {startMs, ms}) => Math.max(last, startMs + ms), 0);
+  const median = percentile(profiles.map(lengthOf), 0.5);
+  const {device, threads} = session;
+  const trace = traceOf({
+    explanation: session.explain(),
+    times: profiles.find(profile => lengthOf(profile) === median) ?? [],
+    threads: device === 'cpu' ? threads : 0,
+    place: placeOf(session).text,
+    roof: device === 'cpu' ? measuredRoof(threads) : undefined,
+  });
+  await writeFileAtomic(path, Buffer.from(JSON.stringify(trace)));
 }
 
 function commandTable(commands: readonly CommandResult[]): string {

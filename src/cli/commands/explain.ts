@@ -3,10 +3,10 @@
 import type {Command} from 'commander';
 import type {Explanation} from '../../program/program.js';
 import {describeMachine} from '../machine.js';
+import {measuredRoof} from '../measured-roof.js';
 import {explainFile, openModelFile} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {packageVersion} from '../package-root.js';
-import {measuredRoof} from '../page/measured-roof.js';
 import {htmlPage, readPageAssets} from '../page/page.js';
 import {print, printJson} from '../report.js';
 import {formatBytes, formatCount, formatShape} from '../sizes.js';

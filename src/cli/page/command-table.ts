@@ -1,9 +1,9 @@
 // The table of all commands: plain HTML, so that it needs no script to be read.
 
 import type {Explanation} from '../../program/program.js';
+import type {Roof} from '../roof.js';
 import {formatBytes, formatCount, formatNumber, formatShape} from '../sizes.js';
 import {escapeHtml} from './escape.js';
-import type {Roof} from './roof.js';
 import {intensityOf, limitOf} from './roofline-chart.js';
 
 /** A cell: what is shown, and the number behind it where there is one. */

@@ -5,12 +5,12 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {UntangleError} from '../../errors.js';
 import type {Explanation} from '../../program/program.js';
+import {farthest, type Roof} from '../roof.js';
 import {formatBytes, formatCount, formatNumber, formatShape} from '../sizes.js';
 import {describeLess, trafficBytes} from '../traffic.js';
 import {commandTable} from './command-table.js';
 import {escapeHtml, escapeJson} from './escape.js';
 import {arenaShare, memoryChart} from './memory-chart.js';
-import {farthest, type Roof} from './roof.js';
 import {rooflineChart} from './roofline-chart.js';
 import {layerTraffic, trafficChart} from './traffic-chart.js';
 

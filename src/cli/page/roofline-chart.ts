@@ -1,12 +1,11 @@
-// The roofline: what each command could reach, by the FLOP it does per byte it moves (Williams, Waterman, Patterson,
-// Communications of the ACM 52(4), 2009).
+// The roofline: what each command could reach, by the FLOP it does per byte it moves.
 
 import type {CommandInfo, Explanation} from '../../program/program.js';
+import {attainable, farthest, type Roof, ridge} from '../roof.js';
 import {formatBytes, formatCount, formatNumber} from '../sizes.js';
 import {trafficBytes} from '../traffic.js';
 import {AUTOSIZE, type Axis, type ChartSpec, SCHEMA, shortName} from './chart.js';
 import {familyOf} from './families.js';
-import {attainable, farthest, type Roof, ridge} from './roof.js';
 
 /** FLOP per byte of arena traffic; two for a multiply-add, null where nothing is multiplied. */
 export function intensityOf(command: CommandInfo): number | null {

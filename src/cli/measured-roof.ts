@@ -1,7 +1,7 @@
 // The roof of the machine this runs on, measured.
 
-import {cpuInfo, measure} from '../../index.js';
-import {describeMachine} from '../machine.js';
+import {cpuInfo, measure} from '../index.js';
+import {describeMachine} from './machine.js';
 import type {Roof} from './roof.js';
 
 /** About 200 ms. @throws ERR_ADDON_MISSING */

@@ -1,4 +1,8 @@
-// What a machine can do at most: the roof of the roofline.
+// What a machine can do at most: the roof of the roofline (Williams, Waterman, Patterson, Communications of the ACM 52(4),
+// 2009).
+
+import type {Counts} from '../schedule/steps.js';
+import {trafficBytes} from './traffic.js';
 
 /** A memory from which operands come, and how fast. */
 export interface RoofLevel {
@@ -30,4 +34,10 @@ export function attainable(roof: Roof, level: RoofLevel, intensity: number): num
 /** FLOP per byte from which on arithmetic is what limits. */
 export function ridge(roof: Roof, level: RoofLevel): number {
   return roof.gflops / level.gbs;
+}
+
+/** The least time in milliseconds that arithmetic and memory allow. */
+export function boundMs(roof: Roof, counts: Counts): number {
+  const arithmetic = (2 * counts.macs) / roof.gflops;
+  return Math.max(arithmetic, trafficBytes(counts) / farthest(roof).gbs) / 1e6;
 }
