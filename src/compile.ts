@@ -55,7 +55,7 @@ export function compileModel(
   allocate?: (bytes: number) => Uint8Array,
 ): Program {
   const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
-  const {memoryBudgetBytes, name = 'model', device = 'cpu'} = options;
+  const {memoryBudgetBytes, name = 'model', device = 'cpu', board} = options;
   const {workspaceBytes = device === 'cpu' ? options.threads * WORKSPACE_BYTES : 0} = options;
   const checkTime = startClock(resolveLimits(limits));
   const graph = fuseGraph(buildGraph(model, {shapes, constants, limits, checkTime}), checkTime);
@@ -64,7 +64,13 @@ export function compileModel(
     memoryBudgetBytes === undefined
       ? schedule(graph, scheduling)
       : scheduleWithin(graph, scheduling, {memoryBudgetBytes, workspaceBytes});
-  const explanation = explainSchedule({model: name, graph, schedule: placed, workspaceBytes});
+  const explanation = explainSchedule({
+    model: name,
+    graph,
+    schedule: placed,
+    workspaceBytes,
+    target: board && {board, threads: options.threads},
+  });
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;
   const inputs = placed.inputs.map(({buffer}, index) => ({

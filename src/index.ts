@@ -1,5 +1,13 @@
 // The public API. Everything else is internal and may change between versions.
 
+export {
+  BOARD_SOURCES,
+  type Board,
+  type BoardBandwidth,
+  type BoardCache,
+  type BoardGpu,
+  type BoardPeak,
+} from './boards/board.js';
 export {compile} from './compile.js';
 export {ERRORS, type ErrorCode, type ErrorFields, UntangleError} from './errors.js';
 export type {ConstantFeed, Feed, Feeds, PictureInput, TensorInput, Values} from './feeds/feeds.js';
@@ -14,6 +22,7 @@ export type {
   Totals,
 } from './program/program.js';
 export type {CpuInfo, GpuInfo} from './runtime/addon.js';
+export {boardNames, readBoard} from './runtime/board-file.js';
 export {load, open} from './runtime/load.js';
 export {cpuInfo, gpuInfo, measure} from './runtime/native.js';
 export type {

@@ -2,6 +2,7 @@
 
 import {availableParallelism} from 'node:os';
 import * as v from 'valibot';
+import {type Board, boardSchema} from './boards/board.js';
 import {UntangleError} from './errors.js';
 import {describeValue} from './feeds/describe.js';
 import type {ConstantFeed} from './feeds/feeds.js';
@@ -37,6 +38,11 @@ export interface CompileOptions {
   readonly externalData?: ExternalDataReader | undefined;
   /** Bytes the executor needs besides arena, weights and outputs; default: 256 KiB per thread. load asks the addon. */
   readonly workspaceBytes?: number | undefined;
+  /**
+   * The machine that schedules are chosen for and explained by: levels of memory, and predicted times. `readBoard` reads a
+   * profile. Default: none.
+   */
+  readonly board?: Board | undefined;
   /** Name of the model in explanations. */
   readonly name?: string | undefined;
 }
@@ -112,6 +118,7 @@ const compileFields = {
   externalData: v.optional(v.custom(value => typeof value === 'function', 'a function')),
   workspaceBytes: v.optional(positive),
   name: v.optional(v.string('a string')),
+  board: v.optional(boardSchema),
 };
 const loadFields = {...compileFields, ...openFields, plans: v.optional(range(MAX_PLANS))};
 

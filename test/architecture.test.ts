@@ -13,6 +13,7 @@ const LINE = [
   'onnx',
   'graph',
   'feeds',
+  'boards',
   'untangle',
   'schedule',
   'options',

@@ -164,12 +164,23 @@ Napi::Value workspace_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value measure(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto measured = measure_machine(chosen_kernels(env), threads_argument(info, 0));
+  std::vector<size_t> blocks;
+  if (info[1].IsArray()) {
+    const auto list = info[1].As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++) {
+      blocks.push_back(static_cast<size_t>(list.Get(i).ToNumber().Int64Value()));
+    }
+  }
+  const auto measured = measure_machine(chosen_kernels(env), threads_argument(info, 0), blocks);
   if (!measured)
     throw make_error(env, "ERR_INTERNAL", "there is no memory or thread to measure with");
   Napi::Object result = Napi::Object::New(env);
   result.Set("gflops", measured->gflops);
   result.Set("readGbs", measured->read_gbs);
+  result.Set("phaseNs", measured->phase_ns);
+  Napi::Array block_gbs = Napi::Array::New(env, measured->block_gbs.size());
+  for (uint32_t i = 0; i < block_gbs.Length(); i++) block_gbs[i] = measured->block_gbs[i];
+  result.Set("blockGbs", block_gbs);
   return result;
 }
 

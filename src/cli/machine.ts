@@ -12,6 +12,8 @@ export interface Cache {
   readonly size: string;
   /** Logical cores that share one. */
   readonly sharedBy: number;
+  readonly ways: number;
+  readonly lineBytes: number;
 }
 
 export interface Machine {
@@ -49,6 +51,8 @@ function readCaches(): Cache[] {
       type: read('type'),
       size: read('size'),
       sharedBy: countList(read('shared_cpu_list')),
+      ways: Number(read('ways_of_associativity')),
+      lineBytes: Number(read('coherency_line_size')),
     };
   });
 }

@@ -9,6 +9,7 @@ import {isProgram, readFileLimited, readModelFile} from '../onnx/read-model.js';
 import type {LoadOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
 import type {Explanation, Program} from '../program/program.js';
+import {readBoard} from '../runtime/board-file.js';
 import type {Session} from '../runtime/session.js';
 import {DEVICES} from '../schedule/device.js';
 import {type Feed, readConstants} from './feeds.js';
@@ -19,7 +20,15 @@ import {bindShapes} from './shapes.js';
 type Options = Partial<
   Pick<
     CliOptions,
-    'device' | 'precision' | 'threads' | 'memory' | 'schedule' | 'exact' | 'shape' | 'constant'
+    | 'device'
+    | 'precision'
+    | 'threads'
+    | 'memory'
+    | 'schedule'
+    | 'exact'
+    | 'board'
+    | 'shape'
+    | 'constant'
   >
 >;
 
@@ -46,20 +55,23 @@ export async function openModelFile(
   const bytes = await readFileLimited(path);
   const {device, precision, threads, memory: memoryBudgetBytes} = options;
   const common = {device, precision, threads, memoryBudgetBytes};
-  const {schedule, exact, shape = [], constant = []} = options;
+  const {schedule, exact, board: boardName, shape = [], constant = []} = options;
   if (isProgram(bytes)) {
     if (schedule !== undefined) throw compiledError('--schedule');
     if (exact !== undefined) throw compiledError('--exact');
+    if (boardName !== undefined) throw compiledError('--board');
     if (shape.length > 0) throw compiledError('--shape');
     if (constant.length > 0) throw compiledError('--constant');
     return {path, bytes, isProgram: true, options: common};
   }
+  const board = boardName === undefined ? undefined : await readBoard(boardName);
   const externalData = externalDataBeside(path);
   const {inputs} = decodeModel(bytes, {path, externalData});
   const constants = await readConstants(constant);
   const {shapes, notes} = bindShapes(inputs, shape, feeds, constants);
   if (!isQuiet) for (const text of notes) note(text);
-  const compiling = {shapes, constants, schedule, exact, externalData, name: basename(path)};
+  const how = {schedule, exact, board};
+  const compiling = {shapes, constants, ...how, externalData, name: basename(path)};
   return {path, bytes, isProgram: false, options: {...common, ...compiling}};
 }
 

@@ -30,6 +30,7 @@ export interface CliOptions {
   readonly memory?: number;
   readonly schedule?: ScheduleName;
   readonly exact?: boolean;
+  readonly board?: string;
   readonly range?: Range;
   readonly tolerance: number;
   readonly runs: number;
@@ -97,6 +98,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
     new Option(
       '--exact',
       "sum only the convolutions' own products: no winograd, which is faster but rounds more",
+    ),
+  board: () =>
+    new Option(
+      '--board <file|name>',
+      'the machine that schedules are priced for: a profile of `untangle doctor --calibrate`, or jetson-nano, jetson-orin-nano, ... (default: none)',
     ),
   range: () =>
     new Option(

@@ -1,21 +1,27 @@
 // A schedule in, its explanation out: what every command is and costs, and what the usual methods would cost.
 
+import type {Board} from '../boards/board.js';
 import type {Graph, Node} from '../graph/graph.js';
 import {runTimeType} from '../graph/types.js';
 import {type Baseline, type ConvBaselines, convBaselines} from '../schedule/baselines.js';
 import {type Memory, scheduleMemory} from '../schedule/budget.js';
 import {addCounts} from '../schedule/counts.js';
+import {predictStepNs} from '../schedule/predict.js';
 import type {Schedule} from '../schedule/schedule.js';
 import type {ConvStep, Counts, Step} from '../schedule/steps.js';
+import {trafficMachine} from '../schedule/traffic/machine.js';
+import {programTraffic} from '../schedule/traffic/program-traffic.js';
 import {planeConv} from '../untangle/conv.js';
 import {arenaBlocks} from './explain-arena.js';
-import type {Baselines, CommandInfo, Explanation, Totals} from './program.js';
+import type {Baselines, CommandInfo, ExplainedBoard, Explanation, Totals} from './program.js';
 
 export interface ExplainParts {
   readonly model: string;
   readonly graph: Graph;
   readonly schedule: Schedule;
   readonly workspaceBytes: number;
+  /** What levels and times are given for. */
+  readonly target?: {readonly board: Board; readonly threads: number} | undefined;
 }
 
 /** A convolution of the graph and the steps it became. */
@@ -40,6 +46,7 @@ export function explainSchedule({
   graph,
   schedule,
   workspaceBytes,
+  target,
 }: ExplainParts): Explanation {
   const memory = scheduleMemory(schedule, workspaceBytes);
   const totals: Totals = {
@@ -60,7 +67,8 @@ export function explainSchedule({
       dtype,
       shape: graph.values.get(value)!.shape,
     })),
-    commands: schedule.steps.map(step => commandInfo(step, schedule)),
+    commands: commandInfos(schedule, target),
+    ...(target === undefined ? {} : {board: explainedBoard(target)}),
     blocks: arenaBlocks(schedule),
     totals,
     baselines: baselineTotals(totals, convolutions, memory),
@@ -73,6 +81,25 @@ export function explainSchedule({
       gemmCol2im: countsOf(baselines.gemmCol2im),
     })),
   };
+}
+
+type Target = NonNullable<ExplainParts['target']>;
+
+function commandInfos(schedule: Schedule, target: Target | undefined): CommandInfo[] {
+  const infos = schedule.steps.map(step => commandInfo(step, schedule));
+  if (target === undefined) return infos;
+  const {board, threads} = target;
+  const traffic = programTraffic(schedule, trafficMachine(board, threads));
+  return infos.map((info, index) => {
+    const levels = traffic[index]!;
+    const ns = predictStepNs(schedule.steps[index]!, board, threads, levels);
+    return {...info, levels, predictedNs: Math.round(ns)};
+  });
+}
+
+function explainedBoard({board, threads}: Target): ExplainedBoard {
+  const {name, source, freeBytes} = board;
+  return {name, source, threads, freeBytes};
 }
 
 function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {

@@ -1,6 +1,7 @@
 // The explanation as it lies in the file: JSON in the metadata section, parsed with limits.
 
 import * as v from 'valibot';
+import {MEMORY_LEVELS} from '../boards/board.js';
 import {RUN_TIME_TYPES} from '../graph/types.js';
 import {formatError} from './format-error.js';
 import {ARENA_BLOCK_KINDS, type Explanation} from './program.js';
@@ -17,6 +18,11 @@ const counts = {macs: amount, readBytes: amount, writtenBytes: amount};
 
 const port = v.object({name, dtype: v.picklist(RUN_TIME_TYPES), shape});
 const ports = v.pipe(v.array(port), v.maxLength(LIMITS.ports));
+const level = v.object({
+  from: v.picklist(MEMORY_LEVELS),
+  readBytes: amount,
+  writtenBytes: amount,
+});
 const command = v.object({
   op: name,
   name,
@@ -24,6 +30,8 @@ const command = v.object({
   schedule: name,
   arenaOffset: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
   ...counts,
+  levels: v.optional(v.pipe(v.array(level), v.maxLength(MEMORY_LEVELS.length))),
+  predictedNs: v.optional(amount),
 });
 const totals = v.object({
   ...counts,
@@ -57,6 +65,7 @@ const explanation = v.object({
   blocks: v.pipe(v.array(block), v.maxLength(LIMITS.commands)),
   totals,
   baselines: v.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
+  board: v.optional(v.object({name, source: name, threads: size, freeBytes: v.nullable(size)})),
   notes: v.optional(v.pipe(v.array(name), v.maxLength(LIMITS.commands))),
   convolutions: v.pipe(v.array(convolution), v.maxLength(LIMITS.commands)),
 }) satisfies v.GenericSchema<unknown, Explanation>;

@@ -3,6 +3,7 @@
 import type {ChainOp} from '../graph/graph.js';
 import type {RunTimeType} from '../graph/types.js';
 import type {Counts, Region} from '../schedule/steps.js';
+import type {LevelTraffic} from '../schedule/traffic/step-traffic.js';
 import type {Command} from './commands.js';
 
 /** An input or output as the caller sees it; shape in ONNX order (NCHW). */
@@ -24,6 +25,20 @@ export interface CommandInfo extends Counts {
   readonly schedule: string;
   /** Byte offset of the output in the arena; -1 when it is written straight into an output. */
   readonly arenaOffset: number;
+  /** Compiled for a board: bytes expected to cross each of its caches, from the core outwards. */
+  readonly levels?: readonly LevelTraffic[] | undefined;
+  /** The time this is expected to take there. */
+  readonly predictedNs?: number | undefined;
+}
+
+/** The board a program was explained for. */
+export interface ExplainedBoard {
+  readonly name: string;
+  readonly source: string;
+  /** What is predicted is meant for so many. */
+  readonly threads: number;
+  /** What programs may take of its memory; null: unknown. */
+  readonly freeBytes: number | null;
 }
 
 /** A block of the arena and when it holds something. */
@@ -65,6 +80,8 @@ export interface Explanation {
   readonly blocks: readonly ArenaBlock[];
   readonly totals: Totals;
   readonly baselines: Baselines;
+  /** Absent where none was named. */
+  readonly board?: ExplainedBoard | undefined;
   /** What to know about results: where they may differ from integer arithmetic. */
   readonly notes?: readonly string[] | undefined;
   /** Per convolution: counts of the three baselines, in command order (index into commands). */

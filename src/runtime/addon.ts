@@ -78,6 +78,18 @@ export interface GpuChoice {
   readonly precision: Precision;
 }
 
+/** What threads reach together. */
+export interface MachineSpeed {
+  /** Of the FMA units. */
+  readonly gflops: number;
+  /** Reads from memory, GB/s. */
+  readonly readGbs: number;
+  /** Reads of each block, GB/s. */
+  readonly blockGbs: readonly number[];
+  /** Handing out work and having it back when there is none. */
+  readonly phaseNs: number;
+}
+
 export interface Addon {
   /** The hash of the format tables the addon was built with. */
   formatHash(): string;
@@ -108,6 +120,6 @@ export interface Addon {
   gpuInfo(driver: string): GpuInfo;
   /** Bytes the executor needs besides arena, constants and outputs: tables and per-thread workspace. */
   workspaceBytes(threads: number): number;
-  /** Peak of the FMA units, GFLOP/s, and read bandwidth, GB/s, over `threads` threads; about 200 ms. */
-  measure(threads: number): {gflops: number; readGbs: number};
+  /** Measures `threads` threads at once; each has `blockBytes` of its own. About 200 ms, and 100 ms a block. */
+  measure(threads: number, blockBytes: readonly number[]): MachineSpeed;
 }

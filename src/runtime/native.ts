@@ -6,7 +6,7 @@ import path from 'node:path';
 import {PACKAGE_ROOT} from '#package-root';
 import {UntangleError} from '../errors.js';
 import {formatHashHex} from '../program/format-hash.js';
-import type {Addon, CpuInfo, GpuInfo} from './addon.js';
+import type {Addon, CpuInfo, GpuInfo, MachineSpeed} from './addon.js';
 import {translateNativeError} from './native-error.js';
 
 const ADDON_FILE = path.join('build', 'Release', 'untangle_edge.node');
@@ -40,7 +40,16 @@ export function gpuInfo(): GpuInfo {
 
 /** Measures this machine over `threads` threads: GFLOP/s of the FMA units and GB/s of reads; about 200 ms. */
 export function measure(threads: number): {gflops: number; readGbs: number} {
-  return callNative(() => loadAddon().measure(threads));
+  const {gflops, readGbs} = measureLevels(threads, []);
+  return {gflops, readGbs};
+}
+
+/**
+ * The same, and GB/s of reads of blocks of `blockBytes` that every thread has for itself, and the time of handing out work;
+ * about 100 ms more for each.
+ */
+export function measureLevels(threads: number, blockBytes: readonly number[]): MachineSpeed {
+  return callNative(() => loadAddon().measure(threads, blockBytes));
 }
 
 /** Bytes in native memory: a program in them is opened without a copy, and they can be freed at once. */

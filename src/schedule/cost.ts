@@ -64,6 +64,20 @@ export const COST = {
   chunkDepth: 1024,
 } as const;
 
+/** What a vector multiply-add's time is worth in bytes; other machines have other rates. */
+export interface CostRates {
+  readonly weightBytesPerVector: number;
+  readonly transformedPerVector: number;
+  readonly barrier: number;
+}
+
+/** Arithmetic alone: what has to be moved is counted elsewhere. */
+export const ARITHMETIC_RATES: CostRates = {
+  weightBytesPerVector: Infinity,
+  transformedPerVector: Infinity,
+  barrier: 0,
+};
+
 const PANEL_ROW_BYTES = PANEL * 4;
 
 /** The sizes a region's cost depends on besides the region. */
@@ -81,8 +95,8 @@ export function clearlyCheapest<T extends {readonly cost: number}>(options: read
 }
 
 /** Cost of one region. */
-export function regionCost(region: Region, shape: CostShape): number {
-  return region.perTap ? sweptCost(region, shape) : tiledCost(region, shape);
+export function regionCost(region: Region, shape: CostShape, rates: CostRates = COST): number {
+  return region.perTap ? sweptCost(region, shape, rates) : tiledCost(region, shape, rates);
 }
 
 /** Pixels in the lanes: vectors of pixels times output channels, packing x and storing y, both [N, H, W, C]. */
@@ -109,7 +123,7 @@ function moveCost({shape, strides}: View, perElement: number): number {
 }
 
 /** Registers accumulate over all taps; a tile skips a tap that lies outside the input for all of its rows. */
-function tiledCost(region: Region, shape: CostShape): number {
+function tiledCost(region: Region, shape: CostShape, rates: CostRates): number {
   const {taps, kc, padded} = region;
   const rows = shape.batch * region.countY * region.countX;
   const fractions = taps.map(tap =>
@@ -122,6 +136,7 @@ function tiledCost(region: Region, shape: CostShape): number {
     chunks: Math.ceil(taps.length / Math.max(1, Math.floor(COST.chunkDepth / kc))),
     panels: shape.panels,
     tileOverhead: tileOverhead(region),
+    rates,
   });
 }
 
@@ -140,7 +155,7 @@ function tiledFraction(region: Region, dy: number, inputHeight: number): number 
 }
 
 /** One GEMM per tap over the outputs for which it is inside, accumulating in memory, after a pass of bias. */
-function sweptCost(region: Region, shape: CostShape): number {
+function sweptCost(region: Region, shape: CostShape, rates: CostRates): number {
   const {taps, kc, inX, inStepX, countX, countY} = region;
   const {tapOverhead, tileOverhead, accumulate} = COST;
   const vectors = shape.batch * countY * countX * shape.panels;
@@ -160,6 +175,7 @@ function sweptCost(region: Region, shape: CostShape): number {
       chunks: 1,
       panels: shape.panels,
       tileOverhead,
+      rates,
     });
     return sum + gemm + accumulate * rows * shape.panels;
   }, accumulate * vectors);
@@ -175,16 +191,17 @@ interface Gemm {
   readonly chunks: number;
   readonly panels: number;
   readonly tileOverhead: number;
+  readonly rates: CostRates;
 }
 
-function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead}: Gemm): number {
+function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead, rates}: Gemm): number {
   const tiles = Math.ceil(rows / COST.tileRows);
   if (tiles === 0) return 0;
 
   const multiplying = tiles * Math.max(COST.minTileRows, rows / tiles) * depth * panels;
   const arithmetic = multiplying + Math.max(0, chunks - 1) * COST.accumulate * rows * panels;
   const sweeps = Math.ceil(rows / COST.blockRows);
-  const streaming = (sweeps * weightRows * panels * PANEL_ROW_BYTES) / COST.weightBytesPerVector;
+  const streaming = (sweeps * weightRows * panels * PANEL_ROW_BYTES) / rates.weightBytesPerVector;
   const hidden = Math.min(arithmetic, streaming);
   return Math.max(arithmetic, streaming) + COST.unhidden * hidden + tiles * tileOverhead;
 }
@@ -205,7 +222,7 @@ export interface WinogradShape {
 }
 
 /** A GEMM per product and block, transforming the kernel, and transforming the tiles there and back. */
-export function winogradCost(shape: WinogradShape): number {
+export function winogradCost(shape: WinogradShape, rates: CostRates = COST): number {
   const {tiles, blockTiles, products, inChannels, panels, keptElements, sharedElements} = shape;
   const gemm = gemmCost({
     rows: blockTiles,
@@ -214,14 +231,15 @@ export function winogradCost(shape: WinogradShape): number {
     chunks: Math.ceil(inChannels / COST.chunkDepth),
     panels,
     tileOverhead: COST.runTileOverhead,
+    rates,
   });
   const blocks = tiles / blockTiles;
   const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
   const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
   const weights = kernels * products * inChannels * panels * COST.transformWeights;
   const kept = 2 * (tiles * sharedElements + keptElements);
-  const waiting = kept / COST.transformedPerVector / PANEL;
-  const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * COST.barrier : 0;
+  const waiting = kept / rates.transformedPerVector / PANEL;
+  const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * rates.barrier : 0;
   return blocks * products * gemm + transforms + weights + waiting + barriers;
 }
 

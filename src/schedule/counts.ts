@@ -167,7 +167,7 @@ function columnElements(work: ConvWork, y: View): number {
 }
 
 /** Rows of the packed weights that some tap uses. */
-function weightRows(regions: readonly Region[]): number {
+export function weightRows(regions: readonly Region[]): number {
   const ends = new Map<number, number>();
   for (const {taps, kc} of regions) {
     for (const {k} of taps) ends.set(k, Math.max(ends.get(k) ?? 0, k + kc));

@@ -82,16 +82,17 @@ export function winogradOutputs(tile: number, taps: number): number {
 
 /** Inputs of a tile along an axis of `taps` taps. */
 export function winogradInputs(tile: number, taps: number): number {
-  return tile === WINOGRAD_PAIR ? winogradOutputs(tile, taps) : productsAlong(tile, taps);
+  return tile === WINOGRAD_PAIR ? winogradOutputs(tile, taps) : winogradProductsAlong(tile, taps);
 }
 
-function productsAlong(tile: number, taps: number): number {
+/** Products of a tile along an axis of `taps` taps. */
+export function winogradProductsAlong(tile: number, taps: number): number {
   return (taps === 1 ? 1 : tile) + taps - 1;
 }
 
 /** Products of a tile. */
 export function winogradProducts({tile, taps}: WinogradForm): number {
-  return productsAlong(tile, taps[0]) * productsAlong(tile, taps[1]);
+  return winogradProductsAlong(tile, taps[0]) * winogradProductsAlong(tile, taps[1]);
 }
 
 /** Floats of a transformed kernel: [panels][products][inChannels][PANEL]. */
@@ -118,7 +119,7 @@ export function winogradTileElements(
 export function winogradMatrices(tile: number, taps: number): WinogradMatrices {
   if (tile === WINOGRAD_PAIR && taps > 1) return PAIR;
   const outputs = winogradOutputs(tile, taps);
-  const points = POINTS[productsAlong(tile, taps)]!;
+  const points = POINTS[winogradProductsAlong(tile, taps)]!;
   const powers = (point: number, count: number) =>
     Array.from({length: count}, (_, power) => point ** power);
   const others = (at: number) => points.filter((_, index) => index !== at);

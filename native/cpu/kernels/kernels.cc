@@ -2,6 +2,7 @@
 
 #include "native/cpu/kernels/kernels.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -71,13 +72,17 @@ double measure_gflops(const Kernels& kernels, double seconds) {
 }
 
 double measure_read_gbs(const Kernels& kernels, const float* data, size_t count, double seconds) {
+  constexpr size_t kRoundFloats =
+      1 << 18;  // some 10 us and more: long against the clock's resolution
+  const size_t repeats = std::max<size_t>(1, kRoundFloats / std::max<size_t>(1, count));
   volatile float sink = 0;  // keeps the reads
   double best = 0;
   const Clock::time_point start = Clock::now();
   do {
     const Clock::time_point round = Clock::now();
-    sink = kernels.read_all(data, count);
-    const double rate = static_cast<double>(count * sizeof(float)) / seconds_since(round) * 1e-9;
+    sink = kernels.read_all(data, count, repeats);
+    const double rate =
+        static_cast<double>(repeats * count * sizeof(float)) / seconds_since(round) * 1e-9;
     if (rate > best) best = rate;
   } while (seconds_since(start) < seconds);
   static_cast<void>(sink);

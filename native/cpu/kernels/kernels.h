@@ -169,8 +169,8 @@ struct Kernels {
   /// Runs `steps` rounds of independent FMAs in registers; returns the floating-point operations
   /// done.
   double (*fma_rounds)(size_t steps);
-  /// Sums `count` floats, reading each once.
-  float (*read_all)(const float* data, size_t count);
+  /// Sums `count` floats, reading whole rounds of vectors `repeats` times and the rest once.
+  float (*read_all)(const float* data, size_t count, size_t repeats);
 };
 
 // kShape_<isa> and kernels_<isa> for every instruction set of this architecture.

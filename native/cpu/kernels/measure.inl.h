@@ -21,15 +21,17 @@ double fma_rounds(size_t steps) {
   return lanes[0] < 0.0f ? 0.0 : 2.0 * kChains * Vec::kLanes * static_cast<double>(steps);
 }
 
-float read_all(const float* data, size_t count) {
+float read_all(const float* data, size_t count, size_t repeats) {
   constexpr size_t kStreams = 8;
   Vec::Reg acc[kStreams];
   UNTANGLE_UNROLL for (size_t i = 0; i < kStreams; i++) acc[i] = Vec::zero();
   const Vec::Reg one = Vec::splat(1.0f);
   size_t at = 0;
-  for (; at + kStreams * Vec::kLanes <= count; at += kStreams * Vec::kLanes) {
-    UNTANGLE_UNROLL for (size_t i = 0; i < kStreams; i++) {
-      acc[i] = Vec::fma(Vec::load(data + at + i * Vec::kLanes), one, acc[i]);
+  for (size_t repeat = 0; repeat < repeats; repeat++) {
+    for (at = 0; at + kStreams * Vec::kLanes <= count; at += kStreams * Vec::kLanes) {
+      UNTANGLE_UNROLL for (size_t i = 0; i < kStreams; i++) {
+        acc[i] = Vec::fma(Vec::load(data + at + i * Vec::kLanes), one, acc[i]);
+      }
     }
   }
   float sum = 0;

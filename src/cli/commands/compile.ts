@@ -32,6 +32,7 @@ Examples:
     'memory',
     'schedule',
     'exact',
+    'board',
     'json',
   );
 }

@@ -1,13 +1,18 @@
 // untangle doctor: what this machine offers and what of it is used; made to be pasted into a bug report.
 
+import {basename} from 'node:path';
 import type {Command} from 'commander';
+import type {BoardPeak} from '../../boards/board.js';
+import {encodeBoard} from '../../boards/board-text.js';
 import {UntangleError} from '../../errors.js';
 import {cpuInfo, type GpuInfo, gpuInfo, measure} from '../../index.js';
 import type {CpuInfo} from '../../runtime/addon.js';
+import {calibrate} from '../calibrate.js';
 import {describeGpu, describeMachine, type GpuReport, type Machine} from '../machine.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {print, printJson} from '../report.js';
 import {formatBytes, formatNumber} from '../sizes.js';
+import {writeFileAtomic} from '../write-file.js';
 
 interface Peak {
   readonly threads: number;
@@ -25,12 +30,56 @@ export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description('show what this machine offers and measure its peaks')
-    .addHelpText('after', '\nExamples:\n  untangle doctor\n  untangle doctor --json')
+    .option(
+      '--calibrate',
+      'measure every level of memory at several thread counts and write a board profile, for --board',
+    )
+    .option('-o, --output <file>', 'the file of the profile; an old one is replaced in one step')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  untangle doctor
+  untangle doctor --json
+  untangle doctor --calibrate -o board.json`,
+    )
     .action(doctorCommand);
   addOptions(command, 'json');
 }
 
-function doctorCommand(options: CliOptions): void {
+type DoctorOptions = Pick<CliOptions, 'json'> & {
+  readonly calibrate?: boolean;
+  readonly output?: string;
+};
+
+async function doctorCommand(options: DoctorOptions): Promise<void> {
+  const {calibrate: isCalibrating = false, output} = options;
+  if (!isCalibrating && output === undefined) return showMachine(options);
+  if (!isCalibrating || output === undefined)
+    throw new UntangleError('ERR_OPTION', [
+      '--calibrate',
+      '-o FILE with it',
+      'one without the other',
+    ]);
+  await writeProfile(output, options);
+}
+
+async function writeProfile(file: string, {json}: DoctorOptions): Promise<void> {
+  const board = calibrate(basename(file, '.json'));
+  await writeFileAtomic(file, encodeBoard(board));
+  if (json) {
+    printJson(board);
+    return;
+  }
+  print([`${file}: ${board.processor}, measured`, ...board.peaks.map(peakLine)].join('\n'));
+}
+
+function peakLine({threads, gflops, gbs}: BoardPeak): string {
+  const levels = Object.entries(gbs).map(([level, rate]) => `${level} ${formatNumber(rate)}`);
+  return `${threads} thread(s): ${formatNumber(gflops)} GFLOP/s; GB/s read: ${levels.join(', ')}`;
+}
+
+function showMachine(options: DoctorOptions): void {
   const machine = describeMachine();
   const native = inspectAddon(machine.cores);
   const gpu = describeGpu(native instanceof UntangleError ? null : native.gpu);

@@ -39,6 +39,7 @@ Examples:
     'memory',
     'schedule',
     'exact',
+    'board',
     'html',
     'json',
   );

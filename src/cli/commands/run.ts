@@ -46,6 +46,7 @@ Examples:
     'memory',
     'schedule',
     'exact',
+    'board',
     'range',
     'json',
   );

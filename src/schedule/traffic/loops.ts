@@ -1,0 +1,124 @@
+// Bytes that cross a cache while a nest of loops runs: docs/04-traffic.md has the derivation.
+//
+// A loop knows the distinct bytes that all of its iterations touch, by operand. A cache that holds what one iteration
+// touches keeps everything that iterations have in common, so that the loop costs its distinct bytes; a cache that does
+// not, starts anew in each.
+
+/** Bytes by operand. */
+export type Bytes = ReadonlyMap<string, number>;
+
+/** A loop over a body of loops that follow one another. */
+export interface Loop {
+  readonly trips: number;
+  /** Distinct bytes of all iterations. */
+  readonly whole: Bytes;
+  /** Distinct bytes of one iteration; needed only where the body has several loops. */
+  readonly once?: Bytes;
+  /** Empty: iterations keep what they share in registers and lines at hand. */
+  readonly body: readonly Loop[];
+  /** Its iterations are handed out to threads. */
+  readonly isParallel?: boolean;
+}
+
+/** A cache as far as reuse depends on it. */
+export interface ReuseCache {
+  readonly bytes: number;
+  /** Threads that use one of its copies, and copies in use. */
+  readonly sharers: number;
+  readonly copies: number;
+}
+
+export interface Crossing {
+  /** What crosses when the cache holds nothing before. */
+  readonly bytes: Bytes;
+  /** The cache holds everything the loop touches. */
+  readonly fits: boolean;
+}
+
+/** `shared` operands are read by all threads; of the others each has its part. */
+export function crossing(loop: Loop, cache: ReuseCache, shared: ReadonlySet<string>): Crossing {
+  return cross(loop, {cache, shared, isInside: false});
+}
+
+/** Loops one inside the other, from the outermost. */
+export function nest(loops: readonly Omit<Loop, 'body'>[]): Loop {
+  const [first, ...rest] = loops;
+  return {...first!, body: rest.length > 0 ? [nest(rest)] : []};
+}
+
+interface Place {
+  readonly cache: ReuseCache;
+  readonly shared: ReadonlySet<string>;
+  /** Below the loop that is handed out: all sharers of a copy are at it at once. */
+  readonly isInside: boolean;
+}
+
+function cross(loop: Loop, place: Place): Crossing {
+  if (fits(loop.whole, place)) return {bytes: copied(loop, place), fits: true};
+  const isInside = place.isInside || loop.isParallel === true;
+  const once = loop.once ?? loop.body[0]?.whole;
+  if (loop.body.length === 0 || (once !== undefined && fits(once, {...place, isInside})))
+    return {bytes: copied(loop, place), fits: false};
+  const bytes = new Map<string, number>();
+  let before: Crossing | null = null;
+  for (const [index, part] of loop.body.entries()) {
+    const now = cross(part, {...place, isInside});
+    const known = before?.fits && now.fits ? loop.body[index - 1]!.whole : null;
+    for (const [operand, count] of now.bytes) {
+      const kept = Math.min(known?.get(operand) ?? 0, count);
+      bytes.set(operand, (bytes.get(operand) ?? 0) + (count - kept) * loop.trips);
+    }
+    before = now;
+  }
+  return {bytes, fits: false};
+}
+
+/** Whether a copy of the cache holds the operands of the threads that use it. */
+function fits(bytes: Bytes, {cache, shared, isInside}: Place): boolean {
+  const part = isInside ? cache.sharers : 1 / cache.copies;
+  let total = 0;
+  for (const [operand, count] of bytes)
+    total += count * (shared.has(operandOf(operand)) ? 1 : part);
+  return total <= cache.bytes;
+}
+
+/** The distinct bytes of a loop; every copy of the cache fetches what threads share. */
+function copied({whole, trips, isParallel}: Loop, {cache, shared, isInside}: Place): Bytes {
+  if (isInside || cache.copies === 1) return whole;
+  const copies = isParallel === true ? Math.min(cache.copies, trips) : cache.copies;
+  return new Map(
+    [...whole].map(([operand, count]) => [
+      operand,
+      shared.has(operandOf(operand)) ? count * copies : count,
+    ]),
+  );
+}
+
+/** Parts of an operand have names of their own, "weights 3": parts with one name are the same memory. */
+export function operandOf(part: string): string {
+  return part.split(' ', 1)[0]!;
+}
+
+/** Names the parts of operands in a loop. */
+export function nameParts(loop: Loop, names: Readonly<Record<string, string>>): Loop {
+  const named = (bytes: Bytes): Bytes =>
+    new Map([...bytes].map(([operand, count]) => [names[operand] ?? operand, count]));
+  return {
+    ...loop,
+    whole: named(loop.whole),
+    ...(loop.once === undefined ? {} : {once: named(loop.once)}),
+    body: loop.body.map(part => nameParts(part, names)),
+  };
+}
+
+/** The sum of bytes, operand by operand. */
+export function addBytes(all: readonly Bytes[]): Bytes {
+  const sum = new Map<string, number>();
+  for (const bytes of all) {
+    for (const [part, count] of bytes) {
+      const operand = operandOf(part);
+      sum.set(operand, (sum.get(operand) ?? 0) + count);
+    }
+  }
+  return sum;
+}
