@@ -12,6 +12,14 @@ namespace {
 // Rows of four floats, and whatever the device likes to find aligned.
 constexpr size_t kAlignment = 256;
 
+/// What a command is called that GPUs have no kernel for; null for all others.
+constexpr const char* cpu_command(Opcode opcode) {
+  for (const CpuCommand& command : kCpuCommands) {
+    if (command.opcode == opcode) return command.name;
+  }
+  return nullptr;
+}
+
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 }  // namespace
@@ -72,13 +80,17 @@ void Planner::plan_commands() {
 }
 
 void Planner::plan_command(const std::byte* command) {
+  const char* refused = cpu_command(as<Opcode>(command));
+  if (refused != nullptr) {
+    throw NoKernel(std::string(refused) + " (command " + std::to_string(command_) + ")");
+  }
   switch (as<Opcode>(command)) {  // no default: -Wswitch keeps this list complete
     case Opcode::kGemmTaps:
       return plan_gemm_taps(as<GemmTapsCommand>(command));
     case Opcode::kPlanarTaps:
-      throw NoKernel("planarTaps (command " + std::to_string(command_) + ")");
     case Opcode::kWinograd:
-      throw NoKernel("winograd (command " + std::to_string(command_) + ")");
+      static_assert(cpu_command(Opcode::kPlanarTaps) && cpu_command(Opcode::kWinograd));
+      return;
     case Opcode::kDepthwise:
       return plan_depthwise(as<DepthwiseCommand>(command));
     case Opcode::kElementwise:

@@ -54,6 +54,14 @@ enum class Opcode : uint32_t {
   kWinograd = 14,
   kGridSample = 20,
 };
+struct CpuCommand {
+  Opcode opcode;
+  const char* name;
+};
+inline constexpr CpuCommand kCpuCommands[] = {
+    {Opcode::kPlanarTaps, "planarTaps"},
+    {Opcode::kWinograd, "winograd"},
+};
 
 enum class Unary : uint32_t {
   kIdentity = 0,

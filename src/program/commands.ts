@@ -253,6 +253,9 @@ export const BINDING = {fields: ['offsetBytes', 'elements', 'reserved0', 'reserv
 type Table = typeof COMMANDS;
 export type CommandName = keyof Table;
 
+/** Commands that only CPUs have kernels for; native/gpu refuses them by the same list. */
+export const CPU_COMMANDS = ['planarTaps', 'winograd'] as const satisfies readonly CommandName[];
+
 /** A decoded command: its name and every field as a number (floats already decoded from Bits stay as bits). */
 export type Command = {
   [Op in CommandName]: {readonly op: Op} & Readonly<Record<Table[Op]['fields'][number], number>>;

@@ -3,7 +3,7 @@
 import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
 import type {OpenOptions} from '../options.js';
-import type {CommandName} from '../program/commands.js';
+import {type CommandName, CPU_COMMANDS} from '../program/commands.js';
 import {decodeProgram} from '../program/decode.js';
 import type {DecodedProgram, Program} from '../program/program.js';
 import type {Device, Precision} from '../schedule/device.js';
@@ -51,8 +51,7 @@ export function openPlan(program: Program | Uint8Array, options: PlanOptions): P
   });
 }
 
-/** Commands that have no kernel for GPUs: `auto` leaves their programs to the CPU. */
-const CPU_COMMANDS: ReadonlySet<CommandName> = new Set<CommandName>(['planarTaps', 'winograd']);
+const NOT_ON_GPUS: ReadonlySet<CommandName> = new Set(CPU_COMMANDS);
 
 /** The device that is meant; `auto` takes the GPU when there is one that can run the program. */
 export function chooseDevice(
@@ -60,7 +59,7 @@ export function chooseDevice(
   program: Pick<DecodedProgram, 'commands'> = {commands: []},
 ): Device {
   if (device !== 'auto') return device;
-  if (program.commands.some(({op}) => CPU_COMMANDS.has(op))) return 'cpu';
+  if (program.commands.some(({op}) => NOT_ON_GPUS.has(op))) return 'cpu';
   return gpuInfo().reason === undefined ? 'cuda' : 'cpu';
 }
 

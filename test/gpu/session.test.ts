@@ -14,6 +14,7 @@ import {
   PRECISIONS,
   UntangleError,
 } from '../../src/index.js';
+import {CPU_COMMANDS} from '../../src/program/commands.js';
 import {DRIVER, gpuTest} from '../helpers/gpu.js';
 import {model} from '../helpers/onnx-builder.js';
 import {chain, GENERATOR_LAYER, integers, SMALL_MODELS} from '../runtime/small-models.js';
@@ -67,13 +68,23 @@ gpuTest('one program compiled for the GPU runs on both devices', async t => {
   t.deepEqual(await results(gpu, 4), await results(cpu, 4));
 });
 
-gpuTest('a program of the CPU alone is refused, and left to the CPU by auto', async t => {
-  const program = compile(GENERATOR_LAYER, {schedule: 'planar'});
-  const error = await refused(t, () => open(program, {device: 'cuda'}));
-  t.is(error.code, 'ERR_DEVICE_UNSUPPORTED');
-  t.regex(error.message, /planarTaps.*compile the model with device: 'cuda'/);
-  await using session = await open(program, {device: 'auto'});
-  t.is(session.device, 'cpu');
+gpuTest('programs of the CPU alone are refused, and left to the CPU by auto', async t => {
+  const programs = (['planar', 'winograd'] as const).map(schedule =>
+    compile(GENERATOR_LAYER, {schedule}),
+  );
+  const refusals = await Promise.all(
+    programs.map(program => refused(t, () => open(program, {device: 'cuda'}))),
+  );
+  for (const [index, name] of CPU_COMMANDS.entries()) {
+    t.is(refusals[index]!.code, 'ERR_DEVICE_UNSUPPORTED');
+    const message = `has a ${name} \\(.*compile the model with device: 'cuda'`;
+    t.regex(refusals[index]!.message, new RegExp(message));
+  }
+  for (const program of programs) {
+    await using onCpu = await open(program, {device: 'auto'});
+    t.is(onCpu.device, 'cpu');
+  }
+  const program = programs[0]!;
   // From a file, whose memory the first attempt to open it takes over.
   const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'untangle-auto-')), 'planar.untp');
   t.teardown(() => rmSync(path.dirname(file), {recursive: true}));
