@@ -44,20 +44,33 @@ struct RowWeights {
   uint32_t groups, panels, k_total;
 };
 
-/// Where everything lies in the one block of device memory, from its start.
+/// One tensor that comes or goes.
+struct Transfer {
+  size_t device;  // offset in device memory
+  size_t host;    // and in the pinned one
+  size_t bytes;
+};
+
+/// Where everything lies: in the one block of device memory, from its start, and in the pinned one.
 struct DeviceLayout {
   size_t constants = 0;
   size_t arena = 0;
-  std::vector<size_t> outputs;
+  std::vector<Transfer> inputs;
+  std::vector<Transfer> outputs;
   size_t regions = 0;
   size_t taps = 0;
   size_t ops = 0;
   size_t indices = 0;
-  size_t fault = 0;
+  Transfer fault{};
   size_t tables = 0;   // what the plan itself makes
   size_t scratch = 0;  // of one command at a time
   size_t cublas = 0;   // its workspace, where there are products
-  size_t total = 0;
+  /// Bytes on the device, as the driver hands them out, and pinned.
+  size_t device_bytes = 0;
+  size_t host_bytes = 0;
+
+  /// What a budget bounds.
+  uint64_t bytes() const { return uint64_t{device_bytes} + host_bytes; }
 };
 
 struct Plan {

@@ -249,7 +249,7 @@ IndexedParams Planner::indexed(const IndexedViews& views, bool in_order) {
   }
   params.index_step = indices.strides[loops.rank];
   params.command = command_;
-  params.fault = at<FaultRecord>(plan_.layout.fault);
+  params.fault = at<FaultRecord>(plan_.layout.fault.device);
   plan_.has_indices = true;
   return params;
 }

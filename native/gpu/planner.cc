@@ -20,7 +20,28 @@ constexpr const char* cpu_command(Opcode opcode) {
   return nullptr;
 }
 
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+// The driver hands out device memory in pages of this size; a smaller block takes a whole one.
+constexpr size_t kDevicePage = size_t{2} << 20;
+
+size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+/// Things one after the other in a block of memory.
+class Places {
+ public:
+  size_t place(size_t bytes) {
+    const size_t start = end_;
+    end_ = round_up(end_ + bytes, kAlignment);
+    return start;
+  }
+  size_t end() const { return end_; }
+
+ private:
+  size_t end_ = 0;
+};
+
+size_t binding_bytes(const Program& program, uint32_t index) {
+  return size_t{program.bindings[index].elements} * sizeof(float);
+}
 
 }  // namespace
 
@@ -44,9 +65,9 @@ ResolvedView Planner::resolve(uint32_t index) const {
     if (view.slot == kSlotArena) return plan_.layout.arena;
     if (view.slot == kSlotConstants) return plan_.layout.constants;
     const uint32_t output = view.slot - kSlotFirstOutput;
-    if (output < program_.output_count) return plan_.layout.outputs[output];
+    if (output < program_.output_count) return plan_.layout.outputs[output].device;
     // Inputs are copied to their places in the arena before the first command.
-    return plan_.layout.arena + program_.bindings[output - program_.output_count].offset_bytes;
+    return plan_.layout.inputs[output - program_.output_count].device;
   };
   return {at<float>(start() + view.offset_bytes), view.rank, &view.dim0, &view.stride0};
 }
@@ -128,31 +149,34 @@ void Planner::plan_command(const std::byte* command) {
 
 DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Precision precision) {
   DeviceLayout layout;
-  size_t end = 0;
-  const auto place = [&end](size_t bytes) {
-    const size_t start = end;
-    end = aligned(end + bytes);
-    return start;
-  };
-  layout.constants = place(program.constants.size_bytes());
-  layout.arena = place(program.arena_bytes);
-  for (uint32_t i = 0; i < program.output_count; i++) {
-    const BindingRecord& binding = program.bindings[program.input_count + i];
-    layout.outputs.push_back(place(size_t{binding.elements} * sizeof(float)));
+  Places memory;
+  Places pinned;
+  layout.constants = memory.place(program.constants.size_bytes());
+  layout.arena = memory.place(program.arena_bytes);
+  for (uint32_t i = 0; i < program.input_count; i++) {
+    const size_t bytes = binding_bytes(program, i);
+    layout.inputs.push_back(
+        {layout.arena + program.bindings[i].offset_bytes, pinned.place(bytes), bytes});
   }
-  layout.regions = place(program.regions.size_bytes());
-  layout.taps = place(program.taps.size_bytes());
-  layout.ops = place(program.ops.size_bytes());
-  layout.indices = place(program.indices.size_bytes());
-  layout.fault = place(sizeof(FaultRecord));
+  for (uint32_t i = 0; i < program.output_count; i++) {
+    const size_t bytes = binding_bytes(program, program.input_count + i);
+    layout.outputs.push_back({memory.place(bytes), pinned.place(bytes), bytes});
+  }
+  layout.regions = memory.place(program.regions.size_bytes());
+  layout.taps = memory.place(program.taps.size_bytes());
+  layout.ops = memory.place(program.ops.size_bytes());
+  layout.indices = memory.place(program.indices.size_bytes());
+  constexpr size_t kFaultBytes = sizeof(FaultRecord);
+  layout.fault = {memory.place(kFaultBytes), pinned.place(kFaultBytes), kFaultBytes};
   // The rest is known once all launches are: their sizes do not depend on where it lies. Addresses
   // are made on the way, so it has to lie somewhere.
   constexpr DevicePointer kAnywhere = kAlignment;
   const Plan plan = plan_program(program, device, precision, layout, kAnywhere);
-  layout.tables = place(plan.tables.size() * sizeof(uint32_t));
-  layout.scratch = place(plan.scratch_bytes);
-  if (!plan.row_weights.empty()) layout.cublas = place(kCublasWorkspaceBytes);
-  layout.total = std::max(end, kAlignment);
+  layout.tables = memory.place(plan.tables.size() * sizeof(uint32_t));
+  layout.scratch = memory.place(plan.scratch_bytes);
+  if (!plan.row_weights.empty()) layout.cublas = memory.place(kCublasWorkspaceBytes);
+  layout.device_bytes = round_up(std::max(memory.end(), kAlignment), kDevicePage);
+  layout.host_bytes = pinned.end();
   return layout;
 }
 

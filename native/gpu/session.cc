@@ -10,19 +10,12 @@ namespace untangle::gpu {
 
 namespace {
 
-// The driver hands out memory in pages of this size; a smaller block takes a whole one.
-constexpr size_t kDevicePage = size_t{2} << 20;
-
-constexpr size_t kStagingAlignment = 256;
-
 // Commands that are queued before the first of them has to be done: enough to keep the device busy,
 // few enough that an abort comes soon.
 constexpr size_t kBatchCommands = 16;
 
 // Shorter runs are replayed as one graph, which saves their launches but cannot be stopped.
 constexpr double kGraphMs = 20;
-
-size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
 /// [groups][panels][k_total][kPanel] as [k_total][groups][panels][kPanel].
 std::vector<float> to_rows(const float* packed, const RowWeights& weights) {
@@ -37,48 +30,23 @@ std::vector<float> to_rows(const float* packed, const RowWeights& weights) {
   return rows;
 }
 
-Transfers plan_transfers(const Program& program, const DeviceLayout& layout) {
-  Transfers transfers{};
-  const auto place = [&](size_t device, size_t bytes) {
-    const size_t host = transfers.host_bytes;
-    transfers.host_bytes = round_up(host + bytes, kStagingAlignment);
-    return Transfer{device, host, bytes};
-  };
-  for (uint32_t i = 0; i < program.input_count; i++) {
-    const BindingRecord& binding = program.bindings[i];
-    transfers.inputs.push_back(
-        place(layout.arena + binding.offset_bytes, size_t{binding.elements} * sizeof(float)));
-  }
-  for (uint32_t i = 0; i < program.output_count; i++) {
-    const BindingRecord& binding = program.bindings[program.input_count + i];
-    transfers.outputs.push_back(place(layout.outputs[i], size_t{binding.elements} * sizeof(float)));
-  }
-  transfers.fault = place(layout.fault, sizeof(FaultRecord));
-  return transfers;
-}
-
 }  // namespace
 
 GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
                        Precision precision)
+    : GpuSession(device, program, layout_program(program, device->info(), precision), precision) {}
+
+GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
+                       const DeviceLayout& layout, Precision precision)
     : device_(std::move(device)), driver_(device_->driver()), precision_(precision) {
-  const DeviceLayout layout = layout_program(program, device_->info(), precision);
   device_->make_current();
-  device_bytes_ = round_up(layout.total, kDevicePage);
-  memory_ = allocate_device(device_, device_bytes_);
+  memory_ = allocate_device(device_, layout.device_bytes);
   plan_ = plan_program(program, device_->info(), precision, layout, memory_.get());
   upload(program, memory_.get());
-  transfers_ = plan_transfers(program, layout);
-  staging_ = allocate_host(device_, transfers_.host_bytes);
+  staging_ = allocate_host(device_, layout.host_bytes);
   stream_ = make_stream(device_);
   for (int i = 0; i < 2; i++) events_.push_back(make_event(device_));
   if (!plan_.row_weights.empty()) prepare_products();
-}
-
-uint64_t GpuSession::needed_bytes(const Program& program, const DeviceInfo& device,
-                                  Precision precision) {
-  const DeviceLayout layout = layout_program(program, device, precision);
-  return uint64_t{round_up(layout.total, kDevicePage)} + plan_transfers(program, layout).host_bytes;
 }
 
 GpuSession::~GpuSession() {
@@ -113,7 +81,7 @@ void GpuSession::upload(const Program& program, DevicePointer base) {
   };
   const DeviceLayout& layout = plan_.layout;
   // What a program never writes must not show what others left behind.
-  check(driver_, "cuMemsetD8", driver_.memory_set(base, 0, device_bytes_));
+  check(driver_, "cuMemsetD8", driver_.memory_set(base, 0, layout.device_bytes));
   copy(layout.constants, program.constants.data(), program.constants.size_bytes());
   for (const RowWeights& weights : plan_.row_weights) {
     const std::vector<float> rows = to_rows(program.constants.data() + weights.first, weights);
@@ -135,8 +103,8 @@ void GpuSession::wait_for_default_stream() {
 }
 
 void GpuSession::take_inputs(const float* const* inputs) {
-  for (size_t i = 0; i < transfers_.inputs.size(); i++) {
-    const Transfer& input = transfers_.inputs[i];
+  for (size_t i = 0; i < plan_.layout.inputs.size(); i++) {
+    const Transfer& input = plan_.layout.inputs[i];
     std::memcpy(staging() + input.host, inputs[i], input.bytes);
   }
 }
@@ -148,8 +116,8 @@ void GpuSession::send_inputs() {
           driver_.copy_to_device(memory_.get() + transfer.device, staging() + transfer.host,
                                  transfer.bytes, stream_.get()));
   };
-  for (const Transfer& input : transfers_.inputs) send(input);
-  if (plan_.has_indices) send(transfers_.fault);
+  for (const Transfer& input : plan_.layout.inputs) send(input);
+  if (plan_.has_indices) send(plan_.layout.fault);
 }
 
 void GpuSession::fetch_outputs() {
@@ -159,8 +127,8 @@ void GpuSession::fetch_outputs() {
           driver_.copy_to_host(staging() + transfer.host, memory_.get() + transfer.device,
                                transfer.bytes, stream_.get()));
   };
-  for (const Transfer& output : transfers_.outputs) fetch(output);
-  if (plan_.has_indices) fetch(transfers_.fault);
+  for (const Transfer& output : plan_.layout.outputs) fetch(output);
+  if (plan_.has_indices) fetch(plan_.layout.fault);
 }
 
 void GpuSession::issue(const Launch& launch) {
@@ -214,7 +182,7 @@ GraphExec GpuSession::capture(Body&& body) {
 }
 
 void GpuSession::poison_outputs() {
-  for (const Transfer& output : transfers_.outputs) {
+  for (const Transfer& output : plan_.layout.outputs) {
     if (output.bytes == 0) continue;
     check(driver_, "cuMemsetD8",
           driver_.memory_set(memory_.get() + output.device, 0xff, output.bytes));
@@ -286,7 +254,7 @@ void GpuSession::run_profiled(Timeline& timeline) {
 bool GpuSession::take_fault(IndexFault& fault) {
   if (!plan_.has_indices) return false;
   FaultRecord record;
-  std::memcpy(&record, staging() + transfers_.fault.host, sizeof(record));
+  std::memcpy(&record, staging() + plan_.layout.fault.host, sizeof(record));
   if (record.first == UINT64_MAX) return false;
   fault.found = true;
   fault.command = record.first >> 32;
@@ -324,7 +292,7 @@ bool GpuSession::run(float* const* outputs, const Observer& observer) {
   using Clock = std::chrono::steady_clock;
   if (observer.aborted.load(std::memory_order_relaxed)) return false;
   const FaultRecord none{UINT64_MAX, 0, 0};
-  std::memcpy(staging() + transfers_.fault.host, &none, sizeof(none));
+  std::memcpy(staging() + plan_.layout.fault.host, &none, sizeof(none));
   const Clock::time_point start = Clock::now();
   try {
     device_->make_current();
@@ -336,8 +304,8 @@ bool GpuSession::run(float* const* outputs, const Observer& observer) {
   has_run_ = true;
   recent_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   if (take_fault(observer.fault)) return false;
-  for (size_t i = 0; i < transfers_.outputs.size(); i++) {
-    const Transfer& output = transfers_.outputs[i];
+  for (size_t i = 0; i < plan_.layout.outputs.size(); i++) {
+    const Transfer& output = plan_.layout.outputs[i];
     std::memcpy(outputs[i], staging() + output.host, output.bytes);
   }
   if (observer.commands_done != nullptr) {

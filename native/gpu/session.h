@@ -15,20 +15,6 @@
 
 namespace untangle::gpu {
 
-/// One tensor that comes or goes.
-struct Transfer {
-  size_t device;  // offset in device memory
-  size_t host;    // and in the pinned one
-  size_t bytes;
-};
-
-struct Transfers {
-  std::vector<Transfer> inputs;
-  std::vector<Transfer> outputs;
-  Transfer fault;
-  size_t host_bytes;
-};
-
 /// A handle of cuBLAS, or none.
 class CublasOwner {
  public:
@@ -55,21 +41,21 @@ class CublasOwner {
 /// Used by one thread at a time. Failures of the driver are thrown as GpuFailure.
 class GpuSession {
  public:
-  /// Lays out, uploads and plans a validated program, which is not needed afterwards.
+  /// Uploads and plans a validated program, which is not needed afterwards, as layout_program has
+  /// laid it out for this device and precision.
   ///
   /// Throws NoKernel when it was compiled for another device.
+  GpuSession(std::shared_ptr<const Device> device, const Program& program,
+             const DeviceLayout& layout, Precision precision);
+  /// The same, laid out here.
   GpuSession(std::shared_ptr<const Device> device, const Program& program,
              Precision precision = Precision::kF32);
   ~GpuSession();
 
-  /// Bytes that the session of a program takes on the device, as the driver counts them, and
-  /// pinned.
-  static uint64_t needed_bytes(const Program& program, const DeviceInfo& device,
-                               Precision precision);
-
-  size_t device_bytes() const { return device_bytes_; }
+  /// What it takes on the device, as the driver counts it.
+  size_t device_bytes() const { return plan_.layout.device_bytes; }
   /// Pinned memory for what comes and goes.
-  size_t host_bytes() const { return transfers_.host_bytes; }
+  size_t host_bytes() const { return plan_.layout.host_bytes; }
   const Device& device() const { return *device_; }
   /// Where the arena lies on the device.
   DevicePointer arena() const { return memory_.get() + plan_.layout.arena; }
@@ -120,8 +106,6 @@ class GpuSession {
   const Driver& driver_;
   const Precision precision_;
   Plan plan_;
-  Transfers transfers_;
-  size_t device_bytes_ = 0;
   // Ended in this order's reverse: what runs before what it uses.
   DeviceMemory memory_;
   HostMemory staging_;
