@@ -62,13 +62,14 @@ def main():
     for name, transposed in (("transposed", True), ("dilated and plain", False)):
         mean = geometric_mean(ratios[transposed])
         print(f"cuDNN f32 ÷ ours, {name} layers, geometric mean: {cell(mean)} over {len(ratios[transposed])} layers")
-    faster = []
-    for layer, transposed in layers:
-        inserted = results.get((layer, "zero-insert"))
-        found = [results[(layer, method)]["ms"] for method in methods if (layer, method) in results]
-        if transposed and inserted and inserted["ms"] > 0 and min(found, default=0) > 0:
-            faster.append(inserted["ms"] / min(found))
-    print(f"zero insertion ÷ ours, transposed layers, geometric mean: {cell(geometric_mean(faster))} over {len(faster)} layers")
+    for name, baseline in (("GEMM + col2im", "col2im"), ("zero insertion", "zero-insert")):
+        faster = []
+        for layer, transposed in layers:
+            other = results.get((layer, baseline))
+            found = [results[(layer, method)]["ms"] for method in methods if (layer, method) in results]
+            if transposed and other and other["ms"] > 0 and min(found, default=0) > 0:
+                faster.append(other["ms"] / min(found))
+        print(f"{name} ÷ ours, transposed layers, geometric mean: {cell(geometric_mean(faster))} over {len(faster)} layers")
     for kind in kinds[1:]:
         pairs = [(cudnn(layer, kind), results.get((layer, f"uks {kind}"))) for layer, _ in layers]
         found = [peer / one["ms"] for peer, one in pairs if peer and one and one["ok"] and one["ms"] > 0]

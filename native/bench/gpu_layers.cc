@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "native/bench/col2im.h"
 #include "native/bench/layer.h"
 #include "native/gpu/session.h"
 
@@ -34,6 +35,7 @@ constexpr Way kWays[] = {
     {"ks", Method::kKs, gpu::Precision::kF32, 2e-5},
     {"huge2", Method::kHuge2, gpu::Precision::kF32, 2e-5},
     {"zero-insert", Method::kZeroInsert, gpu::Precision::kF32, 2e-5},
+    {"col2im", Method::kCol2im, gpu::Precision::kF32, 2e-5},
     {"uks tf32", Method::kUks, gpu::Precision::kTf32, 5e-3},
     {"uks f16", Method::kUks, gpu::Precision::kF16, 5e-3},
 };
@@ -114,6 +116,22 @@ void print_peaks(const std::shared_ptr<const gpu::Device>& device) {
               copy_gbs(device));
 }
 
+/// Whether a layer can be run so on this device.
+bool is_possible(const Way& way, const Layer& layer, const gpu::DeviceInfo& device) {
+  const bool is_plain = way.method != Method::kHuge2 && way.method != Method::kCol2im &&
+                        way.precision == gpu::Precision::kF32;
+  if (layer.is_depthwise() && !is_plain) return false;
+  if (way.method == Method::kCol2im && !device.has_cublas) return false;
+  const bool is_baseline = way.method == Method::kZeroInsert || way.method == Method::kCol2im;
+  return layer.transposed || !is_baseline;
+}
+
+gpu::GpuSession open_layer(const std::shared_ptr<const gpu::Device>& device,
+                           const LayerProgram& layer, const Way& way) {
+  if (way.method == Method::kCol2im) return col2im_session(device, layer);
+  return gpu::GpuSession(device, layer.program(), way.precision);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -127,15 +145,17 @@ int main(int count, char** arguments) {
   try {
     const auto device = gpu::Device::open(driver != nullptr ? driver : "");
     if (!only_checks) print_peaks(device);
+    if (!device->info().has_cublas) {
+      std::fprintf(stderr, "skipped: GEMM + col2im, as there is no cuBLAS (%s)\n",
+                   device->no_cublas_reason().c_str());
+    }
     int wrong = 0;
     uint32_t seed = 1;
     for (const Layer& layer : read_layers(arguments[1])) {
       for (const Way& way : kWays) {
-        const bool is_plain = way.method != Method::kHuge2 && way.precision == gpu::Precision::kF32;
-        if (layer.is_depthwise() && !is_plain) continue;
-        if (way.method == Method::kZeroInsert && !layer.transposed) continue;
+        if (!is_possible(way, layer, device->info())) continue;
         const LayerProgram made(layer, way.method, seed++);
-        gpu::GpuSession session(device, made.program(), way.precision);
+        gpu::GpuSession session = open_layer(device, made, way);
         const double error = std::max(check(session, made, seed), check(session, made, seed + 99));
         const bool is_right = error <= way.tolerance;
         wrong += is_right ? 0 : 1;

@@ -104,9 +104,10 @@ LayerProgram::LayerProgram(const Layer& layer, Method method, uint32_t seed) : l
   weights_.resize(taps * group_inputs * layer.outputs);
   for (float& weight : weights_) weight = random_value(seed) / static_cast<float>(taps);
   const size_t panels = padded(group_outputs) / kPanel;
-  const size_t packed = layer.is_depthwise() ? taps * layer.outputs
-                                             : layer.groups * panels * taps * group_inputs * kPanel;
-  const size_t biases = layer.is_depthwise() ? layer.outputs : layer.groups * panels * kPanel;
+  const bool in_panels = !layer.is_depthwise() && method != Method::kCol2im;
+  const size_t packed =
+      in_panels ? layer.groups * panels * taps * group_inputs * kPanel : weights_.size();
+  const size_t biases = in_panels ? layer.groups * panels * kPanel : layer.outputs;
   constants_memory_.assign(padded(packed) + biases + kPanel, 0);
   const size_t past =
       reinterpret_cast<uintptr_t>(constants_memory_.data()) / sizeof(float) % kPanel;
@@ -114,14 +115,7 @@ LayerProgram::LayerProgram(const Layer& layer, Method method, uint32_t seed) : l
   for (uint32_t tap = 0; tap < taps; tap++) {
     for (uint32_t input = 0; input < group_inputs; input++) {
       for (uint32_t output = 0; output < layer.outputs; output++) {
-        const size_t k = tap * group_inputs + input;
-        const size_t group = output / group_outputs;
-        const size_t column = output % group_outputs;
-        const size_t panel = group * panels + column / kPanel;
-        const size_t at = layer.is_depthwise()
-                              ? tap * layer.outputs + output
-                              : (panel * taps * group_inputs + k) * kPanel + column % kPanel;
-        constants[at] = weight(tap, input, output);
+        constants[packed_index(method, tap, input, output)] = weight(tap, input, output);
       }
     }
   }
@@ -132,7 +126,11 @@ LayerProgram::LayerProgram(const Layer& layer, Method method, uint32_t seed) : l
   } else {
     add_regions(method);
   }
-  add_commands(method);
+  if (method == Method::kCol2im) {
+    arena_floats_ += size_t{layer.batch} * layer.height * layer.width * taps * layer.outputs;
+  } else {
+    add_commands(method);
+  }
   bindings_ = {{0, static_cast<uint32_t>(input_floats()), 0, 0},
                {0, static_cast<uint32_t>(output_floats()), 0, 0}};
   program_ = {bindings_,
@@ -252,6 +250,23 @@ double LayerProgram::bytes() const {
 float LayerProgram::weight(uint32_t tap, uint32_t input, uint32_t output) const {
   return weights_[(size_t{tap} * (layer_.inputs / layer_.groups) + input) * layer_.outputs +
                   output];
+}
+
+/// Where the constants have a weight: by tap of depthwise layers; [groups][inputs][taps][outputs]
+/// of kCol2im, a matrix each; else in panels.
+size_t LayerProgram::packed_index(Method method, uint32_t tap, uint32_t input,
+                                  uint32_t output) const {
+  if (layer_.is_depthwise()) return size_t{tap} * layer_.outputs + output;
+  const size_t taps = size_t{layer_.kernel} * layer_.kernel;
+  const size_t group_inputs = layer_.inputs / layer_.groups;
+  const size_t group_outputs = layer_.outputs / layer_.groups;
+  const size_t group = output / group_outputs;
+  const size_t column = output % group_outputs;
+  if (method == Method::kCol2im) {
+    return ((group * group_inputs + input) * taps + tap) * group_outputs + column;
+  }
+  const size_t panel = group * (padded(group_outputs) / kPanel) + column / kPanel;
+  return (panel * taps * group_inputs + tap * group_inputs + input) * kPanel + column % kPanel;
 }
 
 double LayerProgram::expected(const std::vector<float>& x, size_t index) const {

@@ -30,9 +30,9 @@ struct Layer {
 };
 
 /// Ways to run a layer: the scheduler's methods (src/schedule/candidates), and what they are
-/// measured against, a convolution of the map with zeros between its pixels (transposed layers
-/// only).
-enum class Method { kUks, kKs, kHuge2, kZeroInsert };
+/// measured against, for transposed layers only: a convolution of the map with zeros between its
+/// pixels, and one product followed by col2im (col2im.h).
+enum class Method { kUks, kKs, kHuge2, kZeroInsert, kCol2im };
 
 /// Lines of "id transposed batch inputs outputs height width kernel stride pad outputPadding
 /// dilation groups" (scripts/gpu-layers.ts writes them). Throws std::runtime_error.
@@ -43,6 +43,9 @@ class LayerProgram {
  public:
   LayerProgram(const Layer& layer, Method method, uint32_t seed);
 
+  const Layer& layer() const { return layer_; }
+  /// kCol2im has no commands but the memory for them: x and the columns in the arena, weights and
+  /// bias as constants.
   const Program& program() const { return program_; }
   /// Floats of x and of y.
   size_t input_floats() const;
@@ -59,6 +62,7 @@ class LayerProgram {
   void add_zero_insertion();
   void add_commands(Method method);
   float weight(uint32_t tap, uint32_t input, uint32_t output) const;
+  size_t packed_index(Method method, uint32_t tap, uint32_t input, uint32_t output) const;
 
   const Layer layer_;
   size_t arena_floats_ = 0;

@@ -21,7 +21,8 @@ struct Launch {
   uint32_t parameters;  // offset in Plan::parameters
 };
 
-/// C += A * B for `batch` matrices, as cuBLAS has them: column by column, ld* floats apart.
+/// C = A * B, or C += A * B, for `batch` matrices, as cuBLAS has them: column by column, ld* floats
+/// apart.
 struct Product {
   int m, n, k;
   const float* a;
@@ -33,6 +34,7 @@ struct Product {
   int ldc;
   long long stride_c;
   int batch;
+  bool adds;
 };
 
 using Step = std::variant<Launch, Product>;
@@ -81,6 +83,7 @@ struct Plan {
   std::vector<uint32_t> tables;  // to be copied to layout.tables
   size_t scratch_bytes = 0;
   std::vector<RowWeights> row_weights;
+  bool has_products = false;
   bool has_indices = false;  // a command may leave a fault
 };
 

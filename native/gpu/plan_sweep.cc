@@ -60,6 +60,7 @@ bool Planner::can_sweep(const GemmTapsCommand& command, const GemmTapsParams& pa
            int64_t{params.x.stride_x} * region.in_step_x >= int64_t{region.kc};
   });
   if (!fits || reads_elsewhere(command.weights_view)) return false;
+  plan_.has_products = true;
   plan_.row_weights.push_back({program_.views[command.weights_view].offset_bytes / sizeof(float),
                                command.groups, params.panels, command.k_total});
   return true;
@@ -138,6 +139,7 @@ void Planner::sweep_tap(const GemmTapsParams& params, const RegionRecord& region
       product.ldc = std::max(y.stride_x * as_signed(region.out_step_x), product.m);
       product.stride_c = int64_t{y.stride_y} * region.out_step_y;
       product.batch = rows.last - rows.first;
+      product.adds = true;
       plan_.steps.emplace_back(product);
     }
   }

@@ -174,7 +174,7 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   const Plan plan = plan_program(program, device, precision, layout, kAnywhere);
   layout.tables = memory.place(plan.tables.size() * sizeof(uint32_t));
   layout.scratch = memory.place(plan.scratch_bytes);
-  if (!plan.row_weights.empty()) layout.cublas = memory.place(kCublasWorkspaceBytes);
+  if (plan.has_products) layout.cublas = memory.place(kCublasWorkspaceBytes);
   layout.device_bytes = round_up(std::max(memory.end(), kAlignment), kDevicePage);
   layout.host_bytes = pinned.end();
   return layout;

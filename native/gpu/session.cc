@@ -38,15 +38,21 @@ GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& prog
 
 GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
                        const DeviceLayout& layout, Precision precision)
+    : GpuSession(device, program, layout, precision, [&](DevicePointer base) {
+        return plan_program(program, device->info(), precision, layout, base);
+      }) {}
+
+GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
+                       const DeviceLayout& layout, Precision precision, const MakePlan& make_plan)
     : device_(std::move(device)), driver_(device_->driver()), precision_(precision) {
   device_->make_current();
   memory_ = allocate_device(device_, layout.device_bytes);
-  plan_ = plan_program(program, device_->info(), precision, layout, memory_.get());
+  plan_ = make_plan(memory_.get());
   upload(program, memory_.get());
   staging_ = allocate_host(device_, layout.host_bytes);
   stream_ = make_stream(device_);
   for (int i = 0; i < 2; i++) events_.push_back(make_event(device_));
-  if (!plan_.row_weights.empty()) prepare_products();
+  if (plan_.has_products) prepare_products();
 }
 
 GpuSession::~GpuSession() {
@@ -141,11 +147,12 @@ void GpuSession::issue(const Launch& launch) {
 
 void GpuSession::issue(const Product& product) {
   constexpr float kOne = 1.0f;
+  const float kept = product.adds ? 1.0f : 0.0f;
   const Cublas& cublas = *device_->cublas();
   check_cublas("cublasSgemmStridedBatched",
                cublas.gemm(cublas_.get(), kCublasNoTranspose, kCublasNoTranspose, product.m,
                            product.n, product.k, &kOne, product.a, product.lda, 0, product.b,
-                           product.ldb, product.stride_b, &kOne, product.c, product.ldc,
+                           product.ldb, product.stride_b, &kept, product.c, product.ldc,
                            product.stride_c, product.batch));
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -50,6 +51,10 @@ class GpuSession {
   /// The same, laid out here.
   GpuSession(std::shared_ptr<const Device> device, const Program& program,
              Precision precision = Precision::kF32);
+  /// Launches of the caller's own over the memory of a program (native/bench).
+  using MakePlan = std::function<Plan(DevicePointer base)>;
+  GpuSession(std::shared_ptr<const Device> device, const Program& program,
+             const DeviceLayout& layout, Precision precision, const MakePlan& make_plan);
   ~GpuSession();
 
   /// What it takes on the device, as the driver counts it.

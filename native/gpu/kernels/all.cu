@@ -1,6 +1,7 @@
 // All kernels as one module.
 
 #include "native/gpu/kernels/axis.cu"
+#include "native/gpu/kernels/col2im.cu"
 #include "native/gpu/kernels/copy.cu"
 #include "native/gpu/kernels/depthwise.cu"
 #include "native/gpu/kernels/elementwise.cu"

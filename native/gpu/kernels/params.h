@@ -79,6 +79,16 @@ struct DepthwiseParams {
   RegionTable table;
 };
 
+/// Columns [N][H][W][groups][taps][outputs of a group] summed to y [N][OH][OW][channels].
+struct Col2imParams {
+  const float* columns;
+  const float* bias;  // [channels]
+  float* y;
+  ActivationParams activation;
+  uint32_t batch, height, width, out_height, out_width;
+  uint32_t groups, group_outputs, kernel, stride, dilation, pad;
+};
+
 struct ElementwiseParams {
   Nest nest;
   const OpRecord* ops;
