@@ -1,19 +1,22 @@
 // gemmTaps: all regions of a convolution (phases, borders) in one launch, as a tiled implicit GEMM.
 //
 // Rows are the pixels of a region, columns its output channels (times fused phases), and the sum
-// goes over taps and channels, kStepDepth at a time, through two buffers in shared memory: while
-// one is multiplied the other is filled. No upsampled map, no columns of patches, no atomics: an
-// output is one chain of FMAs, or `splits` of them added in order (UKS with exact sizes;
-// untangling.md 1.5).
+// goes over taps and channels, kStepDepth at a time (gemm_taps.cuh). No upsampled map, no columns
+// of patches, no atomics: an output is one chain of FMAs, or `splits` of them added in order (UKS
+// with exact sizes; untangling.md 1.5).
 
 #include "native/gpu/kernels/gemm_taps.cuh"
 
 namespace untangle {
 namespace gpu {
 
+template <class T>
+class FmaSums;
+
 /// A tile of Rows x Columns sums; every thread has Tall x Wide of them.
 template <uint32_t Rows_, uint32_t Columns_, uint32_t Tall_, uint32_t Wide_>
 struct Tile {
+  using Sums = FmaSums<Tile>;
   static constexpr uint32_t kRows = Rows_;
   static constexpr uint32_t kColumns = Columns_;
   static constexpr uint32_t kTall = Tall_;
@@ -41,73 +44,52 @@ struct Tile {
   }
 };
 
-/// sums += left x right over kStepDepth.
+/// Every thread's sums by FMAs.
 template <class T>
-UNTANGLE_DEVICE void multiply(const float (*left)[T::kLeftPitch],
-                              const float (*right)[T::kRightPitch],
-                              float (&sums)[T::kTall][T::kWide]) {
+class FmaSums {
+ public:
+  /// Adds left x right over kStepDepth.
+  __device__ __forceinline__ void multiply(const float (*left)[T::kLeftPitch],
+                                           const float (*right)[T::kRightPitch]) {
 #pragma unroll
-  for (uint32_t k = 0; k < kStepDepth; k++) {
-    float a[T::kTall], b[T::kWide];
+    for (uint32_t k = 0; k < kStepDepth; k++) {
+      float a[T::kTall], b[T::kWide];
 #pragma unroll
-    for (uint32_t i = 0; i < T::kTall; i++) a[i] = left[k][T::row(threadIdx.x, i)];
+      for (uint32_t i = 0; i < T::kTall; i++) a[i] = left[k][T::row(threadIdx.x, i)];
 #pragma unroll
-    for (uint32_t j = 0; j < T::kWide; j++) b[j] = right[k][T::column(threadIdx.x, j)];
+      for (uint32_t j = 0; j < T::kWide; j++) b[j] = right[k][T::column(threadIdx.x, j)];
 #pragma unroll
-    for (uint32_t i = 0; i < T::kTall; i++) {
+      for (uint32_t i = 0; i < T::kTall; i++) {
 #pragma unroll
-      for (uint32_t j = 0; j < T::kWide; j++) sums[i][j] = fmaf(a[i], b[j], sums[i][j]);
-    }
-  }
-}
-
-/// Grid: x the tiles of all regions, y the splits.
-template <class T>
-UNTANGLE_DEVICE void gemm_taps(const GemmTapsParams& p) {
-  __shared__ __align__(16) float left[2][kStepDepth][T::kLeftPitch];
-  __shared__ __align__(16) float right[2][kStepDepth][T::kRightPitch];
-  uint32_t block = blockIdx.x;
-  const RegionRecord& region = p.table.regions[find_region(p.table, block)];
-  const Place place = locate_tile<T>(p, region, block);
-  const StepRange steps = steps_of(p, region);
-  const uint32_t first = steps.first;
-  const uint32_t last = steps.last;
-
-  float sums[T::kTall][T::kWide] = {};
-  if (first < last) {
-    Loader<T> loader(p, region, place, first);
-    loader.read();
-    loader.write(left[0], right[0]);
-    __syncthreads();
-    for (uint32_t step = first; step < last; step++) {
-      const uint32_t buffer = (step - first) % 2;
-      const bool more = step + 1 < last;
-      if (more) loader.read();
-      multiply<T>(left[buffer], right[buffer], sums);
-      if (more) loader.write(left[1 - buffer], right[1 - buffer]);
-      __syncthreads();
-    }
-  }
-
-  const uint32_t pixels = static_cast<uint32_t>(p.y.n) * region.count_y * region.count_x;
-  float* partial = p.partial + (static_cast<uint64_t>(blockIdx.y) * p.blocks + blockIdx.x) *
-                                   (T::kRows * T::kColumns);
-#pragma unroll
-  for (uint32_t i = 0; i < T::kTall; i++) {
-    const uint32_t row = T::row(threadIdx.x, i);
-#pragma unroll
-    for (uint32_t j = 0; j < T::kWide; j += kQuad) {
-      const uint32_t column = T::column(threadIdx.x, j);
-      if (p.splits > 1) {
-        *reinterpret_cast<float4*>(partial + row * T::kColumns + column) =
-            make_float4(sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]);
-      } else if (place.row + row < pixels) {
-        store_run<kQuad>(p, region, place.group, place.row + row, place.column + column,
-                         &sums[i][j]);
+        for (uint32_t j = 0; j < T::kWide; j++) sums_[i][j] = fmaf(a[i], b[j], sums_[i][j]);
       }
     }
   }
-}
+
+  __device__ __forceinline__ void store(const GemmTapsParams& p, const RegionRecord& region,
+                                        const Place& place) const {
+    const uint32_t pixels = static_cast<uint32_t>(p.y.n) * region.count_y * region.count_x;
+    float* partial = partial_tile<T>(p);
+#pragma unroll
+    for (uint32_t i = 0; i < T::kTall; i++) {
+      const uint32_t row = T::row(threadIdx.x, i);
+#pragma unroll
+      for (uint32_t j = 0; j < T::kWide; j += kQuad) {
+        const uint32_t column = T::column(threadIdx.x, j);
+        if (p.splits > 1) {
+          *reinterpret_cast<float4*>(partial + row * T::kColumns + column) =
+              make_float4(sums_[i][j], sums_[i][j + 1], sums_[i][j + 2], sums_[i][j + 3]);
+        } else if (place.row + row < pixels) {
+          store_run<kQuad>(p, region, place.group, place.row + row, place.column + column,
+                           &sums_[i][j]);
+        }
+      }
+    }
+  }
+
+ private:
+  float sums_[T::kTall][T::kWide] = {};
+};
 
 /// Adds the splits of a tile in order and finishes it.
 template <class T>

@@ -197,5 +197,43 @@ class Loader {
   float right_[T::kColumnQuads][kQuad];
 };
 
+/// Where a block leaves the sums of its split, [rows][columns] of the tile.
+template <class T>
+UNTANGLE_DEVICE float* partial_tile(const GemmTapsParams& p) {
+  return p.partial +
+         (static_cast<uint64_t>(blockIdx.y) * p.blocks + blockIdx.x) * (T::kRows * T::kColumns);
+}
+
+/// A block's tile, through two buffers in shared memory: while one is multiplied the other is
+/// filled. T::Sums has a thread's part of it: multiply() adds the products of a step, store() makes
+/// outputs or a split of them.
+///
+/// Grid: x the tiles of all regions, y the splits.
+template <class T>
+UNTANGLE_DEVICE void gemm_taps(const GemmTapsParams& p) {
+  __shared__ __align__(16) float left[2][kStepDepth][T::kLeftPitch];
+  __shared__ __align__(16) float right[2][kStepDepth][T::kRightPitch];
+  uint32_t block = blockIdx.x;
+  const RegionRecord& region = p.table.regions[find_region(p.table, block)];
+  const Place place = locate_tile<T>(p, region, block);
+  const StepRange steps = steps_of(p, region);
+  typename T::Sums sums;
+  if (steps.first < steps.last) {
+    Loader<T> loader(p, region, place, steps.first);
+    loader.read();
+    loader.write(left[0], right[0]);
+    __syncthreads();
+    for (uint32_t step = steps.first; step < steps.last; step++) {
+      const uint32_t buffer = (step - steps.first) % 2;
+      const bool more = step + 1 < steps.last;
+      if (more) loader.read();
+      sums.multiply(left[buffer], right[buffer]);
+      if (more) loader.write(left[1 - buffer], right[1 - buffer]);
+      __syncthreads();
+    }
+  }
+  sums.store(p, region, place);
+}
+
 }  // namespace gpu
 }  // namespace untangle

@@ -10,6 +10,9 @@
 namespace untangle {
 namespace gpu {
 
+template <class T>
+class TensorSums;
+
 /// A tile of Rows x Columns sums, WarpRows x WarpColumns of them made by each warp.
 template <uint32_t Rows_, uint32_t Columns_, uint32_t WarpRows_, uint32_t WarpColumns_,
           uint32_t Gap>
@@ -33,6 +36,7 @@ struct TensorTile {
 template <uint32_t Rows, uint32_t Columns, uint32_t WarpRows, uint32_t WarpColumns>
 struct Tf32Tile : TensorTile<Rows, Columns, WarpRows, WarpColumns, 8> {
   using Base = TensorTile<Rows, Columns, WarpRows, WarpColumns, 8>;
+  using Sums = TensorSums<Tf32Tile>;
 
   static __device__ __forceinline__ float prepared(float value) { return to_tf32(value); }
 
@@ -66,6 +70,7 @@ struct Tf32Tile : TensorTile<Rows, Columns, WarpRows, WarpColumns, 8> {
 template <uint32_t Rows, uint32_t Columns, uint32_t WarpRows, uint32_t WarpColumns>
 struct HalfTile : TensorTile<Rows, Columns, WarpRows, WarpColumns, 4> {
   using Base = TensorTile<Rows, Columns, WarpRows, WarpColumns, 4>;
+  using Sums = TensorSums<HalfTile>;
 
   static __device__ __forceinline__ float prepared(float value) { return value; }
 
@@ -101,8 +106,7 @@ UNTANGLE_DEVICE void store_pair(const GemmTapsParams& p, const RegionRecord& reg
                                 const Place& place, uint32_t row, uint32_t column,
                                 const float* sums) {
   if (p.splits > 1) {
-    float* partial = p.partial + (static_cast<uint64_t>(blockIdx.y) * p.blocks + blockIdx.x) *
-                                     (T::kRows * T::kColumns);
+    float* partial = partial_tile<T>(p);
     partial[row * T::kColumns + column] = sums[0];
     partial[row * T::kColumns + column + 1] = sums[1];
     return;
@@ -112,52 +116,47 @@ UNTANGLE_DEVICE void store_pair(const GemmTapsParams& p, const RegionRecord& reg
   store_run<2>(p, region, place.group, place.row + row, place.column + column, sums);
 }
 
-/// Grid: x the tiles of all regions, y the splits.
+/// Every thread's part of its warp's fragments.
 template <class T>
-UNTANGLE_DEVICE void gemm_taps_tensor(const GemmTapsParams& p) {
-  __shared__ __align__(16) float left[2][kStepDepth][T::kLeftPitch];
-  __shared__ __align__(16) float right[2][kStepDepth][T::kRightPitch];
-  uint32_t block = blockIdx.x;
-  const RegionRecord& region = p.table.regions[find_region(p.table, block)];
-  const Place place = locate_tile<T>(p, region, block);
-  const StepRange steps = steps_of(p, region);
-  const uint32_t warp = threadIdx.x / 32;
-  const uint32_t row = warp / T::kWarpsX * T::kWarpRows;
-  const uint32_t column = warp % T::kWarpsX * T::kWarpColumns;
-  const uint32_t g = threadIdx.x % 32 / 4;
-  const uint32_t t = threadIdx.x % 4;
+class TensorSums {
+ public:
+  __device__ __forceinline__ TensorSums()
+      : row_(threadIdx.x / 32 / T::kWarpsX * T::kWarpRows),
+        column_(threadIdx.x / 32 % T::kWarpsX * T::kWarpColumns),
+        g_(threadIdx.x % 32 / 4),
+        t_(threadIdx.x % 4) {}
 
-  float sums[T::kTall][T::kWide][4] = {};
-  if (steps.first < steps.last) {
-    Loader<T> loader(p, region, place, steps.first);
-    loader.read();
-    loader.write(left[0], right[0]);
-    __syncthreads();
-    for (uint32_t step = steps.first; step < steps.last; step++) {
-      const uint32_t buffer = (step - steps.first) % 2;
-      const bool more = step + 1 < steps.last;
-      if (more) loader.read();
-      T::multiply(left[buffer], right[buffer], row, column, g, t, sums);
-      if (more) loader.write(left[1 - buffer], right[1 - buffer]);
-      __syncthreads();
+  /// Adds left x right over kStepDepth.
+  __device__ __forceinline__ void multiply(const float (*left)[T::kLeftPitch],
+                                           const float (*right)[T::kRightPitch]) {
+    T::multiply(left, right, row_, column_, g_, t_, sums_);
+  }
+
+  __device__ __forceinline__ void store(const GemmTapsParams& p, const RegionRecord& region,
+                                        const Place& place) const {
+#pragma unroll
+    for (uint32_t i = 0; i < T::kTall; i++) {
+#pragma unroll
+      for (uint32_t j = 0; j < T::kWide; j++) {
+        const uint32_t row = row_ + i * 16 + g_;
+        const uint32_t column = column_ + j * 8 + 2 * t_;
+        store_pair<T>(p, region, place, row, column, &sums_[i][j][0]);
+        store_pair<T>(p, region, place, row + 8, column, &sums_[i][j][2]);
+      }
     }
   }
-#pragma unroll
-  for (uint32_t i = 0; i < T::kTall; i++) {
-#pragma unroll
-    for (uint32_t j = 0; j < T::kWide; j++) {
-      const uint32_t at = row + i * 16 + g;
-      store_pair<T>(p, region, place, at, column + j * 8 + 2 * t, &sums[i][j][0]);
-      store_pair<T>(p, region, place, at + 8, column + j * 8 + 2 * t, &sums[i][j][2]);
-    }
-  }
-}
+
+ private:
+  const uint32_t row_, column_;  // of the warp
+  const uint32_t g_, t_;         // of the thread in a fragment
+  float sums_[T::kTall][T::kWide][4] = {};
+};
 
 #define UNTANGLE_GEMM_TAPS_TENSOR(kind, Kind, rows, columns, warp_rows, warp_columns) \
   extern "C" __global__ void __launch_bounds__(                                       \
       Kind<rows, columns, warp_rows, warp_columns>::Base::kBlock, kBlocksEach)        \
       untangle_gemm_taps_##kind##_##rows##x##columns(const GemmTapsParams p) {        \
-    gemm_taps_tensor<Kind<rows, columns, warp_rows, warp_columns>>(p);                \
+    gemm_taps<Kind<rows, columns, warp_rows, warp_columns>>(p);                       \
   }
 
 UNTANGLE_GEMM_TAPS_TENSOR(tf32, Tf32Tile, 128, 128, 64, 32)
