@@ -83,10 +83,10 @@ gpu::GpuSession col2im_session(const std::shared_ptr<const gpu::Device>& device,
   layout.cublas = layout.device_bytes;
   layout.device_bytes += gpu::kCublasWorkspaceBytes;
   return gpu::GpuSession(device, layer.program(), layout, gpu::Precision::kF32,
-                         [&](gpu::DevicePointer base) {
+                         [&](const gpu::Bases& bases) {
                            gpu::Plan plan;
                            plan.layout = layout;
-                           const Parts parts = parts_of(layer, layout, base);
+                           const Parts parts = parts_of(layer, layout, bases.memory);
                            add_products(layer.layer(), parts, plan);
                            add_sums(layer.layer(), parts, device->info().multiprocessors, plan);
                            plan.first_step = {0, static_cast<uint32_t>(plan.steps.size())};

@@ -147,10 +147,11 @@ LayerProgram::LayerProgram(const Layer& layer, Method method, uint32_t seed) : l
 }
 
 void LayerProgram::add_views(size_t packed, size_t bias_first, size_t biases) {
-  views_ = {map_view(kSlotArena, layer_.batch, layer_.height, layer_.width, layer_.inputs),
-            map_view(kSlotFirstOutput, layer_.batch, layer_.out_height(), layer_.out_width(),
-                     layer_.outputs),
-            flat_view(0, packed), flat_view(bias_first, biases)};
+  views_ = {
+      map_view(kSlotFirstOutput + 1, layer_.batch, layer_.height, layer_.width, layer_.inputs),
+      map_view(kSlotFirstOutput, layer_.batch, layer_.out_height(), layer_.out_width(),
+               layer_.outputs),
+      flat_view(0, packed), flat_view(bias_first, biases)};
 }
 
 /// x with stride - 1 zeros between its pixels, behind x in the arena, and one region over it.

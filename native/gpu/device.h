@@ -42,6 +42,8 @@ struct DeviceInfo {
   uint32_t multiprocessors = 0;
   int clock_khz = 0;
   bool is_integrated = false;
+  /// It shares the host's memory, and kernels reach what is pinned there where it lies.
+  bool maps_host_memory = false;
   size_t memory_bytes = 0;
   // Measured when the device was opened; no session counts them.
   size_t kernels_bytes = 0;
@@ -138,8 +140,11 @@ using Graph = Owned<GraphHandle>;
 using GraphExec = Owned<GraphExecHandle>;
 
 DeviceMemory allocate_device(const std::shared_ptr<const Device>& device, size_t bytes);
-/// Memory that the device copies from and to by itself.
+/// Memory that the device copies from and to by itself, or, where it maps_host_memory, that kernels
+/// read and write.
 HostMemory allocate_host(const std::shared_ptr<const Device>& device, size_t bytes);
+/// Where kernels find memory of allocate_host; 0 on devices that cannot.
+DevicePointer mapped_address(const Device& device, void* host);
 Stream make_stream(const std::shared_ptr<const Device>& device);
 Event make_event(const std::shared_ptr<const Device>& device);
 

@@ -31,10 +31,12 @@ inline constexpr Status kBadPtx = 222;   // PTX of a later CUDA than the driver'
 inline constexpr int kClockKhz = 13;
 inline constexpr int kMultiprocessors = 16;
 inline constexpr int kIntegrated = 18;
+inline constexpr int kCanMapHostMemory = 19;
 inline constexpr int kComputeMajor = 75;
 inline constexpr int kComputeMinor = 76;
 
 inline constexpr unsigned kStreamNonBlocking = 1;
+inline constexpr unsigned kHostAllocDeviceMap = 2;
 inline constexpr int kCaptureThreadLocal = 1;  // calls of other threads may go on meanwhile
 
 /// The functions of driver.def, and where they came from.

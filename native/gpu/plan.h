@@ -46,11 +46,13 @@ struct RowWeights {
   uint32_t groups, panels, k_total;
 };
 
-/// One tensor that comes or goes.
+/// One tensor that comes or goes: by a copy between pinned and device memory, unless kernels reach
+/// the pinned one.
 struct Transfer {
   size_t device;  // offset in device memory
   size_t host;    // and in the pinned one
   size_t bytes;
+  bool is_mapped = false;
 };
 
 /// Where everything lies: in the one block of device memory, from its start, and in the pinned one.
@@ -75,6 +77,12 @@ struct DeviceLayout {
   uint64_t bytes() const { return uint64_t{device_bytes} + host_bytes; }
 };
 
+/// Where the blocks of a layout begin, as kernels see them; `pinned` where they do.
+struct Bases {
+  DevicePointer memory;
+  DevicePointer pinned;
+};
+
 struct Plan {
   DeviceLayout layout;
   std::vector<Step> steps;
@@ -96,8 +104,8 @@ class NoKernel : public std::runtime_error {
 /// Lays out device memory of a validated program. Throws NoKernel.
 DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Precision precision);
 
-/// The launches of a program whose memory begins at `base`. Throws NoKernel.
+/// The launches of a program whose memory lies there. Throws NoKernel.
 Plan plan_program(const Program& program, const DeviceInfo& device, Precision precision,
-                  const DeviceLayout& layout, DevicePointer base);
+                  const DeviceLayout& layout, const Bases& bases);
 
 }  // namespace untangle::gpu

@@ -21,7 +21,7 @@ void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
   plan_tiles(command, params);
 }
 
-GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) const {
+GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) {
   GemmTapsParams params{};
   params.x = map(command.x);
   params.y = map(command.y);

@@ -138,7 +138,7 @@ void Planner::plan_arg_reduce(const ArgReduceCommand& command) {
 }
 
 /// Along the last dim of both views.
-AxisParams Planner::axis_params(uint32_t x, uint32_t y) const {
+AxisParams Planner::axis_params(uint32_t x, uint32_t y) {
   const ResolvedView views[] = {resolve(y), resolve(x)};
   const uint32_t last = views[0].rank - 1;
   AxisParams params{};

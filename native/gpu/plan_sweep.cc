@@ -50,10 +50,8 @@ Reach reach_of(const ViewRecord& view) {
 /// Whether a command asks to be swept and products can do it.
 bool Planner::can_sweep(const GemmTapsCommand& command, const GemmTapsParams& params) {
   const auto regions = program_.regions.subspan(command.region_first, command.region_count);
-  const bool is_swept = std::any_of(regions.begin(), regions.end(), [](const RegionRecord& region) {
-    return (region.flags & kRegionPerTap) != 0;
-  });
-  if (!is_swept || command.fused_y * command.fused_x > 1 || !device_.has_cublas) return false;
+  const bool asks = std::any_of(regions.begin(), regions.end(), is_swept);
+  if (!asks || command.fused_y * command.fused_x > 1 || !device_.has_cublas) return false;
   // A row of B has to end before the next one begins; a single one has none after it.
   const bool fits = std::all_of(regions.begin(), regions.end(), [&](const RegionRecord& region) {
     return region.count_x == 1 ||

@@ -59,20 +59,48 @@ Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views) {
   return result;
 }
 
-ResolvedView Planner::resolve(uint32_t index) const {
+ResolvedView Planner::resolve(uint32_t index) {
   const ViewRecord& view = program_.views[index];
-  const auto start = [&]() -> size_t {
-    if (view.slot == kSlotArena) return plan_.layout.arena;
-    if (view.slot == kSlotConstants) return plan_.layout.constants;
-    const uint32_t output = view.slot - kSlotFirstOutput;
-    if (output < program_.output_count) return plan_.layout.outputs[output].device;
-    // Inputs are copied to their places in the arena before the first command.
-    return plan_.layout.inputs[output - program_.output_count].device;
+  const auto start = [&]() -> DevicePointer {
+    if (view.slot == kSlotArena) return bases_.memory + plan_.layout.arena;
+    if (view.slot == kSlotConstants) return bases_.memory + plan_.layout.constants;
+    return port_address(view.slot - kSlotFirstOutput);
   };
-  return {at<float>(start() + view.offset_bytes), view.rank, &view.dim0, &view.stride0};
+  auto* data = reinterpret_cast<float*>(start() + view.offset_bytes);
+  return {data, view.rank, &view.dim0, &view.stride0};
 }
 
-Map Planner::map(uint32_t index) const {
+DevicePointer Planner::port_address(uint32_t slot) {
+  Users& users = users_[slot];
+  if (users.count == 0 || users.last != command_) users.count++;
+  users.last = command_;
+  const DeviceLayout& layout = plan_.layout;
+  const Transfer& port = slot < program_.output_count ? layout.outputs[slot]
+                                                      : layout.inputs[slot - program_.output_count];
+  return port.is_mapped ? bases_.pinned + port.host : bases_.memory + port.device;
+}
+
+bool Planner::is_streamed(uint32_t slot) const {
+  if (users_[slot].count != 1) return false;
+  const std::byte* command = program_.commands.data() + size_t{users_[slot].last} * kCommandBytes;
+  const bool is_output = slot < program_.output_count;
+  switch (as<Opcode>(command)) {
+    case Opcode::kCopy:
+    case Opcode::kElementwise:
+      return true;
+    case Opcode::kDepthwise:
+      return is_output;
+    case Opcode::kGemmTaps: {
+      const auto& taps = as<GemmTapsCommand>(command);
+      const auto regions = program_.regions.subspan(taps.region_first, taps.region_count);
+      return is_output && std::none_of(regions.begin(), regions.end(), is_swept);
+    }
+    default:
+      return false;
+  }
+}
+
+Map Planner::map(uint32_t index) {
   if (index == kNone) return {};
   const ResolvedView view = resolve(index);
   const auto dim = [&](size_t d) { return static_cast<int32_t>(view.dims[d]); };
@@ -160,7 +188,7 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   }
   for (uint32_t i = 0; i < program.output_count; i++) {
     const size_t bytes = binding_bytes(program, program.input_count + i);
-    layout.outputs.push_back({memory.place(bytes), pinned.place(bytes), bytes});
+    layout.outputs.push_back({0, pinned.place(bytes), bytes});
   }
   layout.regions = memory.place(program.regions.size_bytes());
   layout.taps = memory.place(program.taps.size_bytes());
@@ -171,7 +199,18 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   // The rest is known once all launches are: their sizes do not depend on where it lies. Addresses
   // are made on the way, so it has to lie somewhere.
   constexpr DevicePointer kAnywhere = kAlignment;
-  const Plan plan = plan_program(program, device, precision, layout, kAnywhere);
+  Planner planner(program, device, precision, layout, {kAnywhere, kAnywhere});
+  planner.plan_commands();
+  for (uint32_t i = 0; i < program.output_count; i++) {
+    Transfer& output = layout.outputs[i];
+    output.is_mapped = device.maps_host_memory && planner.is_streamed(i);
+    if (!output.is_mapped) output.device = memory.place(output.bytes);
+  }
+  for (uint32_t i = 0; i < program.input_count; i++) {
+    const uint32_t slot = program.output_count + i;
+    layout.inputs[i].is_mapped = device.maps_host_memory && planner.is_streamed(slot);
+  }
+  const Plan& plan = planner.plan();
   layout.tables = memory.place(plan.tables.size() * sizeof(uint32_t));
   layout.scratch = memory.place(plan.scratch_bytes);
   if (plan.has_products) layout.cublas = memory.place(kCublasWorkspaceBytes);
@@ -181,8 +220,8 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
 }
 
 Plan plan_program(const Program& program, const DeviceInfo& device, Precision precision,
-                  const DeviceLayout& layout, DevicePointer base) {
-  Planner planner(program, device, precision, layout, base);
+                  const DeviceLayout& layout, const Bases& bases) {
+  Planner planner(program, device, precision, layout, bases);
   planner.plan_commands();
   return std::move(planner.plan());
 }

@@ -15,23 +15,27 @@ namespace untangle::gpu {
 class Planner {
  public:
   Planner(const Program& program, const DeviceInfo& device, Precision precision,
-          const DeviceLayout& layout, DevicePointer base)
+          const DeviceLayout& layout, const Bases& bases)
       : program_(program),
         device_(device),
         precision_(device.has_tensor_cores() ? precision : Precision::kF32),
-        base_(base) {
+        bases_(bases),
+        users_(program.output_count + program.input_count) {
     plan_.layout = layout;
   }
 
   void plan_commands();
   Plan& plan() { return plan_; }
+  /// Whether all there is to an output or an input, by its slot from kSlotFirstOutput on, is that
+  /// one command writes or reads each of its elements once.
+  bool is_streamed(uint32_t slot) const;
 
  private:
   void plan_command(const std::byte* command);
 
   // plan_conv.cc
   void plan_gemm_taps(const GemmTapsCommand& command);
-  GemmTapsParams gemm_params(const GemmTapsCommand& command) const;
+  GemmTapsParams gemm_params(const GemmTapsCommand& command);
   void plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params);
   void plan_depthwise(const DepthwiseCommand& command);
 
@@ -49,7 +53,7 @@ class Planner {
   void plan_reduce(const ReduceCommand& command);
   void plan_arg_reduce(const ArgReduceCommand& command);
   void plan_cumulative(const CumulativeCommand& command);
-  AxisParams axis_params(uint32_t x, uint32_t y) const;
+  AxisParams axis_params(uint32_t x, uint32_t y);
   void plan_softmax(const SoftmaxCommand& command);
   void plan_normalize(const NormalizeCommand& command);
   void plan_resize(const ResizeCommand& command);
@@ -68,15 +72,17 @@ class Planner {
   // planner.cc
   template <typename T>
   T* at(size_t offset) const {
-    return reinterpret_cast<T*>(base_ + offset);
+    return reinterpret_cast<T*>(bases_.memory + offset);
   }
-  ResolvedView resolve(uint32_t view) const;
+  ResolvedView resolve(uint32_t view);
+  /// Where an output or an input begins.
+  DevicePointer port_address(uint32_t slot);
   /// The first element of a flat view, or null.
-  const float* flat(uint32_t view) const { return view == kNone ? nullptr : resolve(view).data; }
+  const float* flat(uint32_t view) { return view == kNone ? nullptr : resolve(view).data; }
   /// A view of four dims, or none.
-  Map map(uint32_t view) const;
+  Map map(uint32_t view);
   template <typename Command>
-  ActivationParams activation(const Command& command) const {
+  ActivationParams activation(const Command& command) {
     return {command.activation, std::bit_cast<float>(command.alpha_bits),
             std::bit_cast<float>(command.beta_bits), flat(command.slope_view)};
   }
@@ -96,10 +102,19 @@ class Planner {
   const Program& program_;
   const DeviceInfo& device_;
   const Precision precision_;
-  const DevicePointer base_;
+  const Bases bases_;
   uint32_t command_ = 0;
+  /// Commands that touch an output or an input, and the last of them.
+  struct Users {
+    uint32_t count = 0;
+    uint32_t last = 0;
+  };
+  std::vector<Users> users_;  // by slot
   Plan plan_;
 };
+
+/// Whether a region asks for products tap by tap.
+inline bool is_swept(const RegionRecord& region) { return (region.flags & kRegionPerTap) != 0; }
 
 /// A loop nest over views as kernels take it.
 Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views);

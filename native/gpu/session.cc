@@ -38,8 +38,8 @@ GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& prog
 
 GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
                        const DeviceLayout& layout, Precision precision)
-    : GpuSession(device, program, layout, precision, [&](DevicePointer base) {
-        return plan_program(program, device->info(), precision, layout, base);
+    : GpuSession(device, program, layout, precision, [&](const Bases& bases) {
+        return plan_program(program, device->info(), precision, layout, bases);
       }) {}
 
 GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& program,
@@ -47,9 +47,11 @@ GpuSession::GpuSession(std::shared_ptr<const Device> device, const Program& prog
     : device_(std::move(device)), driver_(device_->driver()), precision_(precision) {
   device_->make_current();
   memory_ = allocate_device(device_, layout.device_bytes);
-  plan_ = make_plan(memory_.get());
-  upload(program, memory_.get());
   staging_ = allocate_host(device_, layout.host_bytes);
+  // Like device memory: what a program never writes must not show what others left behind.
+  std::memset(staging(), 0, layout.host_bytes);
+  plan_ = make_plan({memory_.get(), mapped_address(*device_, staging_.get())});
+  upload(program, memory_.get());
   stream_ = make_stream(device_);
   for (int i = 0; i < 2; i++) events_.push_back(make_event(device_));
   if (plan_.has_products) prepare_products();
@@ -117,7 +119,7 @@ void GpuSession::take_inputs(const float* const* inputs) {
 
 void GpuSession::send_inputs() {
   const auto send = [this](const Transfer& transfer) {
-    if (transfer.bytes == 0) return;
+    if (transfer.bytes == 0 || transfer.is_mapped) return;
     check(driver_, "cuMemcpyHtoDAsync",
           driver_.copy_to_device(memory_.get() + transfer.device, staging() + transfer.host,
                                  transfer.bytes, stream_.get()));
@@ -128,7 +130,7 @@ void GpuSession::send_inputs() {
 
 void GpuSession::fetch_outputs() {
   const auto fetch = [this](const Transfer& transfer) {
-    if (transfer.bytes == 0) return;
+    if (transfer.bytes == 0 || transfer.is_mapped) return;
     check(driver_, "cuMemcpyDtoHAsync",
           driver_.copy_to_host(staging() + transfer.host, memory_.get() + transfer.device,
                                transfer.bytes, stream_.get()));
@@ -191,6 +193,10 @@ GraphExec GpuSession::capture(Body&& body) {
 void GpuSession::poison_outputs() {
   for (const Transfer& output : plan_.layout.outputs) {
     if (output.bytes == 0) continue;
+    if (output.is_mapped) {
+      std::memset(staging() + output.host, 0xff, output.bytes);
+      continue;
+    }
     check(driver_, "cuMemsetD8",
           driver_.memory_set(memory_.get() + output.device, 0xff, output.bytes));
   }

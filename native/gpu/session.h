@@ -52,7 +52,7 @@ class GpuSession {
   GpuSession(std::shared_ptr<const Device> device, const Program& program,
              Precision precision = Precision::kF32);
   /// Launches of the caller's own over the memory of a program (native/bench).
-  using MakePlan = std::function<Plan(DevicePointer base)>;
+  using MakePlan = std::function<Plan(const Bases& bases)>;
   GpuSession(std::shared_ptr<const Device> device, const Program& program,
              const DeviceLayout& layout, Precision precision, const MakePlan& make_plan);
   ~GpuSession();

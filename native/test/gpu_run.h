@@ -35,20 +35,20 @@ inline void release_test_device() { kept_test_device().reset(); }
 /// The arena after a run of `program`, which has neither inputs nor outputs, on `arena`.
 inline std::vector<float> run_on_gpu(const Program& program, std::span<const float> arena,
                                      gpu::Precision precision = gpu::Precision::kF32) {
-  const std::vector<BindingRecord> bindings = {{0, static_cast<uint32_t>(arena.size()), 0, 0}};
-  Program with_input = program;
-  with_input.bindings = bindings;
-  with_input.input_count = 1;
-  with_input.output_count = 0;
-  with_input.arena_bytes = static_cast<uint32_t>(arena.size_bytes());
-  gpu::GpuSession session(test_device(), with_input, precision);
-  const float* inputs[] = {arena.data()};
-  session.take_inputs(inputs);
+  Program alone = program;
+  alone.bindings = {};
+  alone.input_count = 0;
+  alone.output_count = 0;
+  alone.arena_bytes = static_cast<uint32_t>(arena.size_bytes());
+  gpu::GpuSession session(test_device(), alone, precision);
+  const gpu::Driver& driver = session.device().driver();
+  gpu::check(driver, "cuMemcpyHtoD",
+             driver.upload(session.arena(), arena.data(), arena.size_bytes()));
+  gpu::check(driver, "cuStreamSynchronize", driver.stream_synchronize(nullptr));
   const std::atomic<bool> aborted{false};
   IndexFault fault;
   CHECK(session.run(nullptr, {aborted, fault}), "a run on the GPU");
   std::vector<float> result(arena.size());
-  const gpu::Driver& driver = session.device().driver();
   gpu::check(driver, "cuMemcpyDtoH",
              driver.download(result.data(), session.arena(), arena.size_bytes()));
   return result;

@@ -32,12 +32,14 @@ class Counting {
     const auto one = std::bit_cast<uint32_t>(1.0f);
     ops_ = {{kOpUnary, static_cast<uint32_t>(Unary::kAffine), 0, 0, one, one, 0, 0}};
     const uint32_t place = kElements * sizeof(float);
+    enum : uint32_t { kOutput = 2, kInput };
     views_ = {flat_view(kSlotArena, 0), flat_view(kSlotArena, place),
-              flat_view(kSlotFirstOutput, 0)};
+              flat_view(kSlotFirstOutput, 0), flat_view(kSlotFirstOutput + 1, 0)};
     for (uint32_t i = 0; i < kCommands; i++) {
-      const uint32_t to = i + 1 < kCommands ? (i + 1) % 2 : 2;
+      const uint32_t from = i == 0 ? kInput : i % 2;
+      const uint32_t to = i + 1 < kCommands ? (i + 1) % 2 : kOutput;
       const ElementwiseCommand command = {
-          Opcode::kElementwise, to, 1, i % 2, kNone, kNone, kNone, kNone, kNone, 0, 1, {}};
+          Opcode::kElementwise, to, 1, from, kNone, kNone, kNone, kNone, kNone, 0, 1, {}};
       const auto* bytes = reinterpret_cast<const std::byte*>(&command);
       commands_.insert(commands_.end(), bytes, bytes + kCommandBytes);
     }
@@ -108,6 +110,36 @@ void check_memory(const std::shared_ptr<const gpu::Device>& device) {
   const auto counted = static_cast<double>(session.device_bytes());
   CHECK(counted > 0.98 * taken && counted < 1.02 * taken, "%g bytes counted, %g taken", counted,
         taken);
+}
+
+/// Where the host's memory is the device's, tensors that are read or written once lie in pinned
+/// memory alone, and are counted once.
+void check_mapping() {
+  const Counting counting;
+  gpu::DeviceInfo device;
+  device.multiprocessors = 16;
+  const auto layout = [&](const Program& program) {
+    return gpu::layout_program(program, device, gpu::Precision::kF32);
+  };
+  Program program = counting.program();
+  std::vector<BindingRecord> bindings(program.bindings.begin(), program.bindings.end());
+  constexpr uint32_t kLarge = 3 << 20;  // floats: pages of their own
+  bindings[1].elements = kLarge;
+  program.bindings = bindings;
+  const gpu::DeviceLayout copied = layout(program);
+  device.maps_host_memory = true;
+  const gpu::DeviceLayout mapped = layout(program);
+  CHECK(!copied.inputs[0].is_mapped && !copied.outputs[0].is_mapped, "memory of its own");
+  CHECK(mapped.inputs[0].is_mapped && mapped.outputs[0].is_mapped, "the host's memory");
+  CHECK(copied.device_bytes - mapped.device_bytes == kLarge * sizeof(float), "%zu and %zu bytes",
+        copied.device_bytes, mapped.device_bytes);
+  CHECK(copied.host_bytes == mapped.host_bytes, "pinned memory");
+  // An input that two commands read stays on the device.
+  std::vector<std::byte> commands(program.commands.begin(), program.commands.end());
+  commands.insert(commands.end(), commands.begin(), commands.begin() + kCommandBytes);
+  program.commands = commands;
+  const gpu::DeviceLayout read_twice = layout(program);
+  CHECK(!read_twice.inputs[0].is_mapped && read_twice.outputs[0].is_mapped, "read twice");
 }
 
 /// The emulator's own functions.
@@ -194,6 +226,7 @@ void check_tiles() {
 
 int main() {
   check_tiles();
+  check_mapping();
   if (!test_device()) {
     std::printf("skipped: UNTANGLE_CUDA_DRIVER names no driver to test on\n");
     return summary();
@@ -205,5 +238,12 @@ int main() {
   if (!is_emulated) return summary();
   release_test_device();
   for (const int status : {2, 719}) check_failures(path, status);
+  // The same on a device that shares the host's memory.
+  setenv("UNTANGLE_EMULATOR_INTEGRATED", "1", 1);
+  CHECK(test_device()->info().maps_host_memory, "an integrated GPU");
+  check_runs(test_device());
+  check_memory(test_device());
+  release_test_device();
+  check_failures(path, 2);
   return summary();
 }

@@ -20,7 +20,14 @@ function runnerTest(title: string, body: (t: ExecutionContext) => Promise<void>)
 }
 
 function run(...args: string[]): Promise<{code: number; stdout: string; stderr: string}> {
-  const env = {...process.env, UNTANGLE_CUDA_DRIVER: DRIVER};
+  return runWith({}, ...args);
+}
+
+function runWith(
+  variables: Record<string, string>,
+  ...args: string[]
+): Promise<{code: number; stdout: string; stderr: string}> {
+  const env = {...process.env, UNTANGLE_CUDA_DRIVER: DRIVER, ...variables};
   return new Promise(resolve => {
     execFile(RUNNER, args, {env}, (error, stdout, stderr) =>
       resolve({
@@ -42,10 +49,11 @@ runnerTest('a program runs without Node on the CPU and on the GPU', async t => {
   await using session = await load(GENERATOR_LAYER, {threads: 1});
   const {y} = await session.run({x});
 
-  for (const device of ['cpu', 'cuda']) {
+  const integrated = {UNTANGLE_EMULATOR_INTEGRATED: '1'};
+  for (const [device, variables] of [['cpu'], ['cuda'], ['cuda', integrated]] as const) {
     const where = ['--device', device, '--runs', '3', '--threads', '2'];
     const files = ['--input', file('x.f32'), '--output', file('y.f32')];
-    const result = await run(file('layer.untp'), ...where, ...files);
+    const result = await runWith(variables ?? {}, file('layer.untp'), ...where, ...files);
     t.is(result.code, 0, result.stderr);
     t.is((JSON.parse(result.stdout) as {runs: number}).runs, 3);
     const bytes = readFileSync(file('y.f32'));

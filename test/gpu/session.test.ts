@@ -223,6 +223,9 @@ gpuTest('the command line runs on the GPU and names it', async t => {
   if (isEmulated) t.regex(gpu, /emulated/);
   const doctor = await untangle({}, 'doctor');
   t.regex(doctor.stdout, /gpu +.*compute capability/);
+  if (!isEmulated) return;
+  const integrated = await untangle({UNTANGLE_EMULATOR_INTEGRATED: '1'}, 'doctor');
+  t.regex(integrated.stdout, /shared with the CPU/);
 });
 
 if (isEmulated) {

@@ -3,7 +3,8 @@
 //
 // UNTANGLE_EMULATOR_FAIL=N makes the N-th call fail with out-of-memory, N:STATUS with that status;
 // untangle_emulator_fail does the same from now on. UNTANGLE_EMULATOR_MEMORY sets the bytes there
-// are; UNTANGLE_EMULATOR_NO_IMAGE makes it take no image but what its own compiler made.
+// are; UNTANGLE_EMULATOR_NO_IMAGE makes it take no image but what its own compiler made;
+// UNTANGLE_EMULATOR_INTEGRATED makes it a GPU that shares the host's memory.
 
 #include <cstring>
 
@@ -101,6 +102,12 @@ Status cuDeviceGetAttribute(int* value, int attribute, int) {
     case kMultiprocessors:
     case kComputeMajor:
       *value = 8;
+      break;
+    case kIntegrated:
+      *value = std::getenv("UNTANGLE_EMULATOR_INTEGRATED") != nullptr ? 1 : 0;
+      break;
+    case kCanMapHostMemory:
+      *value = 1;
       break;
     case kClockKhz:
       *value = 1000000;

@@ -51,18 +51,29 @@ Status cuMemsetD8_v2(DevicePointer pointer, unsigned char value, size_t bytes) {
   return kSuccess;
 }
 
-Status cuMemHostAlloc(void** pointer, size_t bytes, unsigned) {
+Status cuMemHostAlloc(void** pointer, size_t bytes, unsigned flags) {
   UNTANGLE_ENTER();
   if (bytes == 0) return kInvalidValue;
   *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (*pointer == nullptr) return kOutOfMemory;
-  e.host_memory[reinterpret_cast<uintptr_t>(*pointer)] = bytes;
+  const auto at = reinterpret_cast<uintptr_t>(*pointer);
+  e.host_memory[at] = bytes;
+  if (flags == kHostAllocDeviceMap) e.mapped_memory.insert(at);
+  return kSuccess;
+}
+
+Status cuMemHostGetDevicePointer_v2(DevicePointer* pointer, void* host, unsigned flags) {
+  UNTANGLE_ENTER();
+  const auto at = reinterpret_cast<uintptr_t>(host);
+  if (flags != 0 || e.mapped_memory.count(at) == 0) return kInvalidValue;
+  *pointer = at;
   return kSuccess;
 }
 
 Status cuMemFreeHost(void* pointer) {
   UNTANGLE_ENTER_RELEASE();
   if (e.host_memory.erase(reinterpret_cast<uintptr_t>(pointer)) == 0) return kInvalidValue;
+  e.mapped_memory.erase(reinterpret_cast<uintptr_t>(pointer));
   std::free(pointer);
   return status;
 }

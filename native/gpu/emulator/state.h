@@ -44,7 +44,8 @@ struct Emulator {
   std::recursive_mutex mutex;
   std::map<uintptr_t, size_t> device_memory;
   std::map<uintptr_t, size_t> host_memory;
-  std::set<void*> objects;  // streams, events, modules, graphs
+  std::set<uintptr_t> mapped_memory;  // of the host's: what kernels may touch
+  std::set<void*> objects;            // streams, events, modules, graphs
   size_t used_bytes = 0;
   size_t contexts = 0;
   long calls = 0;
