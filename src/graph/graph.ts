@@ -148,7 +148,8 @@ export type Operation =
   | {readonly op: 'reshape'}
   | {readonly op: 'transpose'; readonly perm: readonly number[]}
   | {readonly op: 'expand'}
-  | {readonly op: 'concat'; readonly axis: number}
+  /** isBanded: of rows, each part written to its place when it is computed, the whole there from the first on. */
+  | {readonly op: 'concat'; readonly axis: number; readonly isBanded?: boolean}
   /** Per axis: start and step (step may be negative); sizes are those of the output. */
   | {readonly op: 'slice'; readonly starts: readonly number[]; readonly steps: readonly number[]}
   | {

@@ -1,5 +1,6 @@
 // Choosing how to run a convolution: the candidates that apply, and the cheapest or the one asked for.
 
+import type {WinogradForm} from '../untangle/winograd.js';
 import type {Candidate, DirectCandidate, ScheduleName} from './candidates/candidate.js';
 import {cks, fusedPhases, fusedTaps, huge2, ks, planar, uks} from './candidates/methods.js';
 import type {ConvProblem} from './candidates/problem.js';
@@ -20,12 +21,16 @@ export {type ConvProblem, convProblem} from './candidates/problem.js';
  * The candidate of a schedule, or the cheapest one for 'auto'.
  *
  * A schedule that does not apply to this convolution gives way to the cheapest direct one. Winograd rounds more: to be
- * taken by 'auto' it has to win by more than a little.
+ * taken by 'auto' it has to win by more than a little. `forms` says how 'winograd' tiles what (see `ConvChoice`).
  */
-export function chooseCandidate(problem: ConvProblem, schedule: ScheduleName): Candidate {
+export function chooseCandidate(
+  problem: ConvProblem,
+  schedule: ScheduleName,
+  forms?: ReadonlyMap<string, WinogradForm>,
+): Candidate {
   const direct = chooseDirect(problem, schedule);
   const isForced = schedule === 'winograd';
-  const fast = schedule === 'auto' || isForced ? winograd(problem, isForced) : null;
+  const fast = schedule === 'auto' || isForced ? winograd(problem, isForced, forms) : null;
   if (fast === null) return direct;
   const isTaken = isForced || fast.cost < direct.cost * COST.winogradShare;
   return isTaken ? fast : direct;

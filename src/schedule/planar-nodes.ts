@@ -20,7 +20,9 @@ export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
  * All methods but 'planar' want channels last: where the graph's inputs and outputs lie plane by plane, copies come
  * on top of their cost.
  */
-function isPlanar(graph: Graph, node: Node, {schedule, exact}: ConvOptions): boolean {
+function isPlanar(graph: Graph, node: Node, {schedule, exact, choices}: ConvOptions): boolean {
+  const choice = choices?.get(node.output);
+  if (choice !== undefined) return choice.schedule === 'planar';
   const {operation} = node;
   if (operation.op !== 'conv' && operation.op !== 'dynamicConv') return false;
   if (operation.geometry.groups !== 1) return false;

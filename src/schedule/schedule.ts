@@ -3,6 +3,7 @@
 import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
 import {type BufferList, createBuffers} from './buffers.js';
+import {type ConvChoice, choiceOf} from './conv-choice.js';
 import {shareInPlace} from './in-place.js';
 import {planOrders, shapeOf} from './layout.js';
 import type {ConvOptions} from './lower/conv.js';
@@ -11,9 +12,9 @@ import {lowerNode} from './lower/node.js';
 import {type PlacedBuffers, placeSteps} from './place.js';
 import {planarNodes} from './planar-nodes.js';
 import {stepViews} from './step-views.js';
-import {MAX_RANK, type Step, type View} from './steps.js';
+import {type Buffer, MAX_RANK, type Step, type View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
-import {planTargets} from './views.js';
+import {concatParts, planTargets} from './views.js';
 
 export interface ScheduleOptions extends ConvOptions {
   /**
@@ -37,6 +38,10 @@ export interface Schedule extends PlacedBuffers {
   }[];
   /** Concats that take memory in that step although some part is still to come. */
   readonly waitingConcats: readonly string[];
+  /** How each convolution was scheduled, by the value it computes. */
+  readonly choices: ReadonlyMap<string, ConvChoice>;
+  /** The value whose node each step belongs to. */
+  readonly values: readonly string[];
 }
 
 /**
@@ -46,7 +51,7 @@ export interface Schedule extends PlacedBuffers {
  */
 export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const buffers = createBuffers();
-  const {steps: lowered, inputs, concats} = lowerGraph(graph, buffers, options);
+  const {steps: lowered, inputs, concats, ends} = lowerGraph(graph, buffers, options);
   const inputBuffers = inputs.map(input => input.buffer);
   const steps = shareInPlace(lowered, buffers.all, inputBuffers);
   const {uses, ...placed} = placeSteps(steps, buffers.all, inputBuffers, options.checkTime);
@@ -55,6 +60,7 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
     ...placed,
     inputs,
     outputs: graph.outputs.map(({name, value}, slot) => ({name, value, slot})),
+    ...belongings(graph, steps, {ends, buffers: buffers.all}),
     waitingConcats: concats
       .filter(({buffer}) => buffers.all[buffer]!.storage.kind === 'arena')
       .filter(({buffer}) => uses.first.get(buffer)! <= placed.busiestStep)
@@ -93,16 +99,46 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
   for (const {name, view} of inputs) lowering.setView(name, view);
   for (const name of new Set([...graph.inputs, ...graph.constants.keys()])) handOver(name, name);
   const concats: Concat[] = [];
+  const bands = bandPlaces(graph, lowering);
+  const ends = [steps.length];
   for (const node of graph.nodes) {
     options.checkTime?.();
     lowerNode(node, lowering, options);
-    if (node.operation.op === 'concat') {
+    const place = bands.get(node.output);
+    if (place !== undefined) emitCopy(lowering, node.name, {x: lowering.view(node.output), y: place});
+    if (node.operation.op === 'concat' && node.operation.isBanded !== true) {
       const {buffer} = lowering.view(node.output);
       concats.push({name: node.output, buffer, completeAt: steps.length});
     }
     handOver(node.output, node.name);
+    ends.push(steps.length);
   }
-  return {steps, concats, inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer}))};
+  return {steps, concats, ends, inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer}))};
+}
+
+/** Where the bands of each banded value go, by the band. */
+function bandPlaces(graph: Graph, lowering: Lowering): Map<string, View> {
+  const parts = graph.nodes
+    .filter(({operation}) => operation.op === 'concat' && operation.isBanded === true)
+    .flatMap(node => concatParts(graph, node, lowering.target(node.output)));
+  return new Map(parts.map(({name, view}) => [name, view]));
+}
+
+/** Which node each step belongs to; `ends` are the steps before the first node and after each. */
+function belongings(
+  graph: Graph,
+  steps: readonly Step[],
+  {ends, buffers}: {ends: readonly number[]; buffers: readonly Buffer[]},
+): Pick<Schedule, 'choices' | 'values'> {
+  const choices = new Map<string, ConvChoice>();
+  const values = steps.slice(0, ends[0]).map(() => '');
+  graph.nodes.forEach(({output, operation}, index) => {
+    const own = steps.slice(ends[index], ends[index + 1]);
+    for (const _ of own) values.push(output);
+    const choice = operation.op === 'conv' ? choiceOf(own, buffers) : null;
+    if (choice !== null) choices.set(output, choice);
+  });
+  return {choices, values};
 }
 
 /** Where a concat lies and the first step after its last part is there. */

@@ -204,7 +204,8 @@ function canWrite(known: WriteSearch, node: Node, place: View): boolean {
     case 'scatterIndexed':
       return false;
     case 'concat':
-      return canWriteParts(known, node, place);
+      // Bands that cannot are copied there, each as soon as it is computed.
+      return node.operation.isBanded === true || canWriteParts(known, node, place);
     default:
       return true;
   }

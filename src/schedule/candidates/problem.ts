@@ -23,6 +23,8 @@ export interface ConvProblem {
   /** Only methods that sum the products of the convolution itself; Winograd's sums others. */
   readonly isExact: boolean;
   readonly device: Device;
+  /** Floats of scratch that Winograd's form should not exceed. */
+  readonly scratchLimit: number;
   readonly operands: ConvOperands;
 }
 
@@ -46,13 +48,14 @@ export interface ProblemOptions {
   readonly folds?: Folds | null | undefined;
   readonly isExact?: boolean | undefined;
   readonly device?: Device | undefined;
+  readonly scratchLimit?: number | undefined;
 }
 
 /** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]; with three axes, rows are those of `folds`. */
 export function convProblem(
   geometry: ConvGeometry,
   operands: ConvOperands,
-  {folds = null, isExact = false, device = 'cpu'}: ProblemOptions = {},
+  {folds = null, isExact = false, device = 'cpu', scratchLimit = Infinity}: ProblemOptions = {},
 ): ConvProblem {
   const {groups} = geometry;
   const rank = geometry.kernel.length;
@@ -73,6 +76,7 @@ export function convProblem(
     isDepthwise,
     isExact,
     device,
+    scratchLimit,
     operands,
   };
 }

@@ -1,7 +1,8 @@
 // The candidate in Winograd's form: each kind of phases in a step of its own, what cannot be tiled beside them.
 
 import type {PlanePhase} from '../../untangle/conv.js';
-import type {WinogradForm} from '../../untangle/winograd.js';
+import {WINOGRAD_PAIR, type WinogradForm} from '../../untangle/winograd.js';
+import {formKey} from '../conv-choice.js';
 import {COST, clearlyCheapest} from '../cost.js';
 import {addCounts} from '../counts.js';
 import type {Region} from '../steps.js';
@@ -24,17 +25,24 @@ interface TiledKind {
 
 /**
  * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, the sums have to be exact, or a GPU
- * computes them.
+ * computes them. Where `forms` are given, exactly those kinds are tiled, in these forms.
  */
-export function winograd(problem: ConvProblem, isForced: boolean): Candidate | null {
+export function winograd(
+  problem: ConvProblem,
+  isForced: boolean,
+  forms?: ReadonlyMap<string, WinogradForm>,
+): Candidate | null {
   if (problem.isExact || problem.device !== 'cpu') return null;
   const tiled: TiledKind[] = [];
   const taken = new Set<PlanePhase>();
   for (const kind of kindsOf(problem)) {
     const {taps, phases} = kind;
-    const step = planWinograd(problem, phases, taps);
-    const whole: TiledKind = {steps: [step], cost: step.cost};
-    const best = clearlyCheapest([whole, ...pairs(problem, kind)]);
+    const form = forms?.get(formKey(taps));
+    if (forms !== undefined && form === undefined) continue;
+    const inPairs = form === undefined || form.tile === WINOGRAD_PAIR ? pairs(problem, kind) : [];
+    const tiles = form !== undefined && inPairs.length > 0 ? [] : [planWinograd(problem, kind, form)];
+    const whole = tiles.map((step): TiledKind => ({steps: [step], cost: step.cost}));
+    const best = clearlyCheapest([...whole, ...inPairs]);
     const pays = best.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;
     if (!pays && !isForced) continue;
     tiled.push(best);

@@ -84,20 +84,21 @@ function residueCount({taps, outCount}: Phase): number {
   return Math.min(dilationOf(taps), outCount);
 }
 
-/** The cheapest tiles for phases that all have `taps`. */
+/** The cheapest tiles for phases that all have `taps`, or those of `form`. */
 export function planWinograd(
-  {operands}: ConvProblem,
-  phases: readonly PlanePhase[],
-  taps: WinogradForm['taps'],
+  {operands, scratchLimit}: ConvProblem,
+  {phases, taps}: {readonly phases: readonly PlanePhase[]; readonly taps: WinogradForm['taps']},
+  form?: WinogradForm,
 ): WinogradCandidateStep {
   const axes = phases.map(phase => ({y: residuesOf(phase.y), x: residuesOf(phase.x)}));
-  const forms = WINOGRAD_TILES.map(tile => ({tile, taps})).filter(isWinogradForm);
-  return cheapestStep(operands, {phases, axes, forms});
+  const all = form === undefined ? WINOGRAD_TILES.map(tile => ({tile, taps})) : [form];
+  const forms = all.filter(isWinogradForm);
+  return cheapestStep(operands, {phases, axes, forms, scratchLimit});
 }
 
 /** The pairs of phases that all have `taps`; null where there are none. */
 export function planPairs(
-  {operands}: ConvProblem,
+  {operands, scratchLimit}: ConvProblem,
   phases: readonly PlanePhase[],
   taps: WinogradForm['taps'],
 ): WinogradCandidateStep | null {
@@ -106,7 +107,7 @@ export function planPairs(
   const [, height, width] = operands.x.shape as [number, number, number, number];
   const axes = phases.map(phase => ({y: pairsOf(phase.y, height), x: pairsOf(phase.x, width)}));
   if (axes.some(({y, x}) => y.length === 0 || x.length === 0)) return null;
-  return cheapestStep(operands, {phases, axes, forms: [form]});
+  return cheapestStep(operands, {phases, axes, forms: [form], scratchLimit});
 }
 
 interface Tiles {
@@ -114,12 +115,18 @@ interface Tiles {
   /** Of each phase. */
   readonly axes: readonly TiledPhase[];
   readonly forms: readonly WinogradForm[];
+  /** Floats of scratch that are not to be exceeded where fewer will do. */
+  readonly scratchLimit: number;
 }
 
-function cheapestStep(operands: ConvOperands, {phases, axes, forms}: Tiles): WinogradCandidateStep {
-  const tiling = clearlyCheapest(
-    forms.flatMap(form => [true, false].flatMap(keeps => tileForm(operands, axes, form, keeps))),
+function cheapestStep(operands: ConvOperands, tiles: Tiles): WinogradCandidateStep {
+  const {phases, axes, forms, scratchLimit} = tiles;
+  const tilings = forms.flatMap(form =>
+    [true, false].flatMap(keeps => tileForm(operands, axes, {form, keeps, scratchLimit})),
   );
+  const least = Math.min(...tilings.map(({scratchElements}) => scratchElements));
+  const most = Math.max(least, scratchLimit);
+  const tiling = clearlyCheapest(tilings.filter(({scratchElements}) => scratchElements <= most));
   const {form, scratchElements, cost} = tiling;
   const regions = once(() => regionsOf(tiling));
   const counts = once(() => countTiling(operands, tiling));
@@ -195,12 +202,14 @@ interface Tiling {
   readonly cost: number;
 }
 
+/** Tiles of a block when scratch is short: a vector of rows for the GEMMs. */
+const LEAST_TILES = 8;
+
 /** Tiles of a form whose transformed kernels are kept, or made on the way; none when they are too large to be kept. */
 function tileForm(
   operands: ConvOperands,
   axes: readonly TiledPhase[],
-  form: WinogradForm,
-  keeps: boolean,
+  {form, keeps, scratchLimit}: {form: WinogradForm; keeps: boolean; scratchLimit: number},
 ): Tiling[] {
   const [batch, , , inChannels] = operands.x.shape as [number, number, number, number];
   const tilesOf = (residues: readonly Residue[], axis: 0 | 1) =>
@@ -219,7 +228,8 @@ function tileForm(
   // With room for a kernel, and for a tile that the workspace does not hold, the executor would keep it.
   const enough = oneKernel + (privateTiles > 0 ? 0 : tileElements);
   const room = keeps ? Infinity : Math.floor((enough - 1) / tileElements);
-  const shared = Math.min(room, sharedBlock(most, tileElements, keeps));
+  const fit = Math.max(LEAST_TILES, Math.floor((scratchLimit - keptElements) / tileElements));
+  const shared = Math.min(room, fit, sharedBlock(most, tileElements, keeps));
   const blockTiles = isPrivate ? privateTiles : shared;
   if (blockTiles === 0) return [];
   const scratchElements = keptElements + (isPrivate ? 0 : blockTiles * tileElements);

@@ -21,6 +21,7 @@ import {
   convProblem,
   type ScheduleName,
 } from '../candidates.js';
+import type {ConvChoice} from '../conv-choice.js';
 import type {Device} from '../device.js';
 import type {Step, StepEpilogue, View} from '../steps.js';
 
@@ -52,6 +53,10 @@ export interface ConvOptions {
   readonly schedule: ScheduleName;
   /** Leaves out Winograd's form, which rounds more than summing the products themselves. */
   readonly exact?: boolean | undefined;
+  /** How to schedule certain convolutions, by the value they compute; bands of one are scheduled alike. */
+  readonly choices?: ReadonlyMap<string, ConvChoice> | undefined;
+  /** Floats of scratch that a step should not exceed; default: no limit. */
+  readonly scratchLimit?: number | undefined;
   /** What the steps will run on; default: the CPU. */
   readonly device?: Device | undefined;
 }
@@ -89,8 +94,10 @@ export function lowerConv(
     folds: io.folds,
     isExact: options.exact === true || isWhole,
     device: options.device,
+    scratchLimit: options.scratchLimit,
   });
-  const candidate = chooseCandidate(problem, options.schedule);
+  const choice = options.choices?.get(node.output);
+  const candidate = chooseCandidate(problem, choice?.schedule ?? options.schedule, choice?.forms);
   return convSteps(node, io, candidate, {
     epilogue: {
       bias: perColumn(bias, {problem, candidate, builder}),

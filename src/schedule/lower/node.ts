@@ -68,7 +68,7 @@ function lowerComputed(node: Node, lowering: Lowering, options: ConvOptions): vo
       lowerGridSample(node, operation, lowering);
       break;
     case 'concat':
-      lowerConcat(node, lowering);
+      lowerConcat(node, operation, lowering);
       break;
     case 'pad':
       lowerPad(node, operation, lowering);

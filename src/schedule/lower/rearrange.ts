@@ -81,8 +81,13 @@ function reshapeByCopy(
   )!;
 }
 
-/** Parts that were not written in place are copied there. */
-export function lowerConcat(node: Node, lowering: Lowering): void {
+/** Parts that were not written in place are copied there; bands are there already. */
+export function lowerConcat(
+  node: Node,
+  {isBanded}: OperationOf<'concat'>,
+  lowering: Lowering,
+): void {
+  if (isBanded) return;
   const whole = lowering.target(node.output);
   for (const part of concatParts(lowering.graph, node, whole)) {
     emitCopy(lowering, node.name, {x: lowering.view(part.name, viewOrder(whole)), y: part.view});

@@ -1,0 +1,121 @@
+// A graph as bands see it: nodes by number, rows and bytes of their results, and what each reads.
+
+import type {Graph, Node} from '../../graph/graph.js';
+import {nodeReads, shapeOf} from '../layout.js';
+import {elementCount} from '../view-math.js';
+import {isViewNode} from '../views.js';
+import {type InputRows, inputRows, ROW_AXIS} from './rows.js';
+
+/** How a convolution is computed in the plan without bands; its bands do the same, so that they add the same numbers. */
+export interface BandShape {
+  /** Rows of the output that are computed together: bands are cut between them. */
+  readonly rowAlign: number;
+  /** Scratch in the arena for all rows, bytes. */
+  readonly scratchBytes: number;
+  /** Bytes of the packed weights. */
+  readonly weightBytes: number;
+}
+
+/** How far rows of a result reach into an input; mirrored borders make them come in any order. */
+export interface Reach {
+  /** The first row that row r of the result or a later one needs. */
+  readonly starts: Int32Array;
+  /** The end of the rows that the first r rows of the result need. */
+  readonly ends: Int32Array;
+}
+
+export interface BandNode {
+  readonly node: Node;
+  /** Rows of the result; 0 where it is no map. */
+  readonly height: number;
+  readonly rowBytes: number;
+  /** Bytes of the result; 0 where it only is another look at the input. */
+  readonly bytes: number;
+  readonly isView: boolean;
+  /** What it reads of each input; null when the node is computed whole. */
+  readonly needs: readonly InputRows[] | null;
+  readonly reach: readonly (Reach | null)[];
+  /** The node that makes each input; -1 for inputs of the graph and constants. */
+  readonly producers: readonly number[];
+  /** The last node that reads the result, through views as well; the number of nodes when it is handed out. */
+  readonly lastUse: number;
+  /** Nodes that read the result, themselves. */
+  readonly consumers: readonly {readonly index: number; readonly input: number}[];
+  readonly shape: BandShape;
+}
+
+export interface BandGraph {
+  readonly graph: Graph;
+  readonly nodes: readonly BandNode[];
+  /** Bytes and last use of each input of the graph. */
+  readonly inputs: readonly {readonly bytes: number; readonly lastUse: number}[];
+}
+
+const PLAIN: BandShape = {rowAlign: 1, scratchBytes: 0, weightBytes: 0};
+
+/** Numbers the nodes of `graph`; `shapes` has its convolutions by the value they compute. */
+export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>): BandGraph {
+  const numbers = new Map(graph.nodes.map(({output}, index) => [output, index]));
+  const consumers = graph.nodes.map((): {index: number; input: number}[] => []);
+  const readers = new Map<string, number[]>();
+  graph.nodes.forEach((node, index) => {
+    node.inputs.forEach((name, input) => {
+      consumers[numbers.get(name) ?? -1]?.push({index, input});
+    });
+    for (const name of nodeReads(node)) readers.set(name, [...(readers.get(name) ?? []), index]);
+  });
+  const lastUses = lastUsesOf(graph, readers);
+  const nodes = graph.nodes.map((node, index): BandNode => {
+    const shape = shapeOf(graph, node.output);
+    const bytes = elementCount(shape) * 4;
+    const isMap = shape.length === 4;
+    const isView = isViewNode(node);
+    const needs = bytes === 0 ? null : inputRows(graph, node);
+    return {
+      node,
+      height: isMap ? shape[ROW_AXIS]! : 0,
+      rowBytes: isMap ? bytes / shape[ROW_AXIS]! : 0,
+      bytes: isView ? 0 : bytes,
+      isView,
+      needs,
+      reach: (needs ?? []).map(need => (need === 'all' ? null : reachOf(need, shape[ROW_AXIS]!))),
+      producers: node.inputs.map(name => numbers.get(name) ?? -1),
+      lastUse: lastUses.get(node.output) ?? index,
+      consumers: consumers[index]!,
+      shape: shapes.get(node.output) ?? PLAIN,
+    };
+  });
+  const inputs = graph.inputs.map(name => ({
+    bytes: elementCount(shapeOf(graph, name)) * 4,
+    lastUse: lastUses.get(name) ?? 0,
+  }));
+  return {graph, nodes, inputs};
+}
+
+function reachOf(need: Exclude<InputRows, 'all'>, height: number): Reach {
+  const each = Array.from({length: height}, (_, row) => need({start: row, end: row + 1}));
+  const starts = new Int32Array(height + 1).fill(2 ** 31 - 1);
+  const ends = new Int32Array(height + 1);
+  each.forEach(({end}, row) => {
+    ends[row + 1] = Math.max(ends[row]!, end);
+  });
+  for (let row = height - 1; row >= 0; row--)
+    starts[row] = Math.min(starts[row + 1]!, each[row]!.start);
+  return {starts, ends};
+}
+
+/** The last reader of every value; who reads a view reads what it looks at. */
+function lastUsesOf(graph: Graph, readers: ReadonlyMap<string, number[]>): Map<string, number> {
+  const last = new Map<string, number>();
+  for (const {value} of graph.outputs) last.set(value, graph.nodes.length);
+  const extend = (name: string, index: number) => {
+    if (index > (last.get(name) ?? -1)) last.set(name, index);
+  };
+  for (const [name, indices] of readers) extend(name, Math.max(...indices));
+  for (const node of [...graph.nodes].reverse()) {
+    const use = last.get(node.output);
+    if (isViewNode(node) && use !== undefined && use < graph.nodes.length)
+      extend(node.inputs[0]!, use);
+  }
+  return last;
+}

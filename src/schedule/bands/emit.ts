@@ -1,0 +1,146 @@
+// A graph with some of its segments computed band by band: slices, the same operations on rows, and the wholes put together.
+
+import type {Graph, Node, Value} from '../../graph/graph.js';
+import {shapeOf} from '../layout.js';
+import type {BandGraph} from './band-graph.js';
+import {bandNode, neededRows} from './band-node.js';
+import {ROW_AXIS, type Rows} from './rows.js';
+import {type BandRows, bandCount, bandRows, type Segment, segmentTargets} from './segment.js';
+
+/** A graph of bands and where its values come from. */
+export interface BandedGraph {
+  readonly graph: Graph;
+  /** The value of the original graph whose rows a value is (part of). */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/** Replaces every segment by its bands; all other nodes stay. Segments are in order and apart. */
+export function emitBands(bands: BandGraph, segments: readonly Segment[]): BandedGraph {
+  const {graph} = bands;
+  const out: Emission = {
+    graph,
+    nodes: [],
+    values: new Map(graph.values),
+    origins: new Map(),
+  };
+  let next = 0;
+  for (const segment of segments) {
+    out.nodes.push(...graph.nodes.slice(next, segment.start));
+    emitSegment(out, bands, segment);
+    next = segment.end;
+  }
+  out.nodes.push(...graph.nodes.slice(next));
+  return {graph: {...graph, nodes: out.nodes, values: out.values}, origins: out.origins};
+}
+
+interface Emission {
+  readonly graph: Graph;
+  readonly nodes: Node[];
+  readonly values: Map<string, Value>;
+  readonly origins: Map<string, string>;
+}
+
+/** Rows of a value that lie together under a name. */
+interface Piece {
+  readonly name: string;
+  readonly rows: Rows;
+}
+
+function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
+  const windows = new Map<string, Piece>();
+  const parts = new Map<string, Piece[]>(
+    segmentTargets(bands, segment).map(index => [bands.nodes[index]!.node.output, []]),
+  );
+  const count = bandCount(bands, segment);
+  for (let band = 0; band < count; band++) {
+    bandRows(bands, segment, band).forEach((each, offset) => {
+      const {node, needs} = bands.nodes[segment.start + offset]!;
+      if (each.rows.start === each.rows.end) return;
+      const piece = {name: rowsName(out, node.output, each.rows), rows: each.rows};
+      const inputs = neededRows(needs!, each.rows).map((rows, input) => {
+        const name = node.inputs[input]!;
+        if (rows === null) return {name, rows};
+        const window = windows.get(name) ?? {name, rows: wholeRows(out, name)};
+        return {name: sliceRows(out, window, rows), rows};
+      });
+      const made = bandNode(out.graph, node, {rows: each.rows, inputs, output: piece.name});
+      for (const one of made) define(out, one, node.output, each.rows);
+      parts.get(node.output)?.push(piece);
+      windows.set(node.output, windowOf(out, node, {piece, each, before: windows.get(node.output)}));
+    });
+  }
+  for (const [name, pieces] of parts) {
+    const inputs = pieces.map(piece => piece.name);
+    const {name: nodeName} = bands.nodes.find(({node}) => node.output === name)!.node;
+    out.nodes.push({
+      name: nodeName,
+      operation: {op: 'concat', axis: ROW_AXIS, isBanded: true},
+      inputs,
+      output: name,
+    });
+  }
+}
+
+/** What readers of a band see: rows kept from the window before it, and the new ones. */
+function windowOf(
+  out: Emission,
+  node: Node,
+  {piece, each, before}: {piece: Piece; each: BandRows; before: Piece | undefined},
+): Piece {
+  const {rows, window} = each;
+  if (window.start >= rows.start || before === undefined) return piece;
+  const kept = sliceRows(out, before, {start: window.start, end: rows.start});
+  const name = rowsName(out, node.output, window);
+  const operation = {op: 'concat', axis: ROW_AXIS} as const;
+  define(out, {name: node.name, operation, inputs: [kept, piece.name], output: name}, node.output, window);
+  return {name, rows: window};
+}
+
+/** A value that holds exactly `rows` of a piece. */
+function sliceRows(out: Emission, piece: Piece, rows: Rows): string {
+  if (rows.start === piece.rows.start && rows.end === piece.rows.end) return piece.name;
+  const shape = out.values.get(piece.name)?.shape ?? shapeOf(out.graph, piece.name);
+  const axis = shape.length + ROW_AXIS - 4;
+  const name = rowsName(out, piece.name, rows);
+  if (out.values.has(name)) return name;
+  const operation = {
+    op: 'slice',
+    starts: shape.map((_, dim) => (dim === axis ? rows.start - piece.rows.start : 0)),
+    steps: shape.map(() => 1),
+  } as const;
+  const origin = out.origins.get(piece.name) ?? piece.name;
+  out.values.set(name, valueOf(out, piece.name, name, shape.with(axis, rows.end - rows.start)));
+  out.origins.set(name, origin);
+  out.nodes.push({name: origin, operation, inputs: [piece.name], output: name});
+  return name;
+}
+
+function define(out: Emission, node: Node, origin: string, rows: Rows): void {
+  const whole = shapeOf(out.graph, origin);
+  // What is gathered before its columns are padded is as wide as the input.
+  const width = node.operation.op === 'gather' ? valueShape(out, node.inputs[0]!)[3]! : whole[3]!;
+  const shape = whole.with(ROW_AXIS, rows.end - rows.start).with(3, width);
+  out.values.set(node.output, valueOf(out, origin, node.output, shape));
+  out.origins.set(node.output, origin);
+  out.nodes.push(node);
+}
+
+function valueShape(out: Emission, name: string): readonly number[] {
+  return out.values.get(name)?.shape ?? shapeOf(out.graph, name);
+}
+
+function valueOf(out: Emission, like: string, name: string, shape: readonly number[]): Value {
+  const dtype = out.values.get(like)?.dtype ?? out.graph.constants.get(like)!.dtype;
+  return {name, dtype, shape};
+}
+
+function wholeRows(out: Emission, name: string): Rows {
+  return {start: 0, end: shapeOf(out.graph, name).at(ROW_AXIS - 4)!};
+}
+
+/** A name that no value has: `origin` and the rows. */
+function rowsName(out: Emission, origin: string, {start, end}: Rows): string {
+  let name = `${origin}/rows${start}-${end}`;
+  while (out.graph.values.has(name) || out.graph.constants.has(name)) name += "'";
+  return name;
+}
