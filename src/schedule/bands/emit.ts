@@ -5,7 +5,7 @@ import {shapeOf} from '../layout.js';
 import type {BandGraph} from './band-graph.js';
 import {bandNode, neededRows} from './band-node.js';
 import {ROW_AXIS, type Rows} from './rows.js';
-import {type BandRows, bandCount, bandRows, type Segment, segmentTargets} from './segment.js';
+import {type BandRows, type Segment, segmentBands, segmentTargets} from './segment.js';
 
 /** A graph of bands and where its values come from. */
 export interface BandedGraph {
@@ -51,9 +51,8 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
   const parts = new Map<string, Piece[]>(
     segmentTargets(bands, segment).map(index => [bands.nodes[index]!.node.output, []]),
   );
-  const count = bandCount(bands, segment);
-  for (let band = 0; band < count; band++) {
-    bandRows(bands, segment, band).forEach((each, offset) => {
+  for (const band of segmentBands(bands, segment)) {
+    band.forEach((each, offset) => {
       const {node, needs} = bands.nodes[segment.start + offset]!;
       if (each.rows.start === each.rows.end) return;
       const piece = {name: rowsName(out, node.output, each.rows), rows: each.rows};

@@ -5,12 +5,17 @@
 // limit the cheapest path is taken. Both are exact for these prices, and equal graphs give equal plans.
 
 import type {BandGraph, BandNode} from './band-graph.js';
-import {canBand, priceSegment, type Segment} from './segment.js';
+import {aliveBytes, heldBytes, wholeBytes} from './memory.js';
+import {canBand, exactPrice, guessPrice, type Segment, type SegmentPrice} from './segment.js';
 
 /** A run of nodes: start..end-1, whole when `height` is 0. */
 interface Edge extends Segment {
-  readonly bytes: number;
-  readonly cost: number;
+  /** Bytes alive beside the bands: what comes from before, and results that are put together whole. */
+  readonly heldBytes: number;
+  bytes: number;
+  cost: number;
+  /** Guessed until the edge is on a path. */
+  isExact: boolean;
 }
 
 export interface BandPlan {
@@ -25,19 +30,32 @@ const PARTS = [2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256];
 /** Steps of pricing (nodes of all edges) that planning may take. */
 const MOST_WORK = 250_000;
 
+/** Segments of which all bands may be priced. */
+const MOST_EXACT = 200;
+
 /** What starting a command costs, as bytes that could be moved meanwhile. */
 const COMMAND_BYTES = 32 * 1024;
 
 /** All edges of a graph, to be searched for several limits. */
 export class BandSearch {
+  readonly #graph: BandGraph;
   readonly #edges: readonly (readonly Edge[])[];
+  #exactLeft = MOST_EXACT;
 
-  constructor(graph: BandGraph, checkTime: () => void = () => {}) {
+  /** `copied` are the concats whose parts wait where they are computed. */
+  constructor(
+    graph: BandGraph,
+    copied: ReadonlySet<string>,
+    checkTime: () => void = () => {},
+  ) {
+    this.#graph = graph;
+    const alive = aliveBytes(graph);
     const count = graph.nodes.length;
     const longest = Math.max(4, Math.floor(Math.sqrt((2 * MOST_WORK) / Math.max(1, count))));
     this.#edges = graph.nodes.map((_, start) => {
       checkTime();
-      return edgesFrom(graph, start, Math.min(count, start + longest));
+      const last = Math.min(count, start + longest);
+      return edgesFrom(graph, {start, last, before: alive[start]!, copied});
     });
   }
 
@@ -63,8 +81,27 @@ export class BandSearch {
     return {segments, bytes};
   }
 
-  /** The best value from each node on, and the edge taken there; the first of equals. */
+  /** The best value from each node on, and the edge taken there, for exact prices. */
   #best(join: (edge: Edge, rest: number) => number) {
+    for (;;) {
+      const found = this.#bestNow(join);
+      let isExact = true;
+      for (let at = 0; at < this.#edges.length && found.taken[at] !== undefined; ) {
+        const edge = found.taken[at]!;
+        if (!edge.isExact && this.#exactLeft > 0) {
+          setPrice(edge, exactPrice(this.#graph, edge));
+          this.#exactLeft--;
+          isExact = false;
+        }
+        edge.isExact = true;
+        at = edge.end;
+      }
+      if (isExact) return found;
+    }
+  }
+
+  /** The first of equals. */
+  #bestNow(join: (edge: Edge, rest: number) => number) {
     const count = this.#edges.length;
     const values = new Array<number>(count + 1).fill(0);
     const taken = new Array<Edge | undefined>(count);
@@ -81,26 +118,48 @@ export class BandSearch {
   }
 }
 
-function edgesFrom(graph: BandGraph, start: number, last: number): Edge[] {
+interface EdgeParts {
+  readonly start: number;
+  /** The end of the longest run. */
+  readonly last: number;
+  /** Bytes alive before. */
+  readonly before: number;
+  readonly copied: ReadonlySet<string>;
+}
+
+function edgesFrom(
+  graph: BandGraph,
+  {start, last, before, copied}: EdgeParts,
+): Edge[] {
   const {nodes} = graph;
-  const before = aliveBefore(graph, start);
-  const edges: Edge[] = [{start, end: start + 1, height: 0, bytes: before + wholeBytes(graph, start), cost: 0}];
+  const bytes = before + wholeBytes(graph, start, copied.has(nodes[start]!.node.output));
+  const edges: Edge[] = [
+    {start, end: start + 1, height: 0, heldBytes: before, bytes, cost: 0, isExact: true},
+  ];
   let targets = 0;
   for (let end = start + 1; end <= last && canBand(graph, start, end); end++) {
     targets = 0;
     for (let index = start; index < end; index++) targets += targetBytes(graph, index, end);
     for (const height of heightsOf(nodes[end - 1]!)) {
-      const segment = {start, end, height};
-      const {bandBytes, movedBytes, commands} = priceSegment(graph, segment);
-      const more = commands - (end - start);
-      edges.push({
-        ...segment,
-        bytes: before + targets + bandBytes,
-        cost: movedBytes + more * COMMAND_BYTES,
-      });
+      const edge = {
+        start,
+        end,
+        height,
+        heldBytes: before + targets,
+        bytes: 0,
+        cost: 0,
+        isExact: false,
+      };
+      setPrice(edge, guessPrice(graph, edge));
+      edges.push(edge);
     }
   }
   return edges;
+}
+
+function setPrice(edge: Edge, {bandBytes, movedBytes, commands}: SegmentPrice): void {
+  edge.bytes = edge.heldBytes + bandBytes;
+  edge.cost = movedBytes + commands * COMMAND_BYTES;
 }
 
 function heightsOf({height, shape}: BandNode): number[] {
@@ -110,40 +169,7 @@ function heightsOf({height, shape}: BandNode): number[] {
   return [...new Set(heights)].filter(each => each < height);
 }
 
-/** Bytes of inputs and earlier results that node `start` or a later one reads. */
-function aliveBefore({nodes, inputs}: BandGraph, start: number): number {
-  const waiting = inputs.filter(({lastUse}) => lastUse >= start);
-  let bytes = waiting.reduce((sum, input) => sum + input.bytes, 0);
-  for (let index = 0; index < start; index++)
-    if (nodes[index]!.lastUse >= start) bytes += heldBytes(nodes, index);
-  return bytes;
-}
-
 /** Bytes of a result that is used from node `end` on. */
 function targetBytes({nodes}: BandGraph, index: number, end: number): number {
   return nodes[index]!.lastUse >= end ? heldBytes(nodes, index) : 0;
 }
-
-/** What is handed out lies in memory of its own. */
-function heldBytes(nodes: readonly BandNode[], index: number): number {
-  const {bytes, lastUse} = nodes[index]!;
-  return lastUse === nodes.length ? 0 : bytes;
-}
-
-/** Bytes that a node takes when it is computed whole, beside what is alive before it. */
-function wholeBytes({nodes, graph}: BandGraph, index: number): number {
-  const {node, bytes, producers, shape} = nodes[index]!;
-  const dying = producers
-    .filter(producer => producer >= 0 && nodes[producer]!.lastUse === index)
-    .map(producer => nodes[producer]!.bytes);
-  const {op} = node.operation;
-  // Parts lie in the whole, and sums may overwrite what dies with them.
-  if (op === 'concat') return Math.max(0, bytes - dying.reduce((sum, part) => sum + part, 0));
-  const isInPlace = op === 'chain' || op === 'instanceNorm' || (op === 'conv' && dying.length > 1);
-  const added = isInPlace && dying.includes(bytes) ? 0 : bytes;
-  const [first] = node.inputs;
-  const isCopied = op === 'conv' && first !== undefined && graph.inputs.includes(first);
-  const copied = isCopied ? graph.values.get(first)!.shape.reduce((a, b) => a * b, 4) : 0;
-  return added + copied + shape.scratchBytes;
-}
-

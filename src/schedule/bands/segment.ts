@@ -38,16 +38,79 @@ export function canBand({nodes}: BandGraph, start: number, end: number): boolean
   return true;
 }
 
-/** The number of bands. */
-export function bandCount({nodes}: BandGraph, {end, height}: Segment): number {
+/** The number of bands, those that only lead up to the first one left out. */
+function bandCount({nodes}: BandGraph, {end, height}: Segment): number {
   return Math.ceil(nodes[end - 1]!.height / height);
 }
 
-/** Every value of the segment in band `band`, by its place in the segment. */
-export function bandRows(graph: BandGraph, segment: Segment, band: number): BandRows[] {
-  const before = endsOf(graph, segment, band);
-  const ends = endsOf(graph, segment, band + 1);
-  return windowsOf(graph, segment, {before, ends});
+/** Every value of the segment in every band, by its place in the segment. */
+export function segmentBands(graph: BandGraph, segment: Segment): BandRows[][] {
+  const all = progress(graph, segment);
+  return all.slice(1).map((ends, band) => windowsOf(graph, segment, {before: all[band]!, ends}));
+}
+
+/**
+ * Rows of each value that exist before the first band, and after each.
+ *
+ * The first rows of a deep segment may need most rows of its first values. They are led up to in bands of their own, in which
+ * the first nodes go on as they do later and the others follow as far as their inputs are there.
+ */
+function progress(graph: BandGraph, segment: Segment): number[][] {
+  const count = bandCount(graph, segment);
+  const [middle, after] = [count >> 1, Math.min(count, (count >> 1) + 1)].map(bands =>
+    endsOf(graph, segment, bands),
+  ) as [number[], number[]];
+  const steady = after.map((rows, offset) => Math.max(1, rows - middle[offset]!));
+  const all = [endsOf(graph, segment, 0)];
+  for (let band = 1; band <= count; band++) {
+    const before = all.at(-1)!;
+    const ends = endsOf(graph, segment, band);
+    const leaps = ends.map((rows, offset) => (rows - before[offset]!) / steady[offset]!);
+    const parts = Math.round(Math.max(...leaps));
+    for (let part = 1; part < parts; part++)
+      all.push(follow(graph, segment, {before: all.at(-1)!, ends, share: part / parts, start: before}));
+    all.push(ends);
+  }
+  return all;
+}
+
+/** Rows of each value when those that read nothing of the segment have come `share` of the way to `ends`. */
+function follow(
+  {nodes}: BandGraph,
+  segment: Segment,
+  at: {
+    readonly before: readonly number[];
+    readonly start: readonly number[];
+    readonly ends: readonly number[];
+    readonly share: number;
+  },
+): number[] {
+  const reached = [...at.before];
+  at.ends.forEach((end, offset) => {
+    const {reach, producers, shape} = nodes[segment.start + offset]!;
+    const start = at.start[offset]!;
+    let rows = start + Math.ceil((end - start) * at.share);
+    const inside = producers.filter(producer => producer >= segment.start);
+    if (inside.length > 0) rows = end;
+    producers.forEach((producer, input) => {
+      if (producer < segment.start || !reach[input]) return;
+      rows = Math.min(rows, rowsWithin(reach[input].ends, reached[producer - segment.start]!));
+    });
+    const whole = rows >= end ? end : Math.floor(rows / shape.rowAlign) * shape.rowAlign;
+    reached[offset] = Math.max(at.before[offset]!, whole);
+  });
+  return reached;
+}
+
+/** The most rows of a result that need no more than `available` rows of an input. */
+function rowsWithin(ends: Int32Array, available: number): number {
+  let [low, high] = [0, ends.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (ends[middle]! <= available) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** Rows of each value that exist after `bands` bands. */
@@ -96,49 +159,71 @@ function roundUp(value: number, multiple: number): number {
 
 /** What a segment holds while it runs, and what it costs beside the same nodes computed whole. */
 export interface SegmentPrice {
-  /** Bytes of windows, parts and scratch at the fullest moment of a band in the middle. */
+  /** Bytes of windows, parts and scratch at the fullest moment. */
   readonly bandBytes: number;
   /** Bytes copied and read again: halos, and the weights for every band. */
   readonly movedBytes: number;
   readonly commands: number;
 }
 
-/** Prices a segment by a band in its middle, where windows are as large as they get. */
-export function priceSegment(graph: BandGraph, segment: Segment): SegmentPrice {
-  const {nodes} = graph;
-  const {start, end} = segment;
+/** Prices a segment by a band in its middle: close, and less than it may be where rows are computed in larger blocks. */
+export function guessPrice(graph: BandGraph, segment: Segment): SegmentPrice {
   const count = bandCount(graph, segment);
   const middle = Math.min(count - 1, Math.max(1, count >> 1));
-  const band = bandRows(graph, segment, middle);
-  const next = middle + 1 < count ? bandRows(graph, segment, middle + 1) : band;
+  const ends = [middle, middle + 1, Math.min(count, middle + 2)].map(bands =>
+    endsOf(graph, segment, bands),
+  ) as [number[], number[], number[]];
+  const [band, next] = [0, 1].map(index =>
+    windowsOf(graph, segment, {before: ends[index]!, ends: ends[index + 1]!}),
+  ) as [BandRows[], BandRows[]];
+  const {bytes, moved, commands} = priceBand(graph, segment, {band, next});
+  return {bandBytes: bytes, movedBytes: count * moved, commands: count * commands};
+}
+
+/** Prices a segment by all of its bands. */
+export function exactPrice(graph: BandGraph, segment: Segment): SegmentPrice {
+  const bands = segmentBands(graph, segment);
+  let [bandBytes, movedBytes, commands] = [0, 0, 0];
+  bands.forEach((band, index) => {
+    const price = priceBand(graph, segment, {band, next: bands[index + 1] ?? band});
+    bandBytes = Math.max(bandBytes, price.bytes);
+    movedBytes += price.moved;
+    commands += price.commands;
+  });
+  return {bandBytes, movedBytes, commands};
+}
+
+function priceBand(
+  {nodes}: BandGraph,
+  {start, end}: Segment,
+  {band, next}: {band: readonly BandRows[]; next: readonly BandRows[]},
+) {
   const live = new Array<number>(end - start).fill(0);
-  let [kept, halo, weights] = [0, 0, 0];
+  let [kept, moved, commands] = [0, 0, 0];
   band.forEach(({rows, window}, offset) => {
     const own = nodes[start + offset]!;
-    const fraction = (rows.end - rows.start) / Math.max(1, own.height);
-    live[offset]! += own.shape.scratchBytes * Math.min(1, fraction);
-    weights += own.shape.weightBytes;
+    const isNew = rows.end > rows.start;
+    if (isNew) {
+      live[offset]! += own.shape.scratchBytes;
+      moved += own.shape.weightBytes;
+      commands++;
+    }
     if (own.isView) return;
     const windowBytes = (window.end - window.start) * own.rowBytes;
-    const keeps = window.start < rows.start || next[offset]!.window.start < rows.end;
-    const isTarget = own.lastUse >= end;
-    if (keeps) {
+    const isKept = window.start < rows.start || next[offset]!.window.start < rows.end;
+    if (isKept) {
+      // While rows move from the window before to this one, both are there.
       kept += windowBytes;
+      if (!isNew) return;
       live[offset]! += windowBytes;
-      halo += (rows.start - window.start) * own.rowBytes;
-    } else if (!isTarget) {
-      const last = lastReader(graph, segment, start + offset);
+      if (window.start < rows.start) {
+        moved += 2 * (rows.start - window.start) * own.rowBytes;
+        commands++;
+      }
+    } else if (own.lastUse < end) {
+      const last = Math.min(end - 1, own.lastUse);
       for (let at = offset; at <= last - start; at++) live[at]! += windowBytes;
     }
   });
-  return {
-    bandBytes: kept + Math.max(...live),
-    movedBytes: count * (2 * halo + weights) - weights,
-    commands: count * (end - start),
-  };
-}
-
-/** The last node of the segment that reads a result, through views as well. */
-function lastReader({nodes}: BandGraph, {end}: Segment, index: number): number {
-  return Math.min(end - 1, nodes[index]!.lastUse);
+  return {bytes: kept + Math.max(...live), moved, commands};
 }

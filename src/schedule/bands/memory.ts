@@ -1,0 +1,63 @@
+// Bytes alive while the nodes of a graph are computed one after another, before anything is lowered.
+
+import type {BandGraph, BandNode} from './band-graph.js';
+
+/** Bytes of a result while it waits for its readers; what is handed out lies in memory of its own. */
+export function heldBytes(nodes: readonly BandNode[], index: number): number {
+  const {bytes, lastUse} = nodes[index]!;
+  return lastUse === nodes.length ? 0 : bytes;
+}
+
+/** Bytes of inputs and earlier results alive before each node: those that it or a later one reads. */
+export function aliveBytes({nodes, inputs}: BandGraph): number[] {
+  const alive = new Array<number>(nodes.length + 1).fill(0);
+  const add = (from: number, to: number, bytes: number) => {
+    for (let at = from; at <= Math.min(to, nodes.length); at++) alive[at]! += bytes;
+  };
+  for (const {bytes, lastUse} of inputs) add(0, lastUse, bytes);
+  nodes.forEach(({lastUse}, index) => {
+    add(index + 1, lastUse, heldBytes(nodes, index));
+  });
+  return alive;
+}
+
+/** Bytes that a node takes when it is computed whole, beside what is alive before it. */
+export function wholeBytes({nodes, graph}: BandGraph, index: number, isCopied: boolean): number {
+  const {node, bytes, producers, shape} = nodes[index]!;
+  const dying = producers
+    .filter(producer => producer >= 0 && nodes[producer]!.lastUse === index)
+    .map(producer => nodes[producer]!.bytes);
+  const {op} = node.operation;
+  if (op === 'concat')
+    return isCopied ? bytes : Math.max(0, bytes - dying.reduce((sum, part) => sum + part, 0));
+  // Sums and normalisations overwrite what dies with them.
+  const isInPlace = op === 'chain' || op === 'instanceNorm' || (op === 'conv' && dying.length > 1);
+  const added = isInPlace && dying.includes(bytes) ? 0 : bytes;
+  const [first] = node.inputs;
+  const isInput = op === 'conv' && first !== undefined && graph.inputs.includes(first);
+  const moved = isInput ? graph.values.get(first)!.shape.reduce((a, b) => a * b, 4) : 0;
+  return added + moved + shape.scratchBytes;
+}
+
+/**
+ * Concats whose parts should wait where they are computed: the whole would be there from the first part on, while memory is
+ * needed for what makes the others.
+ */
+export function concatsToCopy(graph: BandGraph): Set<string> {
+  const {nodes} = graph;
+  const alive = aliveBytes(graph);
+  const copied = new Set<string>();
+  nodes.forEach(({node, bytes, producers}, index) => {
+    const parts = producers.filter(producer => producer >= 0);
+    if (node.operation.op !== 'concat' || parts.length === 0) return;
+    let [inPlace, apart, there] = [0, alive[index]! + bytes, 0];
+    for (let at = Math.min(...parts); at < index; at++) {
+      const most = alive[at]! + wholeBytes(graph, at, false);
+      if (parts.includes(at)) there += nodes[at]!.bytes;
+      inPlace = Math.max(inPlace, most + Math.max(0, bytes - there));
+      apart = Math.max(apart, most);
+    }
+    if (apart < inPlace) copied.add(node.output);
+  });
+  return copied;
+}
