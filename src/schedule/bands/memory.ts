@@ -50,7 +50,9 @@ export function concatsToCopy(graph: BandGraph): Set<string> {
   nodes.forEach(({node, bytes, producers}, index) => {
     const parts = producers.filter(producer => producer >= 0);
     if (node.operation.op !== 'concat' || parts.length === 0) return;
-    let [inPlace, apart, there] = [0, alive[index]! + bytes, 0];
+    // In bands the whole is never there.
+    let apart = alive[index]! + (nodes[index]!.needs === null ? bytes : 0);
+    let [inPlace, there] = [0, 0];
     for (let at = Math.min(...parts); at < index; at++) {
       const most = alive[at]! + wholeBytes(graph, at, false);
       if (parts.includes(at)) there += nodes[at]!.bytes;

@@ -25,13 +25,13 @@ export interface BandPlan {
 }
 
 /** Bands tried: parts of the last result's rows. */
-const PARTS = [2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256];
+const PARTS = [2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
 
 /** Steps of pricing (nodes of all edges) that planning may take. */
-const MOST_WORK = 250_000;
+const MOST_WORK = 150_000;
 
 /** Segments of which all bands may be priced. */
-const MOST_EXACT = 200;
+const MOST_EXACT = 50;
 
 /** What starting a command costs, as bytes that could be moved meanwhile. */
 const COMMAND_BYTES = 32 * 1024;

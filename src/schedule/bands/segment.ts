@@ -166,17 +166,25 @@ export interface SegmentPrice {
   readonly commands: number;
 }
 
-/** Prices a segment by a band in its middle: close, and less than it may be where rows are computed in larger blocks. */
+/**
+ * Prices a segment by a band in its middle, in which every value grows by as much as it does in any: where rows are computed in
+ * blocks, by a block of each.
+ */
 export function guessPrice(graph: BandGraph, segment: Segment): SegmentPrice {
+  const {nodes} = graph;
   const count = bandCount(graph, segment);
-  const middle = Math.min(count - 1, Math.max(1, count >> 1));
-  const ends = [middle, middle + 1, Math.min(count, middle + 2)].map(bands =>
-    endsOf(graph, segment, bands),
-  ) as [number[], number[], number[]];
-  const [band, next] = [0, 1].map(index =>
-    windowsOf(graph, segment, {before: ends[index]!, ends: ends[index + 1]!}),
-  ) as [BandRows[], BandRows[]];
-  const {bytes, moved, commands} = priceBand(graph, segment, {band, next});
+  const first = Math.max(0, (count >> 1) - 4);
+  const last = Math.min(count, first + 8);
+  const [start, ends] = [first, last].map(bands => endsOf(graph, segment, bands)) as [
+    number[],
+    number[],
+  ];
+  const before = ends.map((end, offset) => {
+    const growth = Math.ceil((end - start[offset]!) / (last - first));
+    return Math.max(0, end - roundUp(growth, nodes[segment.start + offset]!.shape.rowAlign));
+  });
+  const band = windowsOf(graph, segment, {before, ends});
+  const {bytes, moved, commands} = priceBand(graph, segment, {band, next: band});
   return {bandBytes: bytes, movedBytes: count * moved, commands: count * commands};
 }
 
@@ -210,7 +218,8 @@ function priceBand(
     }
     if (own.isView) return;
     const windowBytes = (window.end - window.start) * own.rowBytes;
-    const isKept = window.start < rows.start || next[offset]!.window.start < rows.end;
+    const after = next[offset]!;
+    const isKept = window.start < rows.start || after.window.start < after.rows.start;
     if (isKept) {
       // While rows move from the window before to this one, both are there.
       kept += windowBytes;
