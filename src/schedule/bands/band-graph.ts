@@ -70,7 +70,9 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
     const bytes = elementCount(shape) * 4;
     const isMap = shape.length === 4;
     const isView = isViewNode(node);
-    const needs = bytes === 0 ? null : inputRows(graph, node);
+    const bandShape = shapes.get(node.output) ?? PLAIN;
+    const isCut = bytes > 0 && bandShape.rowAlign * 2 <= (shape[ROW_AXIS] ?? 0);
+    const needs = isCut ? inputRows(graph, node) : null;
     return {
       node,
       height: isMap ? shape[ROW_AXIS]! : 0,
@@ -82,7 +84,7 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
       producers: node.inputs.map(name => numbers.get(name) ?? -1),
       lastUse: lastUses.get(node.output) ?? index,
       consumers: consumers[index]!,
-      shape: shapes.get(node.output) ?? PLAIN,
+      shape: bandShape,
     };
   });
   const inputs = graph.inputs.map(name => ({

@@ -136,11 +136,12 @@ function edgesFrom(
   const edges: Edge[] = [
     {start, end: start + 1, height: 0, heldBytes: before, bytes, cost: 0, isExact: true},
   ];
-  let targets = 0;
+  let [targets, coarsest] = [0, 0];
   for (let end = start + 1; end <= last && canBand(graph, start, end); end++) {
     targets = 0;
     for (let index = start; index < end; index++) targets += targetBytes(graph, index, end);
-    for (const height of heightsOf(nodes[end - 1]!)) {
+    coarsest = Math.max(coarsest, blockShare(nodes[end - 1]!));
+    for (const height of heightsOf(nodes[end - 1]!, coarsest)) {
       const edge = {
         start,
         end,
@@ -162,9 +163,16 @@ function setPrice(edge: Edge, {bandBytes, movedBytes, commands}: SegmentPrice): 
   edge.cost = movedBytes + commands * COMMAND_BYTES;
 }
 
-function heightsOf({height, shape}: BandNode): number[] {
-  const heights = PARTS.map(
-    part => Math.ceil(Math.ceil(height / part) / shape.rowAlign) * shape.rowAlign,
+/** The share of a map that is computed at once at least. */
+function blockShare({height, shape}: BandNode): number {
+  return shape.rowAlign / height;
+}
+
+/** Heights of a segment whose coarsest node computes `share` of its rows at once: lower bands than half of that gain nothing. */
+function heightsOf({height, shape}: BandNode, share: number): number[] {
+  const least = (share * height) / 2;
+  const heights = PARTS.map(part => Math.max(least, height / part)).map(
+    rows => Math.ceil(rows / shape.rowAlign) * shape.rowAlign,
   );
   return [...new Set(heights)].filter(each => each < height);
 }
