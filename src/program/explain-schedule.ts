@@ -5,10 +5,11 @@ import type {Graph, Node} from '../graph/graph.js';
 import {runTimeType} from '../graph/types.js';
 import {type Baseline, type ConvBaselines, convBaselines} from '../schedule/baselines.js';
 import {type Memory, scheduleMemory} from '../schedule/budget.js';
+import {isConvStep} from '../schedule/conv-choice.js';
 import {addCounts} from '../schedule/counts.js';
 import {predictStepNs} from '../schedule/predict.js';
 import type {Schedule} from '../schedule/schedule.js';
-import type {ConvStep, Counts, Step} from '../schedule/steps.js';
+import type {Counts, Step} from '../schedule/steps.js';
 import {trafficMachine} from '../schedule/traffic/machine.js';
 import {programTraffic} from '../schedule/traffic/program-traffic.js';
 import {planeConv} from '../untangle/conv.js';
@@ -32,13 +33,6 @@ interface Convolution {
   /** Bytes of the weights as the model holds them; 0 when they are computed at run time. */
   readonly plainBytes: number;
 }
-
-const CONVOLUTIONS: ReadonlySet<Step['op']> = new Set<ConvStep['op']>([
-  'gemmTaps',
-  'planarTaps',
-  'depthwise',
-  'winograd',
-]);
 
 /** Explains a placed schedule of `graph`. */
 export function explainSchedule({
@@ -115,30 +109,22 @@ function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {
   };
 }
 
-/** Pairs every convolution node with its steps: both come in the same order. */
-function findConvolutions(graph: Graph, {steps}: Schedule): Convolution[] {
-  const found: Convolution[] = [];
-  let next = 0;
-  for (const node of graph.nodes) {
+/** Every convolution node with its steps, those of all bands. */
+function findConvolutions(graph: Graph, {steps, values}: Schedule): Convolution[] {
+  const own = new Map<string, {readonly firstStep: number; readonly steps: Step[]}>();
+  steps.forEach((step, index) => {
+    const value = values[index]!;
+    if (!isConvStep(step)) return;
+    const known = own.get(value) ?? {firstStep: index, steps: []};
+    own.set(value, known);
+    known.steps.push(step);
+  });
+  return graph.nodes.flatMap(node => {
     const {operation} = node;
+    const at = own.get(node.output);
     const isConv = operation.op === 'conv' || operation.op === 'dynamicConv';
-    if (!isConv && operation.op !== 'gemm') continue;
-    while (next < steps.length && !isStepOf(node, steps[next]!)) next++;
-    const firstStep = next;
-    while (next < steps.length && isStepOf(node, steps[next]!)) next++;
-    const own = steps.slice(firstStep, next);
-    if (isConv && own.length > 0)
-      found.push(convolution(graph, node, operation, {firstStep, steps: own}));
-  }
-  return found;
-}
-
-function isStepOf(node: Node, step: Step): boolean {
-  return isConvStep(step) && step.name === node.name;
-}
-
-function isConvStep(step: Step): step is ConvStep {
-  return CONVOLUTIONS.has(step.op);
+    return isConv && at !== undefined ? [convolution(graph, node, operation, at)] : [];
+  });
 }
 
 function convolution(

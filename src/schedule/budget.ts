@@ -5,6 +5,7 @@ import type {Graph} from '../graph/graph.js';
 import {ARENA_ALIGNMENT} from './arena.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
 import type {Buffer} from './steps.js';
+import {tighten} from './tighten.js';
 
 export interface Memory {
   readonly arenaBytes: number;
@@ -48,11 +49,10 @@ export interface MemoryLimits {
 /**
  * Schedules a graph within a budget, giving up speed only as far as memory asks for it.
  *
- * Winograd's form goes first: its kernels and tiles take scratch. Then
- * concats: the parts of one are written straight into the whole, which then lives from its first part on. As long as the
- * budget is exceeded, concats that wait during the busiest step are copied together at their end instead.
+ * Less scratch for Winograd's form, parts of concats that wait where they are, and rows of some layers computed band by band:
+ * the first schedule that fits is taken, of those that cost little the first (`tighten.ts`).
  *
- * @throws ERR_BUDGET_EXCEEDED with the least that was reached and the step that needs it.
+ * @throws ERR_BUDGET_EXCEEDED with the least that will do and the step that needs it.
  */
 export function scheduleWithin(
   graph: Graph,
@@ -62,26 +62,12 @@ export function scheduleWithin(
   const fast = schedule(graph, options);
   if (!exceeds(fast, limits)) return fast;
 
-  const copiedConcats = new Set(options.copiedConcats);
-  const tight = {...options, exact: true, copiedConcats};
-  const usesWinograd = fast.steps.some(({op}) => op === 'winograd');
-  let last = usesWinograd ? schedule(graph, tight) : fast;
-  let best = smaller(fast, last);
-  while (exceeds(last, limits)) {
-    const waiting = last.waitingConcats.filter(name => !copiedConcats.has(name));
-    if (waiting.length === 0) break;
-    for (const name of waiting) copiedConcats.add(name);
-    last = schedule(graph, tight);
-    best = smaller(best, last);
-  }
-  checkBudget(best, limits);
-  return best;
-}
-
-/** The schedule that holds less; the first of equals. */
-function smaller(first: Schedule, second: Schedule): Schedule {
-  const [one, other] = [first, second].map(planned => scheduleMemory(planned, 0).totalBytes);
-  return other! < one! ? second : first;
+  const {smallest, within} = tighten(graph, options, fast);
+  checkBudget(smallest, limits);
+  const {totalBytes} = scheduleMemory(smallest, limits.workspaceBytes);
+  const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
+  for (const planned of within(room)) if (!exceeds(planned, limits)) return planned;
+  return smallest;
 }
 
 function exceeds(planned: Schedule, {memoryBudgetBytes, workspaceBytes}: MemoryLimits): boolean {
