@@ -105,7 +105,8 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
     options.checkTime?.();
     lowerNode(node, lowering, options);
     const place = bands.get(node.output);
-    if (place !== undefined) emitCopy(lowering, node.name, {x: lowering.view(node.output), y: place});
+    if (place !== undefined)
+      emitCopy(lowering, node.name, {x: lowering.view(node.output), y: place});
     if (node.operation.op === 'concat' && node.operation.isBanded !== true) {
       const {buffer} = lowering.view(node.output);
       concats.push({name: node.output, buffer, completeAt: steps.length});
@@ -113,7 +114,12 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
     handOver(node.output, node.name);
     ends.push(steps.length);
   }
-  return {steps, concats, ends, inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer}))};
+  return {
+    steps,
+    concats,
+    ends,
+    inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer})),
+  };
 }
 
 /** Where the bands of each banded value go, by the band. */

@@ -88,7 +88,7 @@ function* bandedWithin(plan: LeanPlan, limitBytes: number): Generator<Schedule> 
 }
 
 /** The schedule of a graph some of whose segments are computed in bands. */
-function scheduleBands(
+export function scheduleBands(
   bands: BandGraph,
   segments: readonly Segment[],
   options: ScheduleOptions,

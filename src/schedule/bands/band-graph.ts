@@ -24,6 +24,13 @@ export interface Reach {
   readonly ends: Int32Array;
 }
 
+/** Where rows of a result may be cut: at multiples of `align` from `first` to `last`. */
+export interface Cuts {
+  readonly align: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface BandNode {
   readonly node: Node;
   /** Rows of the result; 0 where it is no map. */
@@ -42,6 +49,7 @@ export interface BandNode {
   /** Nodes that read the result, themselves. */
   readonly consumers: readonly {readonly index: number; readonly input: number}[];
   readonly shape: BandShape;
+  readonly cuts: Cuts;
 }
 
 export interface BandGraph {
@@ -85,6 +93,7 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
       lastUse: lastUses.get(node.output) ?? index,
       consumers: consumers[index]!,
       shape: bandShape,
+      cuts: {align: bandShape.rowAlign, ...tapRows(graph, node)},
     };
   });
   const inputs = graph.inputs.map(name => ({
@@ -92,6 +101,42 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
     lastUse: lastUses.get(name) ?? 0,
   }));
   return {graph, nodes, inputs};
+}
+
+/**
+ * Cuts that leave every tap some row inside the input, above and below: a band without would drop it, and compute and pack
+ * its weights otherwise.
+ */
+function tapRows(graph: Graph, {operation, inputs, output}: Node): Pick<Cuts, 'first' | 'last'> {
+  const height = shapeOf(graph, output)[ROW_AXIS] ?? 0;
+  if (operation.op !== 'conv' || height === 0) return {first: 1, last: height - 1};
+  const {transposed, kernel, strides, dilations, padBegin} = operation.geometry;
+  const [stride, pad] = [strides[0]!, padBegin[0]!];
+  const reach = (kernel[0]! - 1) * dilations[0]!;
+  const inputHeight = shapeOf(graph, inputs[0]!)[ROW_AXIS]!;
+  return transposed
+    ? {
+        first: Math.max(1, reach - pad + stride),
+        last: (inputHeight - 1) * stride - pad - stride + 1,
+      }
+    : {
+        first: Math.max(1, Math.ceil(pad / stride) + 1),
+        last: Math.min(height - 1, Math.floor((inputHeight - 1 + pad - reach) / stride)),
+      };
+}
+
+/** The nearest cut that has at least `rows` before it. */
+export function cutAfter({cuts: {align, first, last}, height}: BandNode, rows: number): number {
+  if (rows <= 0) return 0;
+  const cut = Math.ceil(Math.max(rows, first) / align) * align;
+  return cut > last ? height : cut;
+}
+
+/** The nearest cut that has at most `rows` before it. */
+export function cutBefore({cuts: {align, first, last}, height}: BandNode, rows: number): number {
+  if (rows >= height) return height;
+  const cut = Math.floor(Math.min(rows, last) / align) * align;
+  return cut < first ? 0 : cut;
 }
 
 function reachOf(need: Exclude<InputRows, 'all'>, height: number): Reach {

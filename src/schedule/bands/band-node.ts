@@ -25,7 +25,9 @@ export function bandNode(
     const height = shapeOf(graph, node.inputs[0]!)[ROW_AXIS]!;
     return bandPad(node.operation, own, {rows, first, height});
   }
-  return [{...own, operation: bandOperation(node.operation, {rows, first, residual: names.at(-1)!})}];
+  return [
+    {...own, operation: bandOperation(node.operation, {rows, first, residual: names.at(-1)!})},
+  ];
 }
 
 /** The operation with pads, indices and names for `rows`, where its first input begins at row `first`. */
@@ -56,7 +58,10 @@ function bandOperation(
       };
     }
     case 'resize':
-      return {...operation, axes: operation.axes.with(ROW_AXIS, bandAxis(operation.axes[ROW_AXIS]!, rows, first))};
+      return {
+        ...operation,
+        axes: operation.axes.with(ROW_AXIS, bandAxis(operation.axes[ROW_AXIS]!, rows, first)),
+      };
     case 'slice': {
       const {starts, steps} = operation;
       const start = starts[ROW_AXIS]! + rows.start * steps[ROW_AXIS]! - first.start;
@@ -93,8 +98,12 @@ function bandPad(
 ): Node[] {
   const {mode, begin, end} = operation;
   if (mode === 'constant') {
-    const before = first.start - (rows.start - begin[ROW_AXIS]!);
-    const after = rows.end - begin[ROW_AXIS]! - first.end;
+    // A band in the border altogether cuts the input's row away.
+    const [least, most] = [first.start - first.end, rows.end - rows.start];
+    const within = (pad: number) => Math.min(Math.max(pad, least), most);
+    const shift = begin[ROW_AXIS]!;
+    const before = within(first.start - (rows.start - shift));
+    const after = within(rows.end - shift - first.end);
     const pads = {begin: begin.with(ROW_AXIS, before), end: end.with(ROW_AXIS, after)};
     return [{...own, operation: {...operation, ...pads}}];
   }

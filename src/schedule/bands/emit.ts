@@ -65,7 +65,10 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
       const made = bandNode(out.graph, node, {rows: each.rows, inputs, output: piece.name});
       for (const one of made) define(out, one, node.output, each.rows);
       parts.get(node.output)?.push(piece);
-      windows.set(node.output, windowOf(out, node, {piece, each, before: windows.get(node.output)}));
+      windows.set(
+        node.output,
+        windowOf(out, node, {piece, each, before: windows.get(node.output)}),
+      );
     });
   }
   for (const [name, pieces] of parts) {
@@ -91,7 +94,12 @@ function windowOf(
   const kept = sliceRows(out, before, {start: window.start, end: rows.start});
   const name = rowsName(out, node.output, window);
   const operation = {op: 'concat', axis: ROW_AXIS} as const;
-  define(out, {name: node.name, operation, inputs: [kept, piece.name], output: name}, node.output, window);
+  define(
+    out,
+    {name: node.name, operation, inputs: [kept, piece.name], output: name},
+    node.output,
+    window,
+  );
   return {name, rows: window};
 }
 
@@ -108,7 +116,7 @@ function sliceRows(out: Emission, piece: Piece, rows: Rows): string {
     steps: shape.map(() => 1),
   } as const;
   const origin = out.origins.get(piece.name) ?? piece.name;
-  out.values.set(name, valueOf(out, piece.name, name, shape.with(axis, rows.end - rows.start)));
+  out.values.set(name, likeValue(out, piece.name, name, shape.with(axis, rows.end - rows.start)));
   out.origins.set(name, origin);
   out.nodes.push({name: origin, operation, inputs: [piece.name], output: name});
   return name;
@@ -119,7 +127,7 @@ function define(out: Emission, node: Node, origin: string, rows: Rows): void {
   // What is gathered before its columns are padded is as wide as the input.
   const width = node.operation.op === 'gather' ? valueShape(out, node.inputs[0]!)[3]! : whole[3]!;
   const shape = whole.with(ROW_AXIS, rows.end - rows.start).with(3, width);
-  out.values.set(node.output, valueOf(out, origin, node.output, shape));
+  out.values.set(node.output, likeValue(out, origin, node.output, shape));
   out.origins.set(node.output, origin);
   out.nodes.push(node);
 }
@@ -128,7 +136,7 @@ function valueShape(out: Emission, name: string): readonly number[] {
   return out.values.get(name)?.shape ?? shapeOf(out.graph, name);
 }
 
-function valueOf(out: Emission, like: string, name: string, shape: readonly number[]): Value {
+function likeValue(out: Emission, like: string, name: string, shape: readonly number[]): Value {
   const dtype = out.values.get(like)?.dtype ?? out.graph.constants.get(like)!.dtype;
   return {name, dtype, shape};
 }

@@ -66,7 +66,10 @@ function ruleOf(graph: Graph, node: Node): Rule | null {
     case 'slice': {
       const [start, step] = [operation.starts[ROW_AXIS]!, operation.steps[ROW_AXIS]!];
       return step > 0
-        ? through(rows => ({start: start + rows.start * step, end: start + (rows.end - 1) * step + 1}))
+        ? through(rows => ({
+            start: start + rows.start * step,
+            end: start + (rows.end - 1) * step + 1,
+          }))
         : null;
     }
     default:

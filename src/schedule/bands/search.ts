@@ -43,11 +43,7 @@ export class BandSearch {
   #exactLeft = MOST_EXACT;
 
   /** `copied` are the concats whose parts wait where they are computed. */
-  constructor(
-    graph: BandGraph,
-    copied: ReadonlySet<string>,
-    checkTime: () => void = () => {},
-  ) {
+  constructor(graph: BandGraph, copied: ReadonlySet<string>, checkTime: () => void = () => {}) {
     this.#graph = graph;
     const alive = aliveBytes(graph);
     const count = graph.nodes.length;
@@ -127,10 +123,7 @@ interface EdgeParts {
   readonly copied: ReadonlySet<string>;
 }
 
-function edgesFrom(
-  graph: BandGraph,
-  {start, last, before, copied}: EdgeParts,
-): Edge[] {
+function edgesFrom(graph: BandGraph, {start, last, before, copied}: EdgeParts): Edge[] {
   const {nodes} = graph;
   const bytes = before + wholeBytes(graph, start, copied.has(nodes[start]!.node.output));
   const edges: Edge[] = [

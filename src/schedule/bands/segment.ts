@@ -3,7 +3,7 @@
 // Every row is computed once. A value that is needed again for the next band (the halo of a convolution, the other side of
 // a residual sum) keeps those rows in its window: the rows kept from before, followed by the new ones.
 
-import type {BandGraph} from './band-graph.js';
+import {type BandGraph, cutAfter, cutBefore} from './band-graph.js';
 import type {Rows} from './rows.js';
 
 /** Nodes start..end-1, computed in bands of `height` rows of the last one's result. */
@@ -68,7 +68,9 @@ function progress(graph: BandGraph, segment: Segment): number[][] {
     const leaps = ends.map((rows, offset) => (rows - before[offset]!) / steady[offset]!);
     const parts = Math.round(Math.max(...leaps));
     for (let part = 1; part < parts; part++)
-      all.push(follow(graph, segment, {before: all.at(-1)!, ends, share: part / parts, start: before}));
+      all.push(
+        follow(graph, segment, {before: all.at(-1)!, ends, share: part / parts, start: before}),
+      );
     all.push(ends);
   }
   return all;
@@ -87,7 +89,8 @@ function follow(
 ): number[] {
   const reached = [...at.before];
   at.ends.forEach((end, offset) => {
-    const {reach, producers, shape} = nodes[segment.start + offset]!;
+    const own = nodes[segment.start + offset]!;
+    const {reach, producers} = own;
     const start = at.start[offset]!;
     let rows = start + Math.ceil((end - start) * at.share);
     const inside = producers.filter(producer => producer >= segment.start);
@@ -96,8 +99,7 @@ function follow(
       if (producer < segment.start || !reach[input]) return;
       rows = Math.min(rows, rowsWithin(reach[input].ends, reached[producer - segment.start]!));
     });
-    const whole = rows >= end ? end : Math.floor(rows / shape.rowAlign) * shape.rowAlign;
-    reached[offset] = Math.max(at.before[offset]!, whole);
+    reached[offset] = Math.max(at.before[offset]!, rows >= end ? end : cutBefore(own, rows));
   });
   return reached;
 }
@@ -130,7 +132,7 @@ function endsOf({nodes}: BandGraph, {start, end, height}: Segment, bands: number
       const reach = nodes[reader]!.reach[input];
       if (reach) rows = Math.max(rows, reach.ends[ends[reader - start]!]!);
     }
-    ends[index - start] = Math.min(own.height, roundUp(rows, own.shape.rowAlign));
+    ends[index - start] = cutAfter(own, rows);
   }
   return ends;
 }

@@ -40,7 +40,8 @@ export function winograd(
     const form = forms?.get(formKey(taps));
     if (forms !== undefined && form === undefined) continue;
     const inPairs = form === undefined || form.tile === WINOGRAD_PAIR ? pairs(problem, kind) : [];
-    const tiles = form !== undefined && inPairs.length > 0 ? [] : [planWinograd(problem, kind, form)];
+    const tiles =
+      form !== undefined && inPairs.length > 0 ? [] : [planWinograd(problem, kind, form)];
     const whole = tiles.map((step): TiledKind => ({steps: [step], cost: step.cost}));
     const best = clearlyCheapest([...whole, ...inPairs]);
     const pays = best.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;

@@ -134,7 +134,8 @@ function toRows(view: View, {order, position}: {order: Order; position: number})
 export function lowerPad(node: Node, operation: OperationOf<'pad'>, lowering: Lowering): void {
   const y = lowering.target(node.output);
   const interior = padInterior(node, {x: lowering.view(node.inputs[0]!, viewOrder(y)), y});
-  emitCopy(lowering, node.name, interior);
+  // A band may lie in the border altogether.
+  if (elementCount(interior.y.shape) > 0) emitCopy(lowering, node.name, interior);
   if (operation.mode === 'constant') fillBorder(node, operation, {lowering, y});
   else extendBorder(node, operation, {lowering, y});
 }
@@ -175,8 +176,8 @@ function fillBorder(
       {start: 0, count: start},
       {start: end, count: y.shape[axis]! - end},
     ]) {
-      if (strip.count === 0) continue;
       const view = window(y, ranges.with(axis, strip));
+      if (elementCount(view.shape) === 0) continue;
       emit(lowering, {
         op: 'fill',
         name: node.name,

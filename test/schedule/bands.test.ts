@@ -1,0 +1,110 @@
+// Bands against the whole: the same results, counted as they run, in less memory.
+
+import assert from 'node:assert/strict';
+import test from 'ava';
+import fc from 'fast-check';
+import type {Graph} from '../../src/graph/graph.js';
+import {decodeProgram} from '../../src/program/decode.js';
+import {interpret} from '../../src/program/interpreter/interpret.js';
+import {bandGraph} from '../../src/schedule/bands/band-graph.js';
+import {canBand, type Segment, segmentBands} from '../../src/schedule/bands/segment.js';
+import {type Schedule, schedule} from '../../src/schedule/schedule.js';
+import {scheduleBands} from '../../src/schedule/tighten.js';
+import {checkProperty} from '../helpers/properties.js';
+import {NETWORKS} from './bands-graph.js';
+import {buildGraph, convolution} from './lower-graph.js';
+import {encodeSchedule, integerInputs} from './lower-run.js';
+
+function run(graph: Graph, planned: Schedule): readonly Float32Array[] {
+  const inputs = integerInputs(graph).map(({data}) => Float32Array.from(data));
+  const result = interpret(decodeProgram(encodeSchedule(graph, planned)), inputs, {count: true});
+  planned.steps.forEach((step, index) => {
+    assert.deepEqual(step.counts, result.counts[index], `counts of ${step.op} of ${step.name}`);
+  });
+  return result.outputs;
+}
+
+/** The longest segment from each node on, in bands of `height` rows. */
+function segmentsOf(graph: Graph, planned: Schedule, height: number): Segment[] {
+  const bands = bandGraph(graph, planned.choices);
+  const count = graph.nodes.length;
+  const segments: Segment[] = [];
+  for (let start = 0; start < count; start++) {
+    let end = start;
+    while (end < count && canBand(bands, start, end + 1)) end++;
+    if (end === start) continue;
+    segments.push({start, end, height});
+    start = end - 1;
+  }
+  return segments;
+}
+
+test('random networks: bands of any height compute what the whole computes, bit for bit', t => {
+  let banded = 0;
+  checkProperty(
+    t,
+    fc.tuple(NETWORKS, fc.integer({min: 1, max: 9}), fc.constantFrom('auto', 'winograd', 'uks')),
+    ([graph, height, name]) => {
+      const options = {schedule: name} as const;
+      const whole = schedule(graph, options);
+      const fixed = {...options, choices: whole.choices};
+      const bands = bandGraph(graph, whole.choices);
+      const planned = scheduleBands(bands, segmentsOf(graph, whole, height), fixed);
+      if (planned.steps.length > whole.steps.length) banded++;
+      run(graph, planned).forEach((actual, index) => {
+        assert.deepEqual(actual, run(graph, whole)[index]);
+      });
+    },
+    150,
+  );
+  t.true(banded > 100, `${banded} networks in bands`);
+});
+
+test('every row is computed once, and what a band reads is in its window', t => {
+  checkProperty(t, fc.tuple(NETWORKS, fc.integer({min: 1, max: 9})), ([graph, height]) => {
+    const whole = schedule(graph, {schedule: 'auto'});
+    const bands = bandGraph(graph, whole.choices);
+    for (const segment of segmentsOf(graph, whole, height)) {
+      const ends = new Array<number>(segment.end - segment.start).fill(0);
+      for (const band of segmentBands(bands, segment)) {
+        band.forEach(({rows, window}, offset) => {
+          assert.equal(rows.start, ends[offset]);
+          ends[offset] = rows.end;
+          const {needs, producers} = bands.nodes[segment.start + offset]!;
+          if (rows.end === rows.start) return;
+          producers.forEach((producer, input) => {
+            const need = needs![input]!;
+            if (producer < segment.start || need === 'all') return;
+            const needed = need(rows);
+            const there = band[producer - segment.start]!.window;
+            assert.ok(there.start <= needed.start && needed.end <= there.end);
+          });
+          assert.ok(window.end === rows.end && window.start <= rows.start);
+        });
+      }
+    }
+  });
+});
+
+/** Three 3x3 convolutions over a large map of few channels. */
+function chain(): Graph {
+  const graph = buildGraph();
+  let x = graph.input([1, 4, 96, 32]);
+  for (let i = 0; i < 3; i++)
+    x = graph.add(convolution([4, 4], [3, 3], {padBegin: [1, 1]}), [x], [1, 4, 96, 32]);
+  graph.output(x);
+  return graph.build();
+}
+
+test('a deep chain in bands holds a few rows of each value', t => {
+  const graph = chain();
+  const whole = schedule(graph, {schedule: 'fused-taps'});
+  const bands = bandGraph(graph, whole.choices);
+  const options = {schedule: 'fused-taps', choices: whole.choices} as const;
+  const planned = scheduleBands(bands, [{start: 0, end: 3, height: 4}], options);
+  // The input stays; of the other maps 4 rows and 2 kept ones each, twice while they are copied.
+  const [mapBytes, rowBytes] = [4 * 96 * 32 * 4, 4 * 32 * 4];
+  t.true(whole.arenaPeakBytes >= 2 * mapBytes);
+  t.true(planned.arenaPeakBytes <= mapBytes + 32 * rowBytes);
+  t.deepEqual(run(graph, planned), run(graph, whole));
+});
