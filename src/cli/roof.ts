@@ -1,6 +1,7 @@
 // What a machine can do at most: the roof of the roofline (Williams, Waterman, Patterson, Communications of the ACM 52(4),
 // 2009).
 
+import type {CommandInfo} from '../program/program.js';
 import type {Counts} from '../schedule/steps.js';
 import {trafficBytes} from './traffic.js';
 
@@ -36,8 +37,25 @@ export function ridge(roof: Roof, level: RoofLevel): number {
   return roof.gflops / level.gbs;
 }
 
-/** The least time in milliseconds that arithmetic and memory allow. */
-export function boundMs(roof: Roof, counts: Counts): number {
+/** Milliseconds a command is expected to take: by the model of its board, or else the least that arithmetic and memory allow. */
+export function predictedMs(roof: Roof, command: CommandInfo): number {
+  return (command.predictedNs ?? boundNs(roof, command)) / 1e6;
+}
+
+function boundNs(roof: Roof, counts: Counts): number {
   const arithmetic = (2 * counts.macs) / roof.gflops;
-  return Math.max(arithmetic, trafficBytes(counts) / farthest(roof).gbs) / 1e6;
+  return Math.max(arithmetic, trafficBytes(counts) / farthest(roof).gbs);
+}
+
+/** What takes longest of a command: arithmetic, or the bytes of a memory, at every level where those are known. */
+export function limitOf(roof: Roof, {macs, readBytes, writtenBytes, levels}: CommandInfo): string {
+  const bounds = [
+    ...(macs > 0 ? [{name: 'arithmetic', ns: (2 * macs) / roof.gflops}] : []),
+    ...(levels ?? [{from: farthest(roof).name, readBytes, writtenBytes}]).map(level => ({
+      name: level.from,
+      ns:
+        trafficBytes(level) / (roof.levels.find(({name}) => name === level.from)?.gbs ?? Infinity),
+    })),
+  ];
+  return bounds.reduce((longest, one) => (one.ns > longest.ns ? one : longest)).name;
 }

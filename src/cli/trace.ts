@@ -5,7 +5,7 @@
 
 import type {CommandInfo, Explanation} from '../program/program.js';
 import type {CommandTime} from '../runtime/profile.js';
-import {boundMs, type Roof} from './roof.js';
+import {predictedMs, type Roof} from './roof.js';
 import {formatShape} from './sizes.js';
 import {trafficBytes} from './traffic.js';
 
@@ -138,7 +138,7 @@ function commandArguments(
     gflops: rate(2 * macs),
     gbs: rate(trafficBytes(command)),
     measuredMs: rounded(ms),
-    ...(roof === undefined ? {} : {predictedMs: rounded(boundMs(roof, command))}),
+    ...(roof === undefined ? {} : {predictedMs: rounded(predictedMs(roof, command))}),
   };
 }
 
@@ -157,7 +157,7 @@ function memoryEvents({explanation, times}: TraceParts): TraceEvent[] {
 function predictedEvents({explanation}: TraceParts, roof: Roof): TraceEvent[] {
   let startMs = 0;
   return explanation.commands.map((command, index) => {
-    const endMs = startMs + boundMs(roof, command);
+    const endMs = startMs + predictedMs(roof, command);
     const title = command.name || command.op;
     const args = {command: index, predictedMs: rounded(endMs - startMs)};
     const event = {...span(title, command.op, 0, {startMs, endMs}, args), pid: PREDICTED};

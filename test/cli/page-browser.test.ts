@@ -114,6 +114,27 @@ browserTest('a block says what it is under the pointer', async t => {
   t.deepEqual(complaints, []);
 });
 
+browserTest('a board is drawn with its caches, and its predictions are told', async t => {
+  const {page: file, explanation} = await writePage(
+    t,
+    chain(2, i => `conv ${i}`),
+    ...['--board', 'jetson-orin-nano', '--threads', '2'],
+  );
+  const {page, complaints} = await openPage(t, file);
+  await isDrawn(page, 'light');
+  await checkCounts(t, page, explanation);
+  const chart = (await page.textContent('[data-chart=roofline]')) ?? '';
+  for (const level of ['L1', 'memory']) t.regex(chart, new RegExp(`${level}, [0-9.]+ GB/s`));
+  const predicted = await page
+    .locator('#commands tbody td:nth-child(10)')
+    .evaluateAll(cells => cells.map(cell => Number(cell.getAttribute('data-value'))));
+  t.deepEqual(
+    predicted,
+    explanation.commands.map(({predictedNs}) => predictedNs! / 1e6),
+  );
+  t.deepEqual(complaints, []);
+});
+
 browserTest('the table is reached and sorted by keys alone', async t => {
   const {page: file, explanation} = await writePage(
     t,

@@ -6,9 +6,9 @@ import {compile as compileChart} from 'vega-lite';
 import {escapeHtml, escapeJson} from '../../src/cli/page/escape.js';
 import {arenaShare, memoryChart} from '../../src/cli/page/memory-chart.js';
 import {htmlPage} from '../../src/cli/page/page.js';
-import {intensityOf, limitOf, rooflineChart} from '../../src/cli/page/roofline-chart.js';
+import {intensityOf, rooflineChart} from '../../src/cli/page/roofline-chart.js';
 import {layerTraffic, METHODS, trafficChart} from '../../src/cli/page/traffic-chart.js';
-import {attainable, type Roof, ridge} from '../../src/cli/roof.js';
+import {attainable, limitOf, predictedMs, type Roof, ridge} from '../../src/cli/roof.js';
 import {trafficBytes} from '../../src/cli/traffic.js';
 import {compile} from '../../src/compile.js';
 import {addCounts} from '../../src/schedule/counts.js';
@@ -123,8 +123,15 @@ test('a command below the ridge is limited by memory, one above it by arithmetic
   const command = {...explanation.commands[0]!, readBytes: 60, writtenBytes: 40};
   t.is(intensityOf({...command, macs: 0}), null);
   t.is(intensityOf({...command, macs: 50}), 1);
-  t.is(limitOf({...command, macs: 499}, ROOF), 'memory');
-  t.is(limitOf({...command, macs: 500}, ROOF), 'arithmetic');
+  t.is(limitOf(ROOF, {...command, macs: 499}), 'memory');
+  t.is(limitOf(ROOF, {...command, macs: 500}), 'arithmetic');
+  t.is(predictedMs(ROOF, {...command, macs: 1000}), 20e-6);
+  const levels = [
+    {from: 'L2', readBytes: 400, writtenBytes: 0},
+    {from: 'memory', readBytes: 60, writtenBytes: 10},
+  ] as const;
+  t.is(limitOf(ROOF, {...command, macs: 100, levels}), 'L2');
+  t.is(predictedMs(ROOF, {...command, levels, predictedNs: 3000}), 0.003);
 });
 
 test('Vega-Lite takes the charts without a warning', t => {

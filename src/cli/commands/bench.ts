@@ -4,7 +4,7 @@ import type {Command} from 'commander';
 import type {Explanation} from '../../program/program.js';
 import type {CommandTime} from '../../runtime/profile.js';
 import type {Session} from '../../runtime/session.js';
-import {measuredRoof} from '../measured-roof.js';
+import {findRoof} from '../known-roof.js';
 import {openModelFile, openSession} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {placeOf} from '../place.js';
@@ -50,6 +50,7 @@ Examples:
     'runs',
     'perOp',
     'trace',
+    'board',
     'shape',
     'constant',
     'memory',
@@ -65,7 +66,8 @@ async function benchCommand(path: string, options: CliOptions): Promise<void> {
   const profiles =
     options.perOp || options.trace !== undefined ? await profileRuns(session, options.runs) : [];
   const commands = options.perOp ? medianCommands(session.explain(), profiles) : null;
-  if (options.trace !== undefined) await writeTrace(options.trace, session, profiles);
+  if (options.trace !== undefined)
+    await writeTrace(options.trace, session, profiles, options.board);
 
   const {totals} = session.explain();
   const medianMs = percentile(times, 0.5);
@@ -142,6 +144,7 @@ async function writeTrace(
   path: string,
   session: Session,
   profiles: readonly Profile[],
+  board: string | undefined,
 ): Promise<void> {
   const lengthOf = (profile: Profile) =>
     profile.reduce((last, {startMs, ms}) => Math.max(last, startMs + ms), 0);
@@ -152,7 +155,7 @@ async function writeTrace(
     times: profiles.find(profile => lengthOf(profile) === median) ?? [],
     threads: device === 'cpu' ? threads : 0,
     place: placeOf(session).text,
-    roof: device === 'cpu' ? measuredRoof(threads) : undefined,
+    roof: device === 'cpu' ? await findRoof(board, threads) : undefined,
   });
   await writeFileAtomic(path, Buffer.from(JSON.stringify(trace)));
 }

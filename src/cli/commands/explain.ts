@@ -2,8 +2,8 @@
 
 import type {Command} from 'commander';
 import type {Explanation} from '../../program/program.js';
+import {findRoof} from '../known-roof.js';
 import {describeMachine} from '../machine.js';
-import {measuredRoof} from '../measured-roof.js';
 import {explainFile, openModelFile} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {packageVersion} from '../package-root.js';
@@ -27,7 +27,8 @@ export function addExplainCommand(program: Command): void {
 Examples:
   untangle explain generator.onnx
   untangle explain generator.onnx --schedule huge2 --json
-  untangle explain generator.onnx --memory 24MiB --html generator.html`,
+  untangle explain generator.onnx --memory 24MiB --html generator.html
+  untangle explain generator.onnx --board jetson-nano --html generator.html`,
     )
     .action(explainCommand);
   addOptions(
@@ -68,15 +69,15 @@ async function explainCommand(path: string, options: CliOptions): Promise<void> 
   print(totalLines(explanation).join('\n'));
 }
 
-/** @throws ERR_FILE_WRITE, ERR_ADDON_MISSING */
+/** @throws ERR_FILE_WRITE; without a board ERR_ADDON_MISSING */
 async function writePage(
   path: string,
   explanation: Explanation,
-  {memory, threads}: CliOptions,
+  {memory, threads, board}: CliOptions,
 ): Promise<void> {
   const parts = {
     explanation,
-    roof: measuredRoof(threads ?? describeMachine().cores),
+    roof: await findRoof(board, threads ?? describeMachine().cores),
     budgetBytes: memory,
     version: packageVersion(),
   };

@@ -1,10 +1,10 @@
 // The table of all commands: plain HTML, so that it needs no script to be read.
 
 import type {Explanation} from '../../program/program.js';
-import type {Roof} from '../roof.js';
-import {formatBytes, formatCount, formatNumber, formatShape} from '../sizes.js';
+import {limitOf, predictedMs, type Roof} from '../roof.js';
+import {formatBytes, formatCount, formatMs, formatNumber, formatShape} from '../sizes.js';
 import {escapeHtml} from './escape.js';
-import {intensityOf, limitOf} from './roofline-chart.js';
+import {intensityOf} from './roofline-chart.js';
 
 /** A cell: what is shown, and the number behind it where there is one. */
 interface Cell {
@@ -22,6 +22,7 @@ const COLUMNS: readonly {readonly title: string; readonly isNumber: boolean}[] =
   {title: 'read', isNumber: true},
   {title: 'written', isNumber: true},
   {title: 'FLOP per byte', isNumber: true},
+  {title: 'predicted', isNumber: true},
   {title: 'limited by', isNumber: false},
   {title: 'arena offset', isNumber: true},
 ];
@@ -45,7 +46,8 @@ export function commandTable({commands}: Explanation, roof: Roof): string {
       {text: formatBytes(readBytes), value: readBytes},
       {text: formatBytes(writtenBytes), value: writtenBytes},
       {text: intensity === null ? '–' : formatNumber(intensity), value: intensity ?? -1},
-      {text: limitOf(command, roof)},
+      {text: formatMs(predictedMs(roof, command)), value: predictedMs(roof, command)},
+      {text: limitOf(roof, command)},
       {text: arenaOffset < 0 ? 'output' : String(arenaOffset), value: arenaOffset},
     ];
     return `<tr>${cells.map(cellHtml).join('')}</tr>`;

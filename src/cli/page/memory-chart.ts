@@ -50,8 +50,10 @@ export function memoryChart(explanation: Explanation, budgetBytes: number | unde
     autosize: AUTOSIZE,
     layer: [
       blockLayer(explanation, unit, y),
-      ...lineLayers(peak, unit, {strokeDash: [2, 3]}),
-      ...limit.flatMap(line => lineLayers(line, unit, {style: 'limit', strokeDash: [7, 4]})),
+      ...lineLayers(peak, unit, {align: 'left', strokeDash: [2, 3]}),
+      ...limit.flatMap(line =>
+        lineLayers(line, unit, {align: 'right', style: 'limit', strokeDash: [7, 4]}),
+      ),
     ],
   };
 }
@@ -103,7 +105,14 @@ function blockLayer(explanation: Explanation, unit: ByteUnit, y: Axis): Layer {
 function lineLayers(
   {bytes, text}: {readonly bytes: number; readonly text: string},
   unit: ByteUnit,
-  look: {readonly style?: string; readonly strokeDash: number[]},
+  {
+    align,
+    ...look
+  }: {
+    readonly align: 'left' | 'right';
+    readonly style?: string;
+    readonly strokeDash: number[];
+  },
 ): Layer[] {
   const data = {values: [{at: bytes / unit.bytes, text}]};
   const y = {field: 'at', type: 'quantitative'} satisfies Axis;
@@ -111,8 +120,12 @@ function lineLayers(
     {data, mark: {type: 'rule', strokeWidth: 1.5, ...look}, encoding: {y}},
     {
       data,
-      mark: {type: 'text', align: 'right', baseline: 'bottom', dx: -4, dy: -3, fontWeight: 600},
-      encoding: {x: {value: 'width'}, y, text: {field: 'text', type: 'nominal'}},
+      mark: {type: 'text', align, baseline: 'bottom', dy: -3, fontWeight: 600},
+      encoding: {
+        x: {value: align === 'left' ? 4 : 'width'},
+        y,
+        text: {field: 'text', type: 'nominal'},
+      },
     },
   ];
 }

@@ -5,8 +5,8 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {UntangleError} from '../../errors.js';
 import type {Explanation} from '../../program/program.js';
-import {farthest, type Roof} from '../roof.js';
-import {formatBytes, formatCount, formatNumber, formatShape} from '../sizes.js';
+import {farthest, predictedMs, type Roof} from '../roof.js';
+import {formatBytes, formatCount, formatMs, formatNumber, formatShape} from '../sizes.js';
 import {describeLess, trafficBytes} from '../traffic.js';
 import {commandTable} from './command-table.js';
 import {escapeHtml, escapeJson} from './escape.js';
@@ -102,7 +102,7 @@ function portsText({inputs, outputs}: Explanation): string {
   return `${list(inputs)} → ${list(outputs)}`;
 }
 
-function factsHtml({explanation, budgetBytes}: PageParts): string {
+function factsHtml({explanation, budgetBytes, roof}: PageParts): string {
   const {totals, baselines} = explanation;
   const bytes = trafficBytes(totals);
   const facts: (readonly [string, string, string])[] = [
@@ -114,6 +114,11 @@ function factsHtml({explanation, budgetBytes}: PageParts): string {
     ],
     ['arena peak', formatBytes(totals.arenaPeakBytes), `${explanation.blocks.length} blocks`],
     ['weights', formatBytes(totals.weightsBytes), 'packed'],
+    [
+      'predicted time',
+      formatMs(explanation.commands.reduce((sum, one) => sum + predictedMs(roof, one), 0)),
+      explanation.board === undefined ? 'at best, on this machine' : roof.board,
+    ],
     [
       'memory in all',
       formatBytes(totals.totalBytes),
@@ -156,14 +161,18 @@ function trafficSection({totals, baselines}: Explanation, layers: number): strin
   return chartSection('traffic', 'Traffic of the convolutions', text, true);
 }
 
-function rooflineSection({commands}: Explanation, roof: Roof): string {
+function rooflineSection({commands, board}: Explanation, roof: Roof): string {
   const level = farthest(roof);
   const still = commands.filter(({macs}) => macs === 0).length;
   const left = still === 0 ? '' : ` ${still} commands multiply nothing and are only in the table.`;
+  const points =
+    board === undefined
+      ? 'Points lie where they could be at best, left of the bend on the slope of the memory;'
+      : 'Points lie where the model of the board expects them, above the slope of the memory where caches serve them;';
   return chartSection(
     'roofline',
     'Roofline',
-    `${roof.board}, ${roof.threads} ${roof.threads === 1 ? 'thread' : 'threads'}: at most ${formatNumber(roof.gflops)} GFLOP/s and ${formatNumber(level.gbs)} GB/s. Points lie where they could be at best, their area is the FLOP they do; left of the bend memory is what limits.${left}`,
+    `${roof.board}, ${roof.threads} ${roof.threads === 1 ? 'thread' : 'threads'}: at most ${formatNumber(roof.gflops)} GFLOP/s and ${formatNumber(level.gbs)} GB/s. ${points} their area is the FLOP they do.${left}`,
   );
 }
 

@@ -1,8 +1,8 @@
 // The roofline: what each command could reach, by the FLOP it does per byte it moves.
 
 import type {CommandInfo, Explanation} from '../../program/program.js';
-import {attainable, farthest, type Roof, ridge} from '../roof.js';
-import {formatBytes, formatCount, formatNumber} from '../sizes.js';
+import {attainable, limitOf, predictedMs, type Roof, ridge} from '../roof.js';
+import {formatBytes, formatCount, formatMs, formatNumber} from '../sizes.js';
 import {trafficBytes} from '../traffic.js';
 import {AUTOSIZE, type Axis, type ChartSpec, SCHEMA, shortName} from './chart.js';
 import {familyOf} from './families.js';
@@ -11,11 +11,6 @@ import {familyOf} from './families.js';
 export function intensityOf(command: CommandInfo): number | null {
   const bytes = trafficBytes(command);
   return command.macs > 0 && bytes > 0 ? (2 * command.macs) / bytes : null;
-}
-
-/** What limits a command under `roof`: copies and the like are always limited by memory. */
-export function limitOf(command: CommandInfo, roof: Roof): 'arithmetic' | 'memory' {
-  return (intensityOf(command) ?? 0) >= ridge(roof, farthest(roof)) ? 'arithmetic' : 'memory';
 }
 
 /** How far the slopes go to the left of their bends at least, so that their names find room. */
@@ -40,13 +35,13 @@ export function rooflineChart({commands}: Explanation, roof: Roof): ChartSpec {
   const y = {
     field: 'gflops',
     type: 'quantitative',
-    title: 'attainable GFLOP/s',
+    title: 'predicted GFLOP/s',
     scale: {type: 'log', nice: true},
     axis: {format: '~g', grid: true},
   } satisfies Axis;
   return {
     $schema: SCHEMA,
-    description: `Attainable GFLOP/s over FLOP per byte for ${points.length} commands on ${roof.board}, ${roof.threads} threads.`,
+    description: `Predicted GFLOP/s over FLOP per byte for ${points.length} commands on ${roof.board}, ${roof.threads} threads.`,
     width: 'container',
     autosize: AUTOSIZE,
     height: 360,
@@ -77,8 +72,10 @@ export function rooflineChart({commands}: Explanation, roof: Roof): ChartSpec {
             {field: 'count', type: 'nominal', title: 'FLOP'},
             {field: 'bytes', type: 'nominal', title: 'traffic'},
             {field: 'intensity', type: 'quantitative', title: 'FLOP per byte', format: '.3~g'},
-            {field: 'gflops', type: 'quantitative', title: 'attainable GFLOP/s', format: '.3~g'},
+            {field: 'gflops', type: 'quantitative', title: 'predicted GFLOP/s', format: '.3~g'},
+            {field: 'time', type: 'nominal', title: 'predicted time'},
             {field: 'limit', type: 'nominal', title: 'limited by'},
+            {field: 'levels', type: 'nominal', title: 'from caches and memory'},
           ],
         },
       },
@@ -99,8 +96,10 @@ function pointOf(command: CommandInfo, index: number, roof: Roof) {
       count: `${formatCount(2 * macs)}FLOP`,
       bytes: formatBytes(trafficBytes(command)),
       intensity,
-      gflops: attainable(roof, farthest(roof), intensity),
-      limit: limitOf(command, roof),
+      gflops: macs / predictedMs(roof, command) / 5e5,
+      limit: limitOf(roof, command),
+      time: formatMs(predictedMs(roof, command)),
+      levels: levelText(command),
     },
   ];
 }
@@ -128,4 +127,9 @@ function roofLabels(roof: Roof, [left, right]: readonly [number, number]) {
     text: `arithmetic, ${formatNumber(roof.gflops)} GFLOP/s`,
   };
   return [...slopes, top];
+}
+
+/** Bytes that cross each cache, where they were counted for a board. */
+function levelText({levels = []}: CommandInfo): string {
+  return levels.map(level => `${level.from} ${formatBytes(trafficBytes(level))}`).join(', ') || '–';
 }
