@@ -21,6 +21,7 @@ import {
   SLOT,
 } from '../src/program/commands.js';
 import {formatHashHex} from '../src/program/format-hash.js';
+import {WEIGHT_TYPE} from '../src/untangle/stored-weights.js';
 
 const INTRODUCTION = `# 2. Program format
 
@@ -43,7 +44,13 @@ const NOTES: Readonly<Record<string, string>> = {
     '`arenaBytes` is the one buffer all intermediate values share. `metadata` is the explanation as JSON; the executor never reads it.',
   binding:
     'One per input, then one per output. An input is copied to `offsetBytes` of the arena before the first command; an output has its own buffer of `elements` floats.',
-  view: `\`slot\` names the buffer: ${SLOT.arena} the arena, ${SLOT.constants} the constants, ${SLOT.firstOutput} + j output j, ${SLOT.firstOutput} + outputs + i input i (never written). Element i lies at offsetBytes / 4 + sum of i[d] * stride[d].`,
+  view: `\`slot\` names the buffer: ${SLOT.arena} the arena, ${SLOT.constants} the constants, ${SLOT.firstOutput} + j output j, ${SLOT.firstOutput} + outputs + i input i (never written). \`type\` is that of its elements: ${Object.entries(
+    WEIGHT_TYPE,
+  )
+    .map(([name, code]) => `${code} ${name}`)
+    .join(
+      ', ',
+    )}; only weights are anything but f32. Element i lies sum of i[d] * stride[d] elements after \`offsetBytes\`.`,
   region: `\`flags\`: ${Object.entries(REGION_FLAGS)
     .map(([name, bit]) => `${bit} ${name}`)
     .join(', ')}. See \`Region\` in \`src/schedule/steps.ts\`.`,

@@ -39,6 +39,7 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../src/schedule/steps.js';
+import {WEIGHT_TYPE} from '../src/untangle/stored-weights.js';
 import {WINOGRAD_GAP} from '../src/untangle/winograd.js';
 import {generateDocs} from './format-docs.js';
 import {generateOperators} from './operators-docs.js';
@@ -102,6 +103,7 @@ export function generateHeader(): string {
     Scatter: SCATTER,
     GridMode: GRID_MODE,
     GridPadding: GRID_PADDING,
+    WeightType: WEIGHT_TYPE,
   };
 
   const constants = [

@@ -55,11 +55,11 @@ export function compileModel(
   allocate?: (bytes: number) => Uint8Array,
 ): Program {
   const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
-  const {memoryBudgetBytes, name = 'model', device = 'cpu', board} = options;
+  const {memoryBudgetBytes, name = 'model', device = 'cpu', board, weights} = options;
   const {workspaceBytes = device === 'cpu' ? options.threads * WORKSPACE_BYTES : 0} = options;
   const checkTime = startClock(resolveLimits(limits));
   const graph = fuseGraph(buildGraph(model, {shapes, constants, limits, checkTime}), checkTime);
-  const scheduling = {schedule: scheduleName, exact, device, checkTime};
+  const scheduling = {schedule: scheduleName, exact, device, weights, checkTime};
   const placed =
     memoryBudgetBytes === undefined
       ? schedule(graph, scheduling)

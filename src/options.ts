@@ -10,6 +10,7 @@ import type {Limits} from './onnx/limits.js';
 import type {ExternalDataReader} from './onnx/tensor.js';
 import {SCHEDULES, type ScheduleName} from './schedule/candidates.js';
 import {DEVICES, type Device, PRECISIONS, type Precision} from './schedule/device.js';
+import {WEIGHT_TYPES, type WeightType} from './untangle/stored-weights.js';
 
 export interface CompileOptions {
   /** What the program is scheduled for, default `cpu`. A program for `cuda` runs on the CPU too, the other way round it may not. */
@@ -30,6 +31,11 @@ export interface CompileOptions {
    * weights and rounds more (errors up to 5 times as large were seen; docs/01-architecture.md has the bound).
    */
   readonly exact?: boolean | undefined;
+  /**
+   * What constant weights of convolutions and matrix products are stored as, default `fp32`: `fp16` takes half the memory, `int8`
+   * (with a scale for each output channel) a quarter. All sums stay f32; docs/01-architecture.md has what the rounding can cost.
+   */
+  readonly weights?: WeightType | undefined;
   /** What a model file may ask of the decoder; raises or lowers single limits. */
   readonly limits?: Partial<Limits> | undefined;
   /** Threads the program will run on, 1 to 256; only the size of the workspace depends on it. */
@@ -111,6 +117,7 @@ const compileFields = {
   shapes: v.optional(v.pipe(keyed(SHAPES), v.record(v.string(), shape, SHAPES))),
   constants: v.optional(keyed('an object of input name to data')),
   exact: v.optional(v.boolean('true or false')),
+  weights: v.optional(v.picklist(WEIGHT_TYPES, "'fp32', 'fp16' or 'int8'")),
   schedule: v.optional(v.picklist(SCHEDULES, `one of ${SCHEDULES.join(', ')}`)),
   limits: v.optional(
     v.pipe(keyed('an object of limit name to number'), v.record(v.string(), limit)),

@@ -21,6 +21,8 @@ void run_command(const std::byte* command, const Execution& run) {
       return run_elementwise(as<ElementwiseCommand>(command), run);
     case Opcode::kCopy:
       return run_copy(as<CopyCommand>(command), run);
+    case Opcode::kWiden:
+      return run_widen(as<WidenCommand>(command), run);
     case Opcode::kFill:
       return run_fill(as<FillCommand>(command), run);
     case Opcode::kPool:

@@ -68,6 +68,7 @@ void run_winograd(const WinogradCommand& command, const Execution& run);
 void run_depthwise(const DepthwiseCommand& command, const Execution& run);
 void run_elementwise(const ElementwiseCommand& command, const Execution& run);
 void run_copy(const CopyCommand& command, const Execution& run);
+void run_widen(const WidenCommand& command, const Execution& run);
 void run_fill(const FillCommand& command, const Execution& run);
 void run_pool(const PoolCommand& command, const Execution& run);
 void run_reduce(const ReduceCommand& command, const Execution& run);

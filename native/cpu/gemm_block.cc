@@ -126,14 +126,15 @@ class GemmBlock {
             .c = c,
             .columns = columns.count,
             .accumulate = job_.in_place(),
-            .finish = {}};
+            .finish = {},
+            .scales = columns.scales};
   }
   /// Lets the kernel apply the activation.
   void finish_sums(GemmTile& tile, size_t column) const {
     tile.finish = GemmColumns(job_, item_.group, column).finish;
   }
   void call(const GemmTile& tile, size_t rows) const {
-    job_.kernels.gemm[(tile.columns - 1) / kPanel][rows - 1](tile);
+    job_.gemm().tile[(tile.columns - 1) / kPanel][rows - 1](tile);
   }
 
   // --- registers accumulate over all taps

@@ -7,6 +7,7 @@
 
 #include "native/cpu/execution.h"
 #include "native/cpu/kernels/kernels.h"
+#include "native/cpu/packed_weights.h"
 #include "native/cpu/region_pixels.h"
 
 namespace untangle {
@@ -19,9 +20,8 @@ struct GemmJob {
   MapView x;
   MapView y;
   MapView residual;
-  const float* weights;  // [groups][panels][k_total][kPanel]
-  const float* bias;     // [groups][panels][kPanel], or null
-  size_t k_total;
+  PackedWeights weights;  // [groups][panels][k_total][kPanel]
+  const float* bias;      // [groups][panels][kPanel], or null
   size_t groups;
   size_t fused_y;
   size_t fused_x;
@@ -45,6 +45,7 @@ struct GemmJob {
     };
     return groups == 1 && is_dense(y) && is_dense(residual);
   }
+  const GemmKernels& gemm() const { return kernels.gemm[static_cast<size_t>(weights.type)]; }
   size_t tile_columns() const { return kernels.panels * kPanel; }
   size_t column_tiles() const { return divide_up(columns, tile_columns()); }
 };

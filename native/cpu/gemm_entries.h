@@ -62,8 +62,9 @@ class GemmEntries {
 struct GemmColumns {
   GemmColumns(const GemmJob& job, size_t group, size_t column)
       : panel(group * job.panels + column * job.kernels.panels),
-        weights(job.weights + panel * job.k_total * kPanel),
-        panel_stride(job.k_total * kPanel),
+        weights(job.weights.at(panel)),
+        scales(job.weights.scales(panel)),
+        panel_stride(job.weights.panel_stride()),
         bias(job.bias != nullptr ? job.bias + panel * kPanel : nullptr),
         count(std::min(job.tile_columns(), job.columns - column * job.tile_columns())),
         finish(job.finish) {
@@ -71,7 +72,8 @@ struct GemmColumns {
   }
 
   size_t panel;  // the first
-  const float* weights;
+  const void* weights;
+  const float* scales;
   size_t panel_stride;
   const float* bias;
   size_t count;

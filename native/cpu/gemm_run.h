@@ -9,12 +9,12 @@
 
 namespace untangle {
 
-/// Computes `count` >= 1 rows; tiles of one row more come first.
-inline void multiply_rows(const Kernels& kernels, GemmRun run, size_t count) {
-  const size_t tiles = divide_up(count, kernels.run_rows);
+/// Computes `count` >= 1 rows in tiles of at most `most`; those of one row more come first.
+inline void multiply_rows(const GemmKernels& kernels, size_t most, GemmRun run, size_t count) {
+  const size_t tiles = divide_up(count, most);
   const size_t rows = count / tiles;
   const size_t longer = count % tiles;
-  const auto& tile = kernels.gemm_run[(run.columns - 1) / kPanel];
+  const auto& tile = kernels.run[(run.columns - 1) / kPanel];
   if (longer == 0) return tile[rows - 1](run, tiles);
   tile[rows](run, longer);
   const auto done = static_cast<ptrdiff_t>(longer * (rows + 1));

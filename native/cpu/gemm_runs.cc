@@ -102,14 +102,15 @@ class GemmRuns {
                  .c_step = c_step_,
                  .columns = columns.count,
                  .accumulate = continues || job_.in_place(),
-                 .finish = {}};
+                 .finish = {},
+                 .scales = columns.scales};
     if (is_last) args.finish = columns.finish;
     for (size_t i = 0; i < count_; i++) {
       if (job_.run.aborted.load(std::memory_order_relaxed)) return false;
       const PixelRun& run = work_.runs[i];
       list_entries(run, chunk);
       args.c = job_.fused() ? run.out : run.out + column * job_.tile_columns();
-      multiply_rows(job_.kernels, args, run.count);
+      multiply_rows(job_.gemm(), job_.kernels.run_rows, args, run.count);
       // Fused sums wait for the others: together they are long rows of y.
       if (is_last && !job_.fused()) finish(run.first, run.count, column);
     }

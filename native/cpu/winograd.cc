@@ -61,20 +61,47 @@ struct Target {
   size_t stride;
 };
 
+// Channels whose weights are widened at a time: those of all taps stay in L1.
+constexpr size_t kWidenedChannels = 32;
+constexpr size_t kMostTaps = kMaxWinogradTaps * kMaxWinogradTaps;
+
+/// Row `row` of the products of channels [first, first + count) of a panel.
+void transform_panel(const WinogradJob& job, const KernelPart& part, size_t panel, size_t row,
+                     const Target& target) {
+  const PackedWeights& weights = job.weights;
+  const bool is_wide = weights.type == WeightType::kFp32;
+  alignas(64) float widened[kMostTaps * kWidenedChannels * kPanel];
+  const float* w[kMostTaps];
+  const size_t most = is_wide ? part.count : kWidenedChannels;
+  for (size_t first = 0; first < part.count; first += most) {
+    const size_t count = std::min(most, part.count - first);
+    for (size_t tap = 0; tap < job.taps(); tap++) {
+      const size_t k = part.kernel + tap * job.x.channels + part.first + first;
+      float* place = widened + tap * kWidenedChannels * kPanel;
+      w[tap] = is_wide ? static_cast<const float*>(weights.at(panel, k)) : place;
+      if (!is_wide) {
+        job.kernels().widen({.type = weights.type,
+                             .source = weights.at(panel, k),
+                             .scales = weights.scales(panel),
+                             .rows = count,
+                             .width = kPanel,
+                             .target = place});
+      }
+    }
+    job.transforms.weights({.w = w,
+                            .count = count * kPanel,
+                            .row = row,
+                            .u = target.u + first * kPanel,
+                            .stride = target.stride});
+  }
+}
+
 /// Row `row` of the products of a part.
 void transform_weights(const WinogradJob& job, const KernelPart& part, size_t row,
                        const Target& target) {
   for (size_t panel = 0; panel < part.panels; panel++) {
-    const float* w[kMaxWinogradTaps * kMaxWinogradTaps];
-    for (size_t tap = 0; tap < job.taps(); tap++) {
-      const size_t k = part.kernel + tap * job.x.channels + part.first;
-      w[tap] = job.weights + ((part.panel + panel) * job.k_total + k) * kPanel;
-    }
-    job.transforms.weights({.w = w,
-                            .count = part.count * kPanel,
-                            .row = row,
-                            .u = target.u + panel * target.panel_stride,
-                            .stride = target.stride});
+    float* u = target.u + panel * target.panel_stride;
+    transform_panel(job, part, part.panel + panel, row, {u, 0, target.stride});
   }
 }
 
@@ -113,7 +140,7 @@ class WinogradBlock {
     const size_t columns = std::min(width, job_.padded() - column * width);
     const uint32_t first_row = 0;
     const float* const a = inputs_ + product * job_.x.channels + channel;
-    multiply_rows(kernels,
+    multiply_rows(kernels.gemm[static_cast<size_t>(WeightType::kFp32)], kernels.run_rows,
                   {.x = &a,
                    .x_first = 0,
                    .x_step = static_cast<ptrdiff_t>(job_.input_floats()),

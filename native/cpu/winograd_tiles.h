@@ -6,6 +6,7 @@
 
 #include "native/cpu/activation.h"
 #include "native/cpu/kernels/kernels.h"
+#include "native/cpu/packed_weights.h"
 #include "native/cpu/region_pixels.h"
 
 namespace untangle {
@@ -37,9 +38,8 @@ struct WinogradJob {
   MapView x;
   MapView y;
   MapView residual;
-  const float* weights;  // [panels][k_total][kPanel]: [kernels][taps][channels] rows of a panel
-  const float* bias;     // [panels * kPanel], or null
-  size_t k_total;
+  PackedWeights weights;  // [panels][k_total][kPanel]: [kernels][taps][channels] rows of a panel
+  const float* bias;      // [panels * kPanel], or null
   Finish finish;          // of the kernels
   Activation activation;  // of the epilogue; its slopes lie as the bias does
   TileAxis rows;
@@ -71,7 +71,8 @@ struct WinogradJob {
 
 inline WinogradJob make_winograd_job(const WinogradCommand& command, const Execution& run) {
   const MapView y = resolve_map(run, command.y);
-  const ResolvedView weights = resolve(run, command.weights_view);
+  const size_t k_total =
+      packed_rows(run.program.views[command.weights_view], divide_up(y.channels, kPanel), kPanel);
   const auto& kernels = run.kernels.winograd[command.tile - kMinWinogradTile];
   WinogradJob job{
       .run = run,
@@ -79,9 +80,8 @@ inline WinogradJob make_winograd_job(const WinogradCommand& command, const Execu
       .x = resolve_map(run, command.x),
       .y = y,
       .residual = resolve_map(run, command.residual_view),
-      .weights = weights.data,
+      .weights = resolve_weights(run, command.weights_view, k_total, kPanel),
       .bias = resolve_constants(run, command.bias_view),
-      .k_total = elements(weights) / (divide_up(y.channels, kPanel) * kPanel),
       .finish = {},
       .activation = resolve_activation(command, run),
       .rows = make_tile_axis(command.tile, command.taps_y),

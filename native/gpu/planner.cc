@@ -146,6 +146,8 @@ void Planner::plan_command(const std::byte* command) {
       return plan_elementwise(as<ElementwiseCommand>(command));
     case Opcode::kCopy:
       return plan_copy(as<CopyCommand>(command));
+    case Opcode::kWiden:  // made a copy before
+      throw NoKernel("widen (command " + std::to_string(command_) + ")");
     case Opcode::kFill:
       return plan_fill(as<FillCommand>(command));
     case Opcode::kPool:

@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x774b4454u;
-inline constexpr char kFormatHashHex[] = "774b4454";
+inline constexpr uint32_t kFormatHash = 0x4e8a012bu;
+inline constexpr char kFormatHashHex[] = "4e8a012b";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
@@ -38,6 +38,7 @@ enum class Opcode : uint32_t {
   kDepthwise = 2,
   kElementwise = 3,
   kCopy = 4,
+  kWiden = 21,
   kFill = 5,
   kPool = 6,
   kReduce = 7,
@@ -181,6 +182,13 @@ enum class GridPadding : uint32_t {
 };
 inline constexpr uint32_t kGridPaddingCount = 3;
 
+enum class WeightType : uint32_t {
+  kFp32 = 0,
+  kFp16 = 1,
+  kInt8 = 2,
+};
+inline constexpr uint32_t kWeightTypeCount = 3;
+
 struct HeaderRecord {
   uint32_t magic;
   uint32_t format_hash;
@@ -213,7 +221,7 @@ struct ViewRecord {
   uint32_t slot;
   uint32_t offset_bytes;
   uint32_t rank;
-  uint32_t reserved;
+  uint32_t type;
   uint32_t dim0;
   uint32_t dim1;
   uint32_t dim2;
@@ -329,6 +337,14 @@ struct CopyCommand {
   uint32_t unused[13];
 };
 static_assert(sizeof(CopyCommand) == 64, "");
+
+struct WidenCommand {
+  Opcode opcode;
+  uint32_t x;
+  uint32_t y;
+  uint32_t unused[13];
+};
+static_assert(sizeof(WidenCommand) == 64, "");
 
 struct FillCommand {
   Opcode opcode;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "native/program/packing.h"
 #include "native/program/program.h"
 
 namespace untangle {
@@ -102,9 +103,12 @@ bool Validator::view(const ViewRecord& view, uint32_t index) {
     return fail(" has rank " + std::to_string(view.rank) + " (1 to 6 are allowed)");
   }
   if (view.offset_bytes % 4 != 0) return fail(" does not start at a float");
+  if (view.type >= kWeightTypeCount) {
+    return fail(" has the unknown type " + std::to_string(view.type));
+  }
 
-  int64_t lowest = view.offset_bytes / 4;
-  int64_t highest = lowest;
+  int64_t lowest = 0;
+  int64_t highest = 0;
   uint64_t elements = 1;
   for (uint32_t d = 0; d < kMaxRank; d++) {
     const uint32_t dim = (&view.dim0)[d];
@@ -120,13 +124,15 @@ bool Validator::view(const ViewRecord& view, uint32_t index) {
     elements *= dim;
   }
   const uint64_t bytes = slot_bytes(view.slot);
-  if (lowest < 0) return fail(" starts before its buffer");
-  if (static_cast<uint64_t>(highest + 1) * 4 > bytes) {
+  const auto element = static_cast<int64_t>(weight_bytes(static_cast<WeightType>(view.type)));
+  const int64_t start = view.offset_bytes + lowest * element;
+  const int64_t end = view.offset_bytes + (highest + 1) * element;
+  if (start < 0) return fail(" starts before its buffer");
+  if (static_cast<uint64_t>(end) > bytes) {
     const char* what = view.slot == kSlotArena       ? "an arena of "
                        : view.slot == kSlotConstants ? "constants of "
                                                      : "an input or output of ";
-    return fail(" reaches byte " + std::to_string((highest + 1) * 4) + " of " + what +
-                std::to_string(bytes));
+    return fail(" reaches byte " + std::to_string(end) + " of " + what + std::to_string(bytes));
   }
   return true;
 }
@@ -155,6 +161,8 @@ bool Validator::command(const std::byte* at) {
       return named("elementwise"), elementwise(as<ElementwiseCommand>(at));
     case Opcode::kCopy:
       return named("copy"), copy(as<CopyCommand>(at));
+    case Opcode::kWiden:
+      return named("widen"), widen(as<WidenCommand>(at));
     case Opcode::kFill:
       return named("fill"), fill(as<FillCommand>(at));
     case Opcode::kPool:
@@ -187,6 +195,11 @@ bool Validator::command(const std::byte* at) {
 }
 
 bool Validator::readable(uint32_t index) {
+  return exists(index) && (program_.views[index].type == static_cast<uint32_t>(WeightType::kFp32) ||
+                           fail("view " + std::to_string(index) + " has no f32 elements"));
+}
+
+bool Validator::exists(uint32_t index) {
   if (index >= program_.views.size())
     return fail("view " + std::to_string(index) + " does not exist");
   if (program_.views[index].slot >= kSlotFirstOutput + program_.output_count)
@@ -232,6 +245,11 @@ bool Validator::flat(uint32_t index, uint64_t elements) {
   return static_cast<uint64_t>(expected) == elements ||
          fail("view " + std::to_string(index) + " has " + std::to_string(expected) +
               " elements, not " + std::to_string(elements));
+}
+
+bool Validator::packed(uint32_t index, uint64_t panels, uint64_t rows, uint64_t width) {
+  const auto type = static_cast<WeightType>(program_.views[index].type);
+  return flat(index, panels * panel_weights(type, rows, width));
 }
 
 bool Validator::indices(uint32_t first, uint64_t count, uint32_t limit) {

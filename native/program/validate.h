@@ -67,6 +67,7 @@ class Validator {
   bool elementwise(const ElementwiseCommand& command);
   bool copy(const CopyCommand& command);
   bool fill(const FillCommand& command);
+  bool widen(const WidenCommand& command);
   bool pool(const PoolCommand& command);
   bool reduce(const ReduceCommand& command);
   bool arg_reduce(const ArgReduceCommand& command);
@@ -90,8 +91,10 @@ class Validator {
   bool require(bool ok, const char* message);
   bool fail(std::string message);
   bool view(const ViewRecord& view, uint32_t index);
-  /// The view exists.
+  /// The view exists, and its elements are f32.
   bool readable(uint32_t index);
+  /// The view exists.
+  bool exists(uint32_t index);
   /// The view exists, is not constant and no two of its elements share an address.
   bool writable(uint32_t index);
   bool optional_readable(uint32_t index) { return index == kNone || readable(index); }
@@ -100,6 +103,8 @@ class Validator {
   bool unit_stride(uint32_t index, uint32_t dim);
   /// A contiguous list of exactly `elements`.
   bool flat(uint32_t index, uint64_t elements);
+  /// A flat view of packed weights of any type; the sizes' product has been checked.
+  bool packed(uint32_t index, uint64_t panels, uint64_t rows, uint64_t width);
   bool optional_flat(uint32_t index, uint64_t elements) {
     return index == kNone || (readable(index) && flat(index, elements));
   }

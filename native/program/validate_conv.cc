@@ -20,7 +20,7 @@ bool small(int64_t value) { return value >= -kMaxPixel && value <= kMaxPixel; }
 
 bool Validator::gemm_taps(const GemmTapsCommand& command) {
   if (!readable(command.x) || !writable(command.y) || !rank(command.x, 4) || !rank(command.y, 4) ||
-      !unit_stride(command.x, 3) || !unit_stride(command.y, 3) || !readable(command.weights_view)) {
+      !unit_stride(command.x, 3) || !unit_stride(command.y, 3) || !exists(command.weights_view)) {
     return false;
   }
   const uint32_t* x = dims(command.x);
@@ -42,10 +42,11 @@ bool Validator::gemm_taps(const GemmTapsCommand& command) {
   const uint64_t phases = uint64_t{command.fused_y} * command.fused_x;
   if (__builtin_mul_overflow(phases, y[3] / groups, &columns) || columns > UINT32_MAX ||
       __builtin_mul_overflow((columns + kPanel - 1) / kPanel * kPanel, groups, &padded) ||
-      __builtin_mul_overflow(padded, uint64_t{command.k_total}, &weights)) {
+      __builtin_mul_overflow(padded, uint64_t{command.k_total} + sizeof(float), &weights)) {
     return fail("its weights are larger than any file");
   }
-  if (!flat(command.weights_view, weights) || !optional_flat(command.bias_view, padded) ||
+  if (!packed(command.weights_view, padded / kPanel, command.k_total, kPanel) ||
+      !optional_flat(command.bias_view, padded) ||
       !epilogue(command.activation, command.residual_view, command.slope_view, command.y, padded) ||
       (command.residual_view != kNone && !unit_stride(command.residual_view, 3))) {
     return false;

@@ -55,6 +55,12 @@ bool Validator::copy(const CopyCommand& command) {
   return readable(command.x) && writable(command.y) && same_shape(command.x, command.y);
 }
 
+bool Validator::widen(const WidenCommand& command) {
+  if (!exists(command.x) || !writable(command.y) || !rank(command.y, 3)) return false;
+  const uint32_t* y = dims(command.y);
+  return flat(command.y, elements(command.y)) && packed(command.x, y[0], y[1], y[2]);
+}
+
 bool Validator::fill(const FillCommand& command) { return writable(command.y); }
 
 bool Validator::pool(const PoolCommand& command) {

@@ -1,5 +1,6 @@
 // Validation of winograd: its windows, its kernels, and the memory of a block.
 
+#include "native/program/packing.h"
 #include "native/program/validate.h"
 
 namespace untangle {
@@ -24,7 +25,7 @@ uint64_t products(const WinogradCommand& command) {
 
 bool Validator::winograd(const WinogradCommand& command) {
   if (!readable(command.x) || !writable(command.y) || !rank(command.x, 4) || !rank(command.y, 4) ||
-      !unit_stride(command.x, 3) || !unit_stride(command.y, 3) || !readable(command.weights_view)) {
+      !unit_stride(command.x, 3) || !unit_stride(command.y, 3) || !exists(command.weights_view)) {
     return false;
   }
   const uint32_t* x = dims(command.x);
@@ -37,10 +38,11 @@ bool Validator::winograd(const WinogradCommand& command) {
   }
   const uint64_t padded = (uint64_t{y[3]} + kPanel - 1) / kPanel * kPanel;
   const uint64_t kernel = uint64_t{command.taps_y} * command.taps_x * x[3];
-  const uint64_t weights = elements(command.weights_view);
-  const uint64_t k_total = weights / padded;
-  if (!require(weights % padded == 0 && k_total >= kernel, "its weights are no whole kernels") ||
-      !flat(command.weights_view, weights) || !optional_flat(command.bias_view, padded) ||
+  const uint64_t panels = padded / kPanel;
+  const uint64_t k_total = packed_rows(program_.views[command.weights_view], panels, kPanel);
+  if (!require(k_total >= kernel, "its weights are no whole kernels") ||
+      !packed(command.weights_view, panels, k_total, kPanel) ||
+      !optional_flat(command.bias_view, padded) ||
       !epilogue(command.activation, command.residual_view, command.slope_view, command.y, padded) ||
       (command.residual_view != kNone && !unit_stride(command.residual_view, 3))) {
     return false;

@@ -12,6 +12,8 @@
 #include <unistd.h>
 #endif
 
+#include "native/gpu/widen.h"
+
 namespace untangle {
 namespace {
 
@@ -178,12 +180,13 @@ std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, Ses
 std::optional<OpenError> open_on_gpu(const GpuChoice& choice, SessionState& state) {
   try {
     const std::shared_ptr<const gpu::Device> device = gpu::Device::open(choice.driver_path);
+    const gpu::WidenedProgram wide(state.program);
     const gpu::DeviceLayout layout =
-        gpu::layout_program(state.program, device->info(), choice.precision);
+        gpu::layout_program(wide.program(), device->info(), choice.precision);
     if (layout.bytes() > choice.budget_bytes) {
       return OpenError{"ERR_BUDGET_EXCEEDED", "the budget is exceeded", layout.bytes()};
     }
-    state.gpu = std::make_unique<gpu::GpuSession>(device, state.program, layout, choice.precision);
+    state.gpu = std::make_unique<gpu::GpuSession>(device, wide.program(), layout, choice.precision);
     // The constants come last, and the device has them.
     const auto* constants = reinterpret_cast<const std::byte*>(state.program.constants.data());
     if (constants != nullptr)

@@ -60,7 +60,7 @@ void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
       rows.data(), tap_k.data(),    kTaps, kKc, weights.data(), kTaps * kKc * kPanel, nullptr,
       c.data(),    panels * kPanel, false, {}};
   const double seconds = mean_seconds([&] {
-    for (size_t i = 0; i < kCalls; i++) kernels.gemm[panels - 1][mr - 1](tile);
+    for (size_t i = 0; i < kCalls; i++) kernels.gemm[0].tile[panels - 1][mr - 1](tile);
   });
   char name[64];
   std::snprintf(name, sizeof(name), "gemm_f32_%zux%zu_%s", mr, panels * kPanel, kernels.isa);

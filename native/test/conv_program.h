@@ -15,6 +15,7 @@
 #include "native/cpu/execution.h"
 #include "native/cpu/kernels/kernels.h"
 #include "native/test/gpu_run.h"
+#include "native/test/stored.h"
 #include "native/test/team.h"
 
 namespace untangle::test {
@@ -39,6 +40,7 @@ struct ConvCase {
   uint32_t fused_x = 1;
   uint32_t k_total = 0;
   bool depthwise = false;
+  WeightType type = WeightType::kFp32;  // of the weights
   bool bias = true;
   bool residual = false;
   bool in_place = false;  // the residual lies where y will
@@ -53,6 +55,7 @@ struct ConvCase {
   size_t weight_floats() const {
     return depthwise ? size_t{k_total} * x.channels : groups * panels() * k_total * kPanel;
   }
+  size_t weight_width() const { return depthwise ? x.channels : kPanel; }
   size_t bias_floats() const { return depthwise ? x.channels : groups * panels() * kPanel; }
 };
 
@@ -165,20 +168,22 @@ class ConvProgram {
     std::vector<float> arena = x_;
     arena.insert(arena.end(), residual_.begin(), residual_.end());
     arena.insert(arena.end(), y.begin(), y.end());
-    std::vector<float> constants_memory(weights_.size() + bias_.size() + slope_.size() + kPanel);
+    const auto weights = store(case_.type, weights_, case_.k_total, case_.weight_width());
+    const size_t bias_at = weights.size() / sizeof(float);
+    std::vector<float> constants_memory(bias_at + bias_.size() + slope_.size() + kPanel);
     const std::span<float> constants = aligned(constants_memory);
-    std::copy(weights_.begin(), weights_.end(), constants.begin());
-    std::copy(bias_.begin(), bias_.end(), constants.begin() + weights_.size());
-    std::copy(slope_.begin(), slope_.end(), constants.begin() + weights_.size() + bias_.size());
+    std::memcpy(constants.data(), weights.data(), weights.size());
+    std::copy(bias_.begin(), bias_.end(), constants.begin() + bias_at);
+    std::copy(slope_.begin(), slope_.end(), constants.begin() + bias_at + bias_.size());
 
     const uint32_t y_at = static_cast<uint32_t>(x_.size() + residual_.size());
     const ViewRecord views[] = {
         map(0, case_.x),
         map(y_at, case_.y),
         map(case_.in_place ? y_at : static_cast<uint32_t>(x_.size()), case_.y),
-        flat(0, weights_.size()),
-        flat(weights_.size(), bias_.size()),
-        flat(weights_.size() + bias_.size(), slope_.size()),
+        flat(0, weights.size() / weight_bytes(case_.type), case_.type),
+        flat(bias_at, bias_.size()),
+        flat(bias_at + bias_.size(), slope_.size()),
     };
     const GemmTapsCommand gemm = gemm_taps_command();
     const DepthwiseCommand depthwise = depthwise_command();
@@ -262,11 +267,11 @@ class ConvProgram {
             0,
             0};
   }
-  static ViewRecord flat(size_t at, size_t count) {
+  static ViewRecord flat(size_t at, size_t count, WeightType type = WeightType::kFp32) {
     return {kSlotConstants,
             static_cast<uint32_t>(at * 4),
             1,
-            0,
+            static_cast<uint32_t>(type),
             static_cast<uint32_t>(count),
             1,
             1,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "native/gpu/session.h"
+#include "native/gpu/widen.h"
 #include "native/test/check.h"
 
 namespace untangle::test {
@@ -40,7 +41,8 @@ inline std::vector<float> run_on_gpu(const Program& program, std::span<const flo
   alone.input_count = 0;
   alone.output_count = 0;
   alone.arena_bytes = static_cast<uint32_t>(arena.size_bytes());
-  gpu::GpuSession session(test_device(), alone, precision);
+  const gpu::WidenedProgram wide(alone);
+  gpu::GpuSession session(test_device(), wide.program(), precision);
   const gpu::Driver& driver = session.device().driver();
   gpu::check(driver, "cuMemcpyHtoD",
              driver.upload(session.arena(), arena.data(), arena.size_bytes()));

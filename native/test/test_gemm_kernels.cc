@@ -7,6 +7,7 @@
 
 #include "native/cpu/kernels/kernels.h"
 #include "native/test/check.h"
+#include "native/test/stored.h"
 
 using namespace untangle;
 
@@ -53,7 +54,29 @@ struct GemmCase {
   Finish::Kind finish = Finish::kNone;
 };
 
-void check_gemm(const Kernels& kernels, const GemmCase& c) {
+/// The bytes of packed weights as the kernels ask for them.
+struct StoredWeights {
+  StoredWeights(WeightType type, const std::vector<float>& values, size_t k_total)
+      : type(type),
+        bytes(test::store(type, values, k_total, kPanel)),
+        panel_stride(panel_weights(type, k_total, kPanel)) {}
+
+  WeightType type;
+  std::vector<std::byte> bytes;
+  size_t panel_stride;
+
+  const void* rows() const {
+    return bytes.data() + scale_weights(type, kPanel) * weight_bytes(type);
+  }
+  const float* scales() const {
+    return type == WeightType::kInt8 ? reinterpret_cast<const float*>(bytes.data()) : nullptr;
+  }
+  const GemmKernels& kernels(const Kernels& all) const {
+    return all.gemm[static_cast<size_t>(type)];
+  }
+};
+
+void check_gemm(const Kernels& kernels, const GemmCase& c, WeightType type) {
   Random random;
   const size_t k_total = c.taps * c.kc + 3;
   const size_t pitch = c.columns + kGuardFloats;
@@ -89,16 +112,19 @@ void check_gemm(const Kernels& kernels, const GemmCase& c) {
       sum = finished(finish, sum, j);
     }
   }
-  kernels.gemm[c.panels - 1][c.mr - 1]({rows.data(), tap_k.data(), c.taps, c.kc, weights.data(),
-                                        k_total * kPanel, c.bias ? bias.data() : nullptr,
-                                        c_rows.data(), c.columns, c.accumulate, finish});
+  const StoredWeights stored(type, weights, k_total);
+  stored.kernels(kernels).tile[c.panels - 1][c.mr - 1](
+      {rows.data(), tap_k.data(), c.taps, c.kc, stored.rows(), stored.panel_stride,
+       c.bias ? bias.data() : nullptr, c_rows.data(), c.columns, c.accumulate, finish,
+       stored.scales()});
   CHECK(out == expected,
-        "gemm_f32_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d finish %d", c.mr,
-        c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias, c.accumulate, c.finish);
+        "gemm_%s_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d finish %d",
+        test::name_of(type), c.mr, c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias,
+        c.accumulate, c.finish);
 }
 
 /// `tiles` tiles of a run: rows of A follow one another `kc` + 2 apart, those of C `pitch`.
-void check_run(const Kernels& kernels, const GemmCase& c, size_t tiles) {
+void check_run(const Kernels& kernels, const GemmCase& c, size_t tiles, WeightType type) {
   Random random;
   const size_t count = tiles * c.mr;
   const size_t k_total = c.taps * c.kc + 3;
@@ -133,41 +159,92 @@ void check_run(const Kernels& kernels, const GemmCase& c, size_t tiles) {
       sum = finished(finish, sum, j);
     }
   }
-  kernels.gemm_run[c.panels - 1][c.mr - 1]({.x = x.data(),
-                                            .x_first = static_cast<ptrdiff_t>(step),
-                                            .x_step = static_cast<ptrdiff_t>(step),
-                                            .tap_k = tap_k.data(),
-                                            .taps = c.taps,
-                                            .kc = c.kc,
-                                            .weights = weights.data(),
-                                            .panel_stride = k_total * kPanel,
-                                            .bias = c.bias ? bias.data() : nullptr,
-                                            .c = out.data(),
-                                            .c_step = static_cast<ptrdiff_t>(pitch),
-                                            .columns = c.columns,
-                                            .accumulate = c.accumulate,
-                                            .finish = finish},
-                                           tiles);
+  const StoredWeights stored(type, weights, k_total);
+  stored.kernels(kernels).run[c.panels - 1][c.mr - 1]({.x = x.data(),
+                                                       .x_first = static_cast<ptrdiff_t>(step),
+                                                       .x_step = static_cast<ptrdiff_t>(step),
+                                                       .tap_k = tap_k.data(),
+                                                       .taps = c.taps,
+                                                       .kc = c.kc,
+                                                       .weights = stored.rows(),
+                                                       .panel_stride = stored.panel_stride,
+                                                       .bias = c.bias ? bias.data() : nullptr,
+                                                       .c = out.data(),
+                                                       .c_step = static_cast<ptrdiff_t>(pitch),
+                                                       .columns = c.columns,
+                                                       .accumulate = c.accumulate,
+                                                       .finish = finish,
+                                                       .scales = stored.scales()},
+                                                      tiles);
   CHECK(out == expected,
-        "gemm_f32_run_%zux%zu_%s %zu tiles, columns %zu kc %zu taps %zu bias %d accumulate %d "
+        "gemm_%s_run_%zux%zu_%s %zu tiles, columns %zu kc %zu taps %zu bias %d accumulate %d "
         "finish %d",
-        c.mr, c.panels * kPanel, kernels.isa, tiles, c.columns, c.kc, c.taps, c.bias, c.accumulate,
-        c.finish);
+        test::name_of(type), c.mr, c.panels * kPanel, kernels.isa, tiles, c.columns, c.kc, c.taps,
+        c.bias, c.accumulate, c.finish);
 }
 
-void check_runs(const Kernels& kernels) {
+void check_runs(const Kernels& kernels, WeightType type) {
   for (size_t panels = 1; panels <= kernels.panels; panels++) {
     for (size_t mr = 1; mr <= kernels.run_rows; mr++) {
       for (size_t columns = (panels - 1) * kPanel + 1; columns <= panels * kPanel; columns++) {
         for (size_t tiles : {1, 3}) {
-          check_run(kernels, {panels, mr, columns, 5, 2, true, false}, tiles);
-          check_run(kernels, {panels, mr, columns, 16, 3, true, true}, tiles);
-          check_run(kernels, {panels, mr, columns, 1, 0, true, false}, tiles);
+          check_run(kernels, {panels, mr, columns, 5, 2, true, false}, tiles, type);
+          check_run(kernels, {panels, mr, columns, 16, 3, true, true}, tiles, type);
+          check_run(kernels, {panels, mr, columns, 1, 0, true, false}, tiles, type);
           for (auto finish : {Finish::kClamp, Finish::kSlope, Finish::kSlopes})
-            check_run(kernels, {panels, mr, columns, 3, 1, false, true, finish}, tiles);
+            check_run(kernels, {panels, mr, columns, 3, 1, false, true, finish}, tiles, type);
         }
       }
     }
+  }
+}
+
+/// Rows of any width, those of a panel and others.
+void check_widen(const Kernels& kernels, WeightType type) {
+  Random random;
+  for (size_t width : {1, 3, 8, 16, 20, 33}) {
+    for (size_t rows : {1, 2, 7}) {
+      const auto values = random.list(rows * width);
+      const auto bytes = test::store(type, values, rows, width);
+      std::vector<float> out(values.size() + kGuardFloats, kGuard);
+      kernels.widen({.type = type,
+                     .source = bytes.data() + scale_weights(type, width) * weight_bytes(type),
+                     .scales = type == WeightType::kInt8
+                                   ? reinterpret_cast<const float*>(bytes.data())
+                                   : nullptr,
+                     .rows = rows,
+                     .width = width,
+                     .target = out.data()});
+      auto expected = values;
+      expected.insert(expected.end(), kGuardFloats, kGuard);
+      CHECK(out == expected, "widen_%s_%s %zu x %zu", test::name_of(type), kernels.isa, rows,
+            width);
+    }
+  }
+}
+
+/// Every number of half precision, subnormal and infinite ones too.
+void check_halves(const Kernels& kernels) {
+  std::vector<Half> halves(1 << 16);
+  for (size_t i = 0; i < halves.size(); i++) halves[i] = static_cast<Half>(i);
+  std::vector<float> out(halves.size());
+  kernels.widen({.type = WeightType::kFp16,
+                 .source = halves.data(),
+                 .scales = nullptr,
+                 .rows = halves.size(),
+                 .width = 1,
+                 .target = out.data()});
+  for (size_t i = 0; i < halves.size(); i++) {
+    const int exponent = static_cast<int>(i >> 10 & 31);
+    const float fraction = static_cast<float>(i & 1023);
+    float expected =
+        exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+    if (exponent == 31) expected = fraction == 0 ? INFINITY : NAN;
+    if (i >> 15 != 0) expected = -expected;
+    const bool is_same = std::isnan(expected)
+                             ? std::isnan(out[i])
+                             : std::bit_cast<uint32_t>(out[i]) == std::bit_cast<uint32_t>(expected);
+    CHECK(is_same, "half %zx, %s", i, kernels.isa);
   }
 }
 
@@ -223,23 +300,26 @@ void check_depthwise(const Kernels& kernels, const DepthwiseCase& c) {
         kernels.isa, c.pixels, c.channels, c.taps, c.bias, c.accumulate, c.finish);
 }
 
-void check_kernels(const Kernels& kernels) {
+void check_tiles(const Kernels& kernels, WeightType type) {
   for (size_t panels = 1; panels <= kernels.panels; panels++) {
     for (size_t mr = 1; mr <= kernels.mr; mr++) {
       for (size_t columns = (panels - 1) * kPanel + 1; columns <= panels * kPanel; columns++) {
         for (size_t kc : {1, 2, 5, 16, 33}) {
-          check_gemm(kernels, {panels, mr, columns, kc, 2, true, false});
-          check_gemm(kernels, {panels, mr, columns, kc, 3, false, true});
+          check_gemm(kernels, {panels, mr, columns, kc, 2, true, false}, type);
+          check_gemm(kernels, {panels, mr, columns, kc, 3, false, true}, type);
         }
-        check_gemm(kernels, {panels, mr, columns, 7, 1, false, false});
-        check_gemm(kernels, {panels, mr, columns, 1, 0, true, false});
+        check_gemm(kernels, {panels, mr, columns, 7, 1, false, false}, type);
+        check_gemm(kernels, {panels, mr, columns, 1, 0, true, false}, type);
         for (auto finish : {Finish::kClamp, Finish::kSlope, Finish::kSlopes}) {
-          check_gemm(kernels, {panels, mr, columns, 3, 2, true, false, finish});
-          check_gemm(kernels, {panels, mr, columns, 1, 0, false, true, finish});
+          check_gemm(kernels, {panels, mr, columns, 3, 2, true, false, finish}, type);
+          check_gemm(kernels, {panels, mr, columns, 1, 0, false, true, finish}, type);
         }
       }
     }
   }
+}
+
+void check_depthwise(const Kernels& kernels) {
   for (size_t pixels = 1; pixels <= 17; pixels++) {
     for (size_t channels = 1; channels <= 70; channels++) {
       check_depthwise(kernels, {pixels, channels, 9, true, false});
@@ -260,8 +340,13 @@ int main() {
   const size_t count = available_kernels(list, 8);
   for (size_t i = 0; i < count; i++) {
     std::printf("%s\n", list[i]->isa);
-    check_kernels(*list[i]);
-    check_runs(*list[i]);
+    for (const WeightType type : test::kWeightTypes) {
+      check_tiles(*list[i], type);
+      check_runs(*list[i], type);
+      check_widen(*list[i], type);
+    }
+    check_halves(*list[i]);
+    check_depthwise(*list[i]);
     CHECK(select_kernels(list[i]->isa) == list[i], "%s", list[i]->isa);
   }
   CHECK(select_kernels(nullptr) == list[0], "best");

@@ -187,18 +187,34 @@ void check_on_gpu(ConvProgram& program, const std::vector<float>& expected, cons
 int main() {
   const Kernels* kernels[8];
   const size_t sets = available_kernels(kernels, 8);
-  for (const ConvCase& c : cases()) {
-    ConvProgram program(c);
-    const auto expected = program.expected();
-    for (size_t set = 0; set < sets; set++) {
-      for (size_t threads : {1, 2, 3}) {
-        CHECK(program.run(*kernels[set], threads) == expected, "%s, %s, %zu threads", c.name,
-              kernels[set]->isa, threads);
+  for (ConvCase c : cases()) {
+    const auto expected = ConvProgram(c).expected();
+    for (const WeightType type : kWeightTypes) {
+      c.type = type;
+      ConvProgram program(c);
+      for (size_t set = 0; set < sets; set++) {
+        for (size_t threads : {1, 2, 3}) {
+          CHECK(program.run(*kernels[set], threads) == expected, "%s, %s, %s, %zu threads", c.name,
+                name_of(type), kernels[set]->isa, threads);
+        }
       }
     }
+    c.type = WeightType::kFp32;
+    ConvProgram program(c);
     check_on_gpu(program, expected, c.name);
     const auto aborted = program.run(*kernels[0], 2, true);
     CHECK(aborted == program.untouched(), "%s, aborted", c.name);
+  }
+  // There weights are widened before anything else is done with them.
+  for (ConvCase c :
+       {plain("groups", {1, 6, 7, 12}, 40, 3, 1, 1, 2), fused("fused", {1, 5, 6, 9}, 3, 9, 11)}) {
+    const auto expected = ConvProgram(c).expected();
+    for (const WeightType type : {WeightType::kFp16, WeightType::kInt8}) {
+      c.type = type;
+      ConvProgram program(c);
+      if (test_device())
+        CHECK(program.run_on_gpu() == expected, "%s, GPU, %s", c.name, name_of(type));
+    }
   }
   return summary();
 }

@@ -27,6 +27,7 @@ type Options = Partial<
     | 'schedule'
     | 'exact'
     | 'board'
+    | 'weights'
     | 'shape'
     | 'constant'
   >
@@ -55,10 +56,11 @@ export async function openModelFile(
   const bytes = await readFileLimited(path);
   const {device, precision, threads, memory: memoryBudgetBytes} = options;
   const common = {device, precision, threads, memoryBudgetBytes};
-  const {schedule, exact, board: boardName, shape = [], constant = []} = options;
+  const {schedule, exact, weights, board: boardName, shape = [], constant = []} = options;
   if (isProgram(bytes)) {
     if (schedule !== undefined) throw compiledError('--schedule');
     if (exact !== undefined) throw compiledError('--exact');
+    if (weights !== undefined) throw compiledError('--weights');
     if (boardName !== undefined) throw compiledError('--board');
     if (shape.length > 0) throw compiledError('--shape');
     if (constant.length > 0) throw compiledError('--constant');
@@ -70,7 +72,7 @@ export async function openModelFile(
   const constants = await readConstants(constant);
   const {shapes, notes} = bindShapes(inputs, shape, feeds, constants);
   if (!isQuiet) for (const text of notes) note(text);
-  const how = {schedule, exact, board};
+  const how = {schedule, exact, weights, board};
   const compiling = {shapes, constants, ...how, externalData, name: basename(path)};
   return {path, bytes, isProgram: false, options: {...common, ...compiling}};
 }
@@ -79,7 +81,7 @@ function compiledError(option: string): UntangleError {
   return new UntangleError('ERR_OPTION', [
     option,
     'an ONNX model',
-    'a compiled program, whose shapes and schedule are fixed',
+    'a compiled program, whose shapes, schedule and weights are fixed',
   ]);
 }
 

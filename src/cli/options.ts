@@ -4,6 +4,7 @@ import {type Command, Option} from 'commander';
 import {UntangleError} from '../errors.js';
 import {SCHEDULES, type ScheduleName} from '../schedule/candidates.js';
 import {DEVICES, type Device, PRECISIONS, type Precision} from '../schedule/device.js';
+import {WEIGHT_TYPES, type WeightType} from '../untangle/stored-weights.js';
 import {parseRange, type Range} from './pictures.js';
 import {parseCount, parseSize, parseTolerance} from './sizes.js';
 
@@ -31,6 +32,7 @@ export interface CliOptions {
   readonly schedule?: ScheduleName;
   readonly exact?: boolean;
   readonly board?: string;
+  readonly weights?: WeightType;
   readonly range?: Range;
   readonly tolerance: number;
   readonly runs: number;
@@ -104,6 +106,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
       '--board <file|name>',
       'the machine that schedules are priced for: a profile of `untangle doctor --calibrate`, or jetson-nano, jetson-orin-nano, ... (default: none)',
     ),
+  weights: () =>
+    new Option(
+      '--weights <type>',
+      `what weights are stored as: ${WEIGHT_TYPES.join(', ')} (default: fp32)`,
+    ).argParser(text => parseName('--weights', WEIGHT_TYPES, text)),
   range: () =>
     new Option(
       '--range <lo,hi>',

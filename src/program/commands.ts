@@ -61,6 +61,7 @@ export const COMMANDS = {
     fields: ['y', 'inputCount', 'in0', 'in1', 'in2', 'in3', 'in4', 'in5', 'opFirst', 'opCount'],
   },
   copy: {opcode: 4, fields: ['x', 'y']},
+  widen: {opcode: 21, fields: ['x', 'y']},
   fill: {opcode: 5, fields: ['y', 'valueBits']},
   pool: {
     opcode: 6,
@@ -165,7 +166,7 @@ export const RECORDS = {
       'slot',
       'offsetBytes',
       'rank',
-      'reserved',
+      'type',
       'dim0',
       'dim1',
       'dim2',

@@ -49,6 +49,7 @@ function stepFields(tables: Tables, step: Step): Fields {
     case 'elementwise':
       return elementwiseFields(tables, step);
     case 'copy':
+    case 'widen':
       return ends(tables, step);
     case 'fill':
       return {y: addView(tables, step.y), valueBits: floatBits(step.value)};

@@ -3,7 +3,15 @@
 import {UntangleError} from '../errors.js';
 import {BINARY, TERNARY, UNARY} from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
-import type {Buffer, ConstantData, Region, RegionTap, View} from '../schedule/steps.js';
+import {
+  type Buffer,
+  bufferBytes,
+  type ConstantData,
+  type Region,
+  type RegionTap,
+  type View,
+} from '../schedule/steps.js';
+import {WEIGHT_BYTES, WEIGHT_TYPE} from '../untangle/stored-weights.js';
 import {NONE, OP_KINDS, RECORDS, REGION_FLAGS, SLOT} from './commands.js';
 import {alignBytes} from './file-layout.js';
 import {floatBits, recordWords, toWord} from './words.js';
@@ -29,7 +37,7 @@ export interface Tables {
 
 export interface PlacedConstant {
   readonly offsetBytes: number;
-  readonly elements: number;
+  readonly bytes: number;
 }
 
 export function createTables(
@@ -58,10 +66,12 @@ export function addView(tables: Tables, view: View | null): number {
   if (view === null) return NONE;
   const owner = `view ${tables.view.length / RECORDS.view.fields.length}`;
   const {slot, offsetBytes} = placeOf(tables, view.buffer);
+  const {type = 'fp32'} = tables.buffers.get(view.buffer)!;
   const fields: Record<string, number> = {
     slot,
-    offsetBytes: offsetBytes + view.offset * 4,
+    offsetBytes: offsetBytes + view.offset * WEIGHT_BYTES[type],
     rank: view.shape.length,
+    type: WEIGHT_TYPE[type],
   };
   for (let axis = 0; axis < 6; axis++) {
     fields[`dim${axis}`] = view.shape[axis] ?? 1;
@@ -150,8 +160,9 @@ function placeConstant(tables: Tables, buffer: Buffer): number {
   const known = tables.constants.get(data);
   if (known !== undefined) return known.offsetBytes;
   const start = tables.constantBytes;
-  tables.constants.set(data, {offsetBytes: start, elements});
-  tables.constantBytes += alignBytes(elements * 4);
+  const bytes = bufferBytes(buffer);
+  tables.constants.set(data, {offsetBytes: start, bytes});
+  tables.constantBytes += alignBytes(bytes);
   return start;
 }
 

@@ -4,9 +4,10 @@
 // JSON and the constants; docs/02-program-format.md describes it. Equal input gives equal bytes.
 
 import {UntangleError} from '../errors.js';
-import type {Buffer, Step} from '../schedule/steps.js';
+import {type Buffer, bufferBytes, type Step} from '../schedule/steps.js';
 import {checksum} from './checksum.js';
 import {BINDING, HEADER, MAGIC, RECORDS} from './commands.js';
+import {writeConstants} from './encode-constants.js';
 import {encodeStep} from './encode-steps.js';
 import {createTables, type Tables} from './encode-tables.js';
 import {encodeExplanation} from './explain.js';
@@ -31,7 +32,6 @@ export interface ProgramParts {
 
 /** Offsets in the file and in memory are u32. */
 const MAX_BYTES = 0xffffffff;
-const F32_BYTES = 4;
 
 /**
  * Writes a program file.
@@ -46,7 +46,7 @@ export function encodeProgram(
   allocate: (bytes: number) => Uint8Array = bytes => new Uint8Array(bytes),
 ): Uint8Array {
   refuseAbove('an arena', parts.arenaBytes);
-  for (const {elements} of parts.buffers) refuseAbove('a value', elements * F32_BYTES);
+  for (const buffer of parts.buffers) refuseAbove('a value', bufferBytes(buffer));
   const tables = createTables(parts.buffers, parts.offsets, parts.outputs.length);
   const commands = parts.steps.flatMap((step, index) => encodeStep(tables, step, index));
   refuseAbove('constants', tables.constantBytes);
@@ -64,12 +64,7 @@ export function encodeProgram(
   writeWords(bytes, layout.sections.ops.start, tables.op);
   writeWords(bytes, layout.sections.indices.start, tables.indices);
   bytes.set(metadata, layout.sections.metadata.start);
-  for (const [data, {offsetBytes, elements}] of tables.constants) {
-    const start = layout.sections.constants.start + offsetBytes;
-    const target = new Float32Array(bytes.buffer, start, elements);
-    if (data instanceof Float32Array) target.set(data);
-    else data.write(target);
-  }
+  writeConstants(tables.constants, bytes.subarray(layout.sections.constants.start));
   writeWords(bytes, 0, headerWords(header, layout, checksum(bytes.subarray(HEADER_BYTES))));
   return bytes;
 }

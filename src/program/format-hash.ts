@@ -21,6 +21,7 @@ import {
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../schedule/steps.js';
+import {WEIGHT_TYPE} from '../untangle/stored-weights.js';
 import {WINOGRAD_GAP} from '../untangle/winograd.js';
 import {
   BINDING,
@@ -48,6 +49,7 @@ export function formatTables(): string {
     winogradChannels: WINOGRAD_CHANNELS,
     winogradGap: WINOGRAD_GAP,
     workspaceBytes: WORKSPACE_BYTES,
+    weightTypes: WEIGHT_TYPE,
     slots: SLOT,
     regionFlags: REGION_FLAGS,
     commands: COMMANDS,

@@ -4,6 +4,7 @@ import type {ChainOp} from '../graph/graph.js';
 import type {RunTimeType} from '../graph/types.js';
 import type {Counts, Region} from '../schedule/steps.js';
 import type {LevelTraffic} from '../schedule/traffic/step-traffic.js';
+import type {WeightType} from '../untangle/stored-weights.js';
 import type {Command} from './commands.js';
 
 /** An input or output as the caller sees it; shape in ONNX order (NCHW). */
@@ -98,6 +99,8 @@ export interface Explanation {
 export interface ViewRecord {
   readonly slot: number;
   readonly offsetBytes: number;
+  /** Of its elements: f32 but for weights. */
+  readonly type: WeightType;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
 }

@@ -10,6 +10,7 @@ import {
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 import type {Region, RegionTap} from '../schedule/steps.js';
+import {WEIGHT_TYPE, WEIGHT_TYPES} from '../untangle/stored-weights.js';
 import {
   BINDING,
   COMMAND_WORDS,
@@ -62,17 +63,17 @@ export function readBindings(words: Uint32Array): Binding[] {
 
 export function readViews(words: Uint32Array): ViewRecord[] {
   return mapRecords(words, RECORDS.view.fields.length, (at, index) => {
-    const {slot, offsetBytes, rank, reserved, ...axes} = readRecord(RECORDS.view, words, at);
+    const {slot, offsetBytes, rank, type: code, ...axes} = readRecord(RECORDS.view, words, at);
     check(rank >= 1 && rank <= 6, () => `view ${index} has rank ${rank}; expected 1 to 6`);
     const {dim0, dim1, dim2, dim3, dim4, dim5} = axes;
     const {stride0, stride1, stride2, stride3, stride4, stride5} = axes;
     const dims = [dim0, dim1, dim2, dim3, dim4, dim5];
     const strides = [stride0, stride1, stride2, stride3, stride4, stride5];
-    const isClean =
-      reserved === 0 &&
-      dims.every((dim, axis) => axis < rank || (dim === 1 && strides[axis] === 0));
+    const type = WEIGHT_TYPES.find(name => WEIGHT_TYPE[name] === code);
+    if (type === undefined) throw formatError(`view ${index} has the unknown type ${code}`);
+    const isClean = dims.every((dim, axis) => axis < rank || (dim === 1 && strides[axis] === 0));
     check(isClean, () => `view ${index} has values in unused fields`);
-    return {slot, offsetBytes, shape: dims.slice(0, rank), strides: strides.slice(0, rank)};
+    return {slot, offsetBytes, type, shape: dims.slice(0, rank), strides: strides.slice(0, rank)};
   });
 }
 

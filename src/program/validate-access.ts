@@ -33,8 +33,19 @@ export function ensure(checker: Checker, holds: boolean, detail: () => string): 
   check(holds, () => `${checker.owner}: ${detail()}`);
 }
 
-/** The view that field `name` names. */
+/** The view of f32 that field `name` names. */
 export function readable(checker: Checker, name: string, index: number): ViewRecord {
+  const view = anyView(checker, name, index);
+  ensure(
+    checker,
+    view.type === 'fp32',
+    () => `${name} (view ${index}) has ${view.type} elements; expected fp32`,
+  );
+  return view;
+}
+
+/** The view that field `name` names, of any type. */
+export function anyView(checker: Checker, name: string, index: number): ViewRecord {
   const view = checker.context.program.views[index];
   ensure(checker, view !== undefined, () => `${name} names view ${index}, which does not exist`);
   return view!;

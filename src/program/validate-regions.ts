@@ -14,6 +14,7 @@ import {
   writable,
 } from './validate-access.js';
 import {type CommandOf, checkEpilogue} from './validate-commands.js';
+import {checkPacked} from './validate-weights.js';
 
 const MAX_PIXEL = 2 ** 28;
 
@@ -75,12 +76,8 @@ export function checkGemmTaps(checker: Checker, command: CommandOf<'gemmTaps'>):
 
   const panels = Math.ceil((fusedY * fusedX * yC) / groups / PANEL);
   const columns = groups * panels * PANEL;
-  requireDense(
-    checker,
-    'weights',
-    readable(checker, 'weights', command.weightsView),
-    columns * kTotal,
-  );
+  const layout = {panels: groups * panels, rows: kTotal, width: PANEL};
+  checkPacked(checker, command.weightsView, layout);
   checkEpilogue(checker, command, y, columns);
   checkRegions(checker, command, {
     input: [xH, xW],

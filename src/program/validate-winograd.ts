@@ -10,6 +10,7 @@ import {
   winogradTileElements,
 } from '../untangle/winograd.js';
 import {
+  anyView,
   type Checker,
   ensure,
   readable,
@@ -21,6 +22,7 @@ import {
 } from './validate-access.js';
 import {type CommandOf, checkEpilogue} from './validate-commands.js';
 import {checkRegions} from './validate-regions.js';
+import {checkPacked, packedRows} from './validate-weights.js';
 
 const WORKSPACE_ELEMENTS = WORKSPACE_BYTES / 4;
 
@@ -45,12 +47,12 @@ export function checkWinograd(checker: Checker, command: CommandOf<'winograd'>):
   );
 
   const panels = Math.ceil(outChannels / PANEL);
-  const weights = readable(checker, 'weights', command.weightsView);
-  const kTotal = weights.shape.reduce((product, size) => product * size, 1) / (panels * PANEL);
+  const weights = anyView(checker, 'weights', command.weightsView);
+  const kTotal = packedRows(weights, panels, PANEL);
   const kernel = tapsY * tapsX * inChannels;
   const isWhole = Number.isInteger(kTotal) && kTotal >= kernel;
   ensure(checker, isWhole, () => `weights has ${kTotal} rows; a kernel takes ${kernel}`);
-  requireDense(checker, 'weights', weights, kTotal * panels * PANEL);
+  checkPacked(checker, command.weightsView, {panels, rows: kTotal, width: PANEL});
   checkEpilogue(checker, command, y, panels * PANEL);
   checkRegions(checker, command, {
     input: [xH, xW],

@@ -2,6 +2,7 @@
 //
 // native/program checks the same before it executes, so that neither has to trust the other.
 
+import {WEIGHT_BYTES} from '../untangle/stored-weights.js';
 import type {Command} from './commands.js';
 import {SLOT} from './commands.js';
 import {check} from './format-error.js';
@@ -24,6 +25,7 @@ import {checkGridSample} from './validate-grid.js';
 import {checkGatherIndexed, checkScatterIndexed} from './validate-indexed.js';
 import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
+import {checkWiden} from './validate-weights.js';
 import {checkWinograd} from './validate-winograd.js';
 
 /** Broadcast dims cost no memory, so only this bounds the loops of an executor; no value of a model has more. */
@@ -102,6 +104,9 @@ function checkCommand(checker: Checker, command: Command): void {
     case 'scatterIndexed':
       checkScatterIndexed(checker, command);
       break;
+    case 'widen':
+      checkWiden(checker, command);
+      break;
     case 'copy':
     case 'softmax':
       checkCopy(checker, command);
@@ -158,12 +163,13 @@ function checkPorts(
 
 /** Every element of the view lies inside its slot, whatever the signs of the strides. */
 function checkView(program: DecodedProgram, view: ViewRecord, index: number): void {
-  const size = slotElements(program, view.slot);
+  const size = slotBytes(program, view.slot);
+  const elementBytes = WEIGHT_BYTES[view.type];
   check(size !== undefined, () => `view ${index} names slot ${view.slot}, which does not exist`);
   check(view.offsetBytes % 4 === 0, () => `view ${index} starts at byte ${view.offsetBytes}`);
 
-  let first = view.offsetBytes / 4;
-  let last = first;
+  let first = 0;
+  let last = 0;
   let elements = 1;
   view.shape.forEach((dim, axis) => {
     check(dim >= 1, () => `view ${index} has no elements ([${view.shape}])`);
@@ -176,16 +182,18 @@ function checkView(program: DecodedProgram, view: ViewRecord, index: number): vo
     elements <= MAX_VIEW_ELEMENTS,
     () => `view ${index} has ${elements} elements; at most ${MAX_VIEW_ELEMENTS} are accepted`,
   );
+  const start = view.offsetBytes + first * elementBytes;
+  const end = view.offsetBytes + (last + 1) * elementBytes;
   check(
-    first >= 0 && last < size!,
-    () =>
-      `view ${index} covers elements ${first} to ${last} of slot ${view.slot}, which has ${size}`,
+    start >= 0 && end <= size!,
+    () => `view ${index} covers bytes ${start} to ${end} of slot ${view.slot}, which has ${size}`,
   );
 }
 
-function slotElements(program: DecodedProgram, slot: number): number | undefined {
-  if (slot === SLOT.arena) return Math.floor(program.arenaBytes / 4);
-  if (slot === SLOT.constants) return program.constants.length;
+function slotBytes(program: DecodedProgram, slot: number): number | undefined {
+  if (slot === SLOT.arena) return program.arenaBytes;
+  if (slot === SLOT.constants) return program.constants.byteLength;
   const {outputs, inputs} = program;
-  return [...outputs, ...inputs][slot - SLOT.firstOutput]?.elements;
+  const binding = [...outputs, ...inputs][slot - SLOT.firstOutput];
+  return binding && binding.elements * WEIGHT_BYTES.fp32;
 }

@@ -126,7 +126,7 @@ function filePath(source: string | URL | Uint8Array): string | null {
 
 /** A program was compiled with its options; others given now would be ignored in silence. */
 function refuseCompileOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const name of ['shapes', 'constants', 'schedule', 'exact']) {
+  for (const name of ['shapes', 'constants', 'schedule', 'exact', 'weights']) {
     if (options[name] === undefined) continue;
     throw new UntangleError('ERR_OPTION', [
       name,

@@ -4,7 +4,9 @@ import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
 import {ARENA_ALIGNMENT} from './arena.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
-import type {Buffer} from './steps.js';
+
+import {type Buffer, bufferBytes} from './steps.js';
+
 import {tighten} from './tighten.js';
 
 export interface Memory {
@@ -37,7 +39,7 @@ export function scheduleMemory(
 
 /** Constants lie at multiples of 64 bytes in the program; outputs are arrays of their own. */
 function alignedBytes(kind: string, buffer: Buffer): number {
-  const bytes = buffer.elements * 4;
+  const bytes = bufferBytes(buffer);
   return kind === 'constant' ? Math.ceil(bytes / ARENA_ALIGNMENT) * ARENA_ALIGNMENT : bytes;
 }
 

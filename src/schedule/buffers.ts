@@ -2,6 +2,7 @@
 
 import {crc32} from 'node:zlib';
 import type {Weights} from '../graph/weights.js';
+import {type StoredWeights, storedElements} from '../untangle/stored-weights.js';
 import type {Buffer, View} from './steps.js';
 import {denseView, elementCount, identityOrder, type Order} from './view-math.js';
 
@@ -20,7 +21,7 @@ export interface PackedConstant {
   readonly weights: Weights;
   /** Says how they are packed. */
   readonly form: string;
-  readonly elements: number;
+  readonly stored: StoredWeights;
   readonly write: (target: Float32Array) => void;
 }
 
@@ -77,14 +78,17 @@ export function createBuffers(): BufferList {
       }
       return denseView(buffer.id, [data.length]);
     },
-    packed({weights, form, elements, write}) {
+    packed({weights, form: packing, stored, write}) {
+      const {type} = stored;
+      const form = `${type} ${packing}`;
       const sameValues = packedByValues.get(weights.values) ?? [];
       packedByValues.set(weights.values, sameValues);
       const known = sameValues.find(
         other => other.form === form && isSameScale(other.weights.scale, weights.scale),
       );
       if (known !== undefined) return known.view;
-      const {id} = add({storage: {kind: 'constant'}, elements, data: {write}});
+      const elements = storedElements(type, stored);
+      const {id} = add({storage: {kind: 'constant'}, elements, type, data: {write, stored}});
       const view = denseView(id, [elements]);
       sameValues.push({weights, form, view});
       return view;

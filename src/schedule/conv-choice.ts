@@ -2,7 +2,7 @@
 
 import {WINOGRAD_PAIR, type WinogradForm, winogradOutputs} from '../untangle/winograd.js';
 import type {ScheduleName} from './candidates.js';
-import type {Buffer, ConvStep, Step} from './steps.js';
+import {type Buffer, bufferBytes, type ConvStep, type Step} from './steps.js';
 
 export interface ConvChoice {
   readonly schedule: ScheduleName;
@@ -26,7 +26,7 @@ export function choiceOf(steps: readonly Step[], buffers: readonly Buffer[]): Co
   const [first] = own;
   if (first === undefined) return null;
   const forms = own.flatMap(step => (step.op === 'winograd' ? [step.form] : []));
-  const bytes = (buffer: number) => buffers[buffer]!.elements * 4;
+  const bytes = (buffer: number) => bufferBytes(buffers[buffer]!);
   const weights = new Set(own.map(({weights: {buffer}}) => buffer));
   return {
     schedule: first.schedule as ScheduleName,

@@ -78,8 +78,6 @@ export const ARITHMETIC_RATES: CostRates = {
   barrier: 0,
 };
 
-const PANEL_ROW_BYTES = PANEL * 4;
-
 /** The sizes a region's cost depends on besides the region. */
 export interface CostShape {
   readonly batch: number;
@@ -87,6 +85,8 @@ export interface CostShape {
   readonly inputWidth: number;
   /** Vectors of PANEL output columns, over all groups (of channels, for depthwise). */
   readonly panels: number;
+  /** Bytes of a weight. */
+  readonly weightBytes: number;
 }
 
 /** The cheapest option; near ties go to the earlier one. `options` is not empty. */
@@ -135,6 +135,7 @@ function tiledCost(region: Region, shape: CostShape, rates: CostRates): number {
     weightRows: taps.length * kc,
     chunks: Math.ceil(taps.length / Math.max(1, Math.floor(COST.chunkDepth / kc))),
     panels: shape.panels,
+    weightBytes: shape.weightBytes,
     tileOverhead: tileOverhead(region),
     rates,
   });
@@ -174,6 +175,7 @@ function sweptCost(region: Region, shape: CostShape, rates: CostRates): number {
       weightRows: kc,
       chunks: 1,
       panels: shape.panels,
+      weightBytes: shape.weightBytes,
       tileOverhead,
       rates,
     });
@@ -190,20 +192,22 @@ interface Gemm {
   /** Runs of taps between which partial sums wait in memory. */
   readonly chunks: number;
   readonly panels: number;
+  readonly weightBytes: number;
   readonly tileOverhead: number;
   readonly rates: CostRates;
 }
 
-function gemmCost({rows, depth, weightRows, chunks, panels, tileOverhead, rates}: Gemm): number {
+function gemmCost({rows, depth, weightRows, chunks, panels, ...gemm}: Gemm): number {
   const tiles = Math.ceil(rows / COST.tileRows);
   if (tiles === 0) return 0;
 
   const multiplying = tiles * Math.max(COST.minTileRows, rows / tiles) * depth * panels;
   const arithmetic = multiplying + Math.max(0, chunks - 1) * COST.accumulate * rows * panels;
   const sweeps = Math.ceil(rows / COST.blockRows);
-  const streaming = (sweeps * weightRows * panels * PANEL_ROW_BYTES) / rates.weightBytesPerVector;
+  const bytes = sweeps * weightRows * panels * PANEL * gemm.weightBytes;
+  const streaming = bytes / gemm.rates.weightBytesPerVector;
   const hidden = Math.min(arithmetic, streaming);
-  return Math.max(arithmetic, streaming) + COST.unhidden * hidden + tiles * tileOverhead;
+  return Math.max(arithmetic, streaming) + COST.unhidden * hidden + tiles * gemm.tileOverhead;
 }
 
 /** Sizes of the tiles of one kernel in Winograd's form. */
@@ -230,6 +234,8 @@ export function winogradCost(shape: WinogradShape, rates: CostRates = COST): num
     weightRows: inChannels,
     chunks: Math.ceil(inChannels / COST.chunkDepth),
     panels,
+    // Transformed, they are f32.
+    weightBytes: 4,
     tileOverhead: COST.runTileOverhead,
     rates,
   });

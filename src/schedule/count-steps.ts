@@ -1,10 +1,11 @@
 // Exact bytes of every step that is not a convolution, from its views (docs/01-architecture.md, Counting).
 
+import {SCALE_BYTES, WEIGHT_BYTES} from '../untangle/stored-weights.js';
 import {overlappingElements} from './overlap.js';
 import {countIndices, type Progression} from './pixels.js';
 import {within} from './region-pixels.js';
 import {epilogueViews} from './step-views.js';
-import type {ConvStep, Counts, PoolStep, ResizeStep, Step, View} from './steps.js';
+import type {ConvStep, Counts, PoolStep, ResizeStep, Step, View, WidenStep} from './steps.js';
 import {
   collapseByLast,
   distinctElements,
@@ -18,6 +19,8 @@ const F32_BYTES = 4;
 
 /** A step other than a convolution, before it is counted. */
 export type UncountedStep = OmitCounts<Exclude<Step, ConvStep>>;
+/** Steps whose operands are f32. */
+type PlainStep = Exclude<UncountedStep, {op: 'widen'}>;
 /** `Omit` that keeps a union a union. */
 type OmitCounts<T> = T extends unknown ? Omit<T, 'counts'> : never;
 
@@ -28,6 +31,7 @@ export function counted(step: UncountedStep): Step {
 
 /** MACs and bytes of a step, one pass after another. */
 export function countStep(step: UncountedStep): Counts {
+  if (step.op === 'widen') return widenCounts(step);
   return {
     macs: step.op === 'matmul' ? elementCount(step.y.shape) * step.a.shape[2]! : 0,
     readBytes: readElements(step) * F32_BYTES,
@@ -35,12 +39,23 @@ export function countStep(step: UncountedStep): Counts {
   };
 }
 
+/** Every weight and scale once, and what they become. */
+function widenCounts({y, type}: Pick<WidenStep, 'y' | 'type'>): Counts {
+  const [panels, , width] = y.shape as [number, number, number];
+  const elements = elementCount(y.shape);
+  return {
+    macs: 0,
+    readBytes: elements * WEIGHT_BYTES[type] + panels * width * SCALE_BYTES[type],
+    writtenBytes: elements * F32_BYTES,
+  };
+}
+
 /** Where indices lead is known at run time only: scattering counts an element for every update. */
-function writtenElements(step: UncountedStep): number {
+function writtenElements(step: PlainStep): number {
   return step.op === 'scatterIndexed' ? elementCount(step.x.shape) : distinctElements(step.y);
 }
 
-function readElements(step: UncountedStep): number {
+function readElements(step: PlainStep): number {
   switch (step.op) {
     case 'elementwise':
       return unionElements(step.inputs);

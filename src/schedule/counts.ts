@@ -3,6 +3,7 @@
 // The rules are those of docs/01-architecture.md, Counting: in one pass every distinct element counts once. The
 // interpreter recounts them with bitmaps while it executes, and a test demands equality.
 
+import {SCALE_BYTES, WEIGHT_BYTES, type WeightType} from '../untangle/stored-weights.js';
 import type {PixelProduct} from './pixels.js';
 import {
   clipToTap,
@@ -23,6 +24,8 @@ export interface ConvOperands {
   readonly hasSlope: boolean;
   /** The activation is not the identity. */
   readonly hasActivation: boolean;
+  /** What the weights are stored as where they are read; default: fp32. */
+  readonly weightType?: WeightType | undefined;
 }
 
 /** Steps that run regions over taps. */
@@ -78,7 +81,7 @@ function countPass(work: ConvWork, operands: ConvOperands, regions: readonly Reg
 
   return {
     macs: countMacs(work, y, regions),
-    readBytes: (operandElements(work, operands, regions) + epilogue) * F32_BYTES,
+    readBytes: operandBytes(work, operands, regions) + epilogue * F32_BYTES,
     writtenBytes: mapElements(y, written) * F32_BYTES,
   };
 }
@@ -121,8 +124,7 @@ function countTap(
 
   return {
     macs: countMacs(work, operands.y, [clipped]),
-    readBytes:
-      (operandElements(work, operands, [clipped]) + (accumulates ? outputs : 0)) * F32_BYTES,
+    readBytes: operandBytes(work, operands, [clipped]) + (accumulates ? outputs : 0) * F32_BYTES,
     writtenBytes: outputs * F32_BYTES,
   };
 }
@@ -136,11 +138,30 @@ function countMacs(work: ConvWork, y: View, regions: readonly Region[]): number 
   }, 0);
 }
 
-/** Distinct elements of x and of the packed weights that `regions` read. */
-function operandElements(work: ConvWork, {x, y}: ConvOperands, regions: readonly Region[]): number {
+/** Bytes of distinct elements of x and of the packed weights that `regions` read. */
+function operandBytes(
+  work: ConvWork,
+  {x, y, weightType}: ConvOperands,
+  regions: readonly Region[],
+): number {
+  const weights = {type: readType(work.op, weightType), columns: columnElements(work, y)};
   return (
-    mapElements(x, touchedByAll(work, x, regions)) + weightRows(regions) * columnElements(work, y)
+    mapElements(x, touchedByAll(work, x, regions)) * F32_BYTES +
+    weightBytes(weights, weightRows(regions))
   );
+}
+
+/** What a step finds its weights as: those for other kernels than the GEMM's are widened before. */
+export function readType(op: ConvStep['op'], type: WeightType = 'fp32'): WeightType {
+  return op === 'gemmTaps' || op === 'winograd' ? type : 'fp32';
+}
+
+/** Bytes of `rows` rows of packed weights and of their scales. */
+export function weightBytes(
+  {type = 'fp32', columns}: {readonly type?: WeightType | undefined; readonly columns: number},
+  rows: number,
+): number {
+  return rows > 0 ? columns * (rows * WEIGHT_BYTES[type] + SCALE_BYTES[type]) : 0;
 }
 
 /** The pixels of x that `regions` read. */

@@ -103,7 +103,8 @@ function convVectors(work: ConvWork, machine: TrafficMachine): number {
   return tapsVectors(work);
 }
 
-function tapsVectors({op, x, y, groups, fusedY, fusedX, regions}: TapsWork): number {
+function tapsVectors(work: TapsWork): number {
+  const {op, x, y, groups, fusedY, fusedX, regions, weightBytes} = work;
   const fused = fusedY * fusedX;
   const columns = (y.shape[3]! / groups) * fused;
   const isDepthwise = op === 'depthwise';
@@ -112,6 +113,7 @@ function tapsVectors({op, x, y, groups, fusedY, fusedX, regions}: TapsWork): num
     inputHeight: x.shape[1]!,
     inputWidth: x.shape[2]!,
     panels: isDepthwise ? Math.ceil(y.shape[3]! / PANEL) : groups * Math.ceil(columns / PANEL),
+    weightBytes,
   };
   const outputs = regions.reduce((sum, {countY, countX}) => sum + countY * countX, 0);
   const storing = fused > 1 ? shape.batch * outputs * fused * COST.fusedStoring : 0;
@@ -170,6 +172,7 @@ function sweepVectors(step: Exclude<Step, ConvStep>): number {
     case 'cumulative':
       return vectors * PANEL;
     case 'copy':
+    case 'widen':
     case 'fill':
       return vectors;
   }

@@ -2,6 +2,7 @@
 
 import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
+import type {WeightType} from '../untangle/stored-weights.js';
 import {type BufferList, createBuffers} from './buffers.js';
 import {type ConvChoice, choiceOf} from './conv-choice.js';
 import {shareInPlace} from './in-place.js';
@@ -14,7 +15,9 @@ import {planarNodes} from './planar-nodes.js';
 import {stepViews} from './step-views.js';
 import {type Buffer, MAX_RANK, type Step, type View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
+
 import {concatParts, planTargets} from './views.js';
+import {weightTypes} from './weight-types.js';
 
 export interface ScheduleOptions extends ConvOptions {
   /**
@@ -22,6 +25,8 @@ export interface ScheduleOptions extends ConvOptions {
    * its first part on.
    */
   readonly copiedConcats?: ReadonlySet<string>;
+  /** What constant weights are stored as; default: fp32. */
+  readonly weights?: WeightType | undefined;
   /** Called again and again; throws when it takes too long. */
   readonly checkTime?: () => void;
 }
@@ -98,12 +103,13 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
 
   for (const {name, view} of inputs) lowering.setView(name, view);
   for (const name of new Set([...graph.inputs, ...graph.constants.keys()])) handOver(name, name);
+  const converting = {...options, weightTypes: weightTypes(graph, options.weights)};
   const concats: Concat[] = [];
   const bands = bandPlaces(graph, lowering);
   const ends = [steps.length];
   for (const node of graph.nodes) {
     options.checkTime?.();
-    lowerNode(node, lowering, options);
+    lowerNode(node, lowering, converting);
     const place = bands.get(node.output);
     if (place !== undefined)
       emitCopy(lowering, node.name, {x: lowering.view(node.output), y: place});

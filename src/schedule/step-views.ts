@@ -25,6 +25,7 @@ export function stepReads(step: Step): View[] {
     case 'fill':
       return [];
     case 'copy':
+    case 'widen':
     case 'pool':
     case 'reduce':
     case 'argReduce':
@@ -96,6 +97,7 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
     case 'fill':
       return {...step, y: map(step.y)};
     case 'copy':
+    case 'widen':
     case 'pool':
     case 'reduce':
     case 'argReduce':

@@ -15,6 +15,7 @@ import type {
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
 import {PLANAR_ROWS} from '../untangle/pack.js';
+import {type StoredWeights, WEIGHT_BYTES, type WeightType} from '../untangle/stored-weights.js';
 import type {WinogradForm} from '../untangle/winograd.js';
 
 /**
@@ -29,17 +30,29 @@ export type Storage =
   | {readonly kind: 'constant'}
   | {readonly kind: 'output'; readonly index: number};
 
-/** A block of memory; `elements` f32 each. */
+/** A block of memory; `elements` of its type, f32 but for some constant weights. */
 export interface Buffer {
   readonly id: number;
   readonly storage: Storage;
   readonly elements: number;
+  readonly type?: WeightType;
   /** The contents, for constants. */
   readonly data?: ConstantData;
 }
 
-/** Contents of a constant, or what writes them over zeros when they are needed. */
-export type ConstantData = Float32Array | {readonly write: (target: Float32Array) => void};
+/** Contents of a constant, or what writes them, as f32 over zeros, when they are needed. */
+export type ConstantData = Float32Array | WrittenConstant;
+
+export interface WrittenConstant {
+  readonly write: (target: Float32Array) => void;
+  /** Of packed weights. */
+  readonly stored?: StoredWeights;
+}
+
+/** Bytes of the contents of a buffer. */
+export function bufferBytes({elements, type = 'fp32'}: Pick<Buffer, 'elements' | 'type'>): number {
+  return elements * WEIGHT_BYTES[type];
+}
 
 /** Dimensions of a view as programs record it. */
 export const MAX_RANK = 6;
@@ -124,8 +137,9 @@ export interface GemmTapsStep extends StepBase {
   readonly x: View;
   /** [N, OH, OW, Cout] with channel stride 1. */
   readonly y: View;
-  /** Packed [groups][panels][kTotal][PANEL]; a flat view. */
+  /** Packed [groups][panels][kTotal][PANEL] of `weightType`; a flat view. */
   readonly weights: View;
+  readonly weightType: WeightType;
   readonly kTotal: number;
   readonly groups: number;
   /** Output phases held side by side in the GEMM's N: columns are [fusedY][fusedX][Cout/groups]. 1 and 1 normally. */
@@ -163,8 +177,9 @@ export interface WinogradStep extends StepBase {
   readonly x: View;
   /** [N, OH, OW, Cout] with channel stride 1. */
   readonly y: View;
-  /** Packed: [panels][kernels * taps * Cin][PANEL], taps row by row of their window; a flat view. */
+  /** Packed: [panels][kernels * taps * Cin][PANEL] of `weightType`, taps row by row of their window; a flat view. */
   readonly weights: View;
+  readonly weightType: WeightType;
   readonly form: WinogradForm;
   readonly regions: readonly Region[];
   /** Arena memory for the kernels that are kept transformed, and for the tiles of a block unless they fit a thread's workspace. */
@@ -195,6 +210,14 @@ export interface CopyStep extends StepBase {
   readonly op: 'copy';
   readonly x: View;
   readonly y: View;
+}
+
+/** Stored weights x, a flat view, as f32 y [panels, rows, width]. */
+export interface WidenStep extends StepBase {
+  readonly op: 'widen';
+  readonly x: View;
+  readonly y: View;
+  readonly type: WeightType;
 }
 
 export interface FillStep extends StepBase {
@@ -337,6 +360,7 @@ export type Step =
   | DepthwiseStep
   | ElementwiseStep
   | CopyStep
+  | WidenStep
   | FillStep
   | PoolStep
   | ReduceStep

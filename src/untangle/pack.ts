@@ -4,6 +4,7 @@
 // that a tile streams its weights with unit stride. The layout is documented in docs/01-architecture.md.
 
 import {forEachRow, type WeightShape, type Weights} from '../graph/weights.js';
+import type {PanelLayout} from './stored-weights.js';
 
 /** Columns of one weight panel: 16 f32 = one AVX-512 register, two AVX2, four NEON. */
 export const PANEL = 16;
@@ -31,14 +32,14 @@ export interface PackedColumns {
   readonly width: number;
 }
 
-/** Floats of packed weights. */
-export function packedElements(
+/** Sizes of packed weights, the panels of all groups together. */
+export function packedPanels(
   {groups, inChannels, outChannels}: WeightShape,
   taps: PackedTaps,
   {fusedPhases, width}: PackedColumns,
-): number {
-  const panels = Math.ceil((fusedPhases * outChannels) / width);
-  return groups * panels * taps.length * inChannels * width;
+): PanelLayout {
+  const panels = groups * Math.ceil((fusedPhases * outChannels) / width);
+  return {panels, rows: taps.length * inChannels, width};
 }
 
 /**

@@ -112,6 +112,7 @@ export const GEMM: GemmTapsStep = {
   x: X,
   y: Y,
   weights: dense(4, [16 * 18]),
+  weightType: 'fp32',
   kTotal: 18,
   groups: 1,
   fusedY: 1,
@@ -150,6 +151,7 @@ export const WINOGRAD_STEP: WinogradStep = {
   x: X,
   y: Y,
   weights: dense(8, [9 * 2 * 16]),
+  weightType: 'fp32',
   form: {tile: 2, taps: [3, 3]},
   regions: [0, 1].map(outX => ({
     ...FULL,

@@ -36,11 +36,18 @@ test('equal tap lists are stored once', t => {
 
 test('views come back with slot, bytes and strides', t => {
   const {x} = commandOf('copy');
-  t.deepEqual(program.views[x], {slot: 0, offsetBytes: 124, shape: [32], strides: [-1]});
+  t.deepEqual(program.views[x], {
+    slot: 0,
+    offsetBytes: 124,
+    type: 'fp32',
+    shape: [32],
+    strides: [-1],
+  });
   const {y} = commandOf('gemmTaps');
   t.deepEqual(program.views[y], {
     slot: 2,
     offsetBytes: 0,
+    type: 'fp32',
     shape: [1, 4, 4, 4],
     strides: [64, 16, 4, 1],
   });

@@ -5,6 +5,7 @@ import {type Command, NONE, SLOT} from '../../src/program/commands.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import type {DecodedProgram, Explanation, ViewRecord} from '../../src/program/program.js';
 import type {Region} from '../../src/schedule/steps.js';
+import {WEIGHT_BYTES, type WeightType} from '../../src/untangle/stored-weights.js';
 
 /** The slot of input 0, after that of output 0. */
 export const INPUT = SLOT.firstOutput + 1;
@@ -43,10 +44,11 @@ export function run(sample: Sample) {
 export function view(
   slot: number,
   shape: readonly number[],
-  options: {offset?: number; strides?: readonly number[]} = {},
+  options: {offset?: number; strides?: readonly number[]; type?: WeightType} = {},
 ): ViewRecord {
   const dense = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-  return {slot, offsetBytes: (options.offset ?? 0) * 4, shape, strides: options.strides ?? dense};
+  const {offset = 0, strides = dense, type = 'fp32'} = options;
+  return {slot, offsetBytes: offset * WEIGHT_BYTES[type], type, shape, strides};
 }
 
 /** No bias, no residual, no activation. */

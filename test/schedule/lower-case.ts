@@ -107,8 +107,8 @@ export function lower(conv: ConvCase, schedule: ScheduleName, settings: Settings
     epilogue: {activation, ...(settings.activation === 'prelu' ? {slope} : {})},
   };
   const scratch = (count: number) => constant(new Float32Array(count));
-  const packed = ({elements: count, write}: PackedConstant) => {
-    const contents = new Float32Array(count);
+  const packed = ({stored: {panels, rows, width}, write}: PackedConstant) => {
+    const contents = new Float32Array(panels * rows * width);
     write(contents);
     return constant(contents);
   };

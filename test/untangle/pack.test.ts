@@ -8,7 +8,7 @@ import {
   PANEL,
   packBias,
   packDepthwise,
-  packedElements,
+  packedPanels,
   packWeights,
 } from '../../src/untangle/pack.js';
 import {checkProperty} from '../helpers/properties.js';
@@ -38,7 +38,8 @@ test('a packed weight is found at [group][panel][tap * inChannels + channel][col
       (_, i) => i + 1,
     );
     const columns = {fusedPhases, width: PANEL};
-    const packed = new Float32Array(packedElements(shape, taps, columns));
+    const {panels: all, rows, width} = packedPanels(shape, taps, columns);
+    const packed = new Float32Array(all * rows * width);
     packWeights({...shape, weights: plainWeights(weights)}, taps, columns, packed);
 
     const panels = Math.ceil((fusedPhases * outChannels) / PANEL);

@@ -1,4 +1,8 @@
-// Body of every f32 GEMM micro-kernel; the contract is GemmTile in kernels.h.
+// Body of every GEMM micro-kernel, for weights of every type; the contract is GemmTile in
+// kernels.h.
+//
+// Weights that are no f32 are widened as they are loaded: once for all rows of a tile. Those of
+// int8 are multiplied by their scales in the end, when sums are added to what was there before.
 //
 // Included by kernels_<isa>.cc inside an anonymous namespace, after Vec: each includer is compiled
 // with its own -m flags, and a shared inline symbol would let the linker keep one for a CPU that
@@ -7,10 +11,10 @@
 // Accumulators stay in registers only if these loops are fully unrolled, so we ask for it.
 #define UNTANGLE_UNROLL _Pragma("GCC unroll 16")
 
-// Rows of weights that are asked for ahead, to L2 and to L1: hardware stops at the ends of pages,
+// Bytes of weights that are asked for ahead, to L2 and to L1: hardware stops at the ends of pages,
 // and what comes from memory would keep too few lines of L1 waiting for too long.
-constexpr size_t kFarRows = 256;
-constexpr size_t kNearRows = 16;
+constexpr size_t kFarBytes = 16384;
+constexpr size_t kNearBytes = 1024;
 
 constexpr size_t kPanelVectors = kPanel / Vec::kLanes;
 
@@ -123,62 +127,99 @@ inline void finish_tile(const Tile& tile, Vec::Reg (&acc)[MR][NV]) {
   store_tile<MR, NV>(tile, acc);
 }
 
-/// What lies `rows` rows of weights after p, which need not exist.
-inline const void* rows_ahead(const float* p, size_t rows) {
-  return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) +
-                                       rows * kPanel * sizeof(float));
+/// What lies `bytes` bytes after p, which need not exist.
+inline const void* bytes_ahead(const void* p, size_t bytes) {
+  return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + bytes);
 }
 
-inline void prefetch_weights(const float* row) {
-  __builtin_prefetch(rows_ahead(row, kFarRows), 0, 2);
-  __builtin_prefetch(rows_ahead(row, kNearRows));
+inline void prefetch_weights(const void* row) {
+  __builtin_prefetch(bytes_ahead(row, kFarBytes), 0, 2);
+  __builtin_prefetch(bytes_ahead(row, kNearBytes));
 }
 
-/// A row of NV vectors of weights, some of a panel after those of its left neighbour.
-template <size_t PANELS>
-inline void load_weights(const float* w, size_t panel_stride,
-                         Vec::Reg (&b)[PANELS * kPanelVectors]) {
+/// A row of weights of each panel, one some weights after its left neighbour.
+template <size_t PANELS, class W>
+inline void load_weights(const W* w, size_t panel_stride, Vec::Reg (&b)[PANELS][kPanelVectors]) {
   UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
       prefetch_weights(w + panel * panel_stride);
-  UNTANGLE_UNROLL for (size_t j = 0; j < PANELS * kPanelVectors; j++) {
-    const size_t panel = j / kPanelVectors;
-    b[j] = Vec::load(w + panel * panel_stride + (j % kPanelVectors) * Vec::kLanes);
+  UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
+      Vec::load_panel(w + panel * panel_stride, b[panel]);
+}
+
+/// Weights of this type are multiples of scales, which sums are multiplied by.
+template <class W>
+inline constexpr bool kHasScales = false;
+template <>
+inline constexpr bool kHasScales<int8_t> = true;
+
+/// What sums of products begin with: nothing yet where they have to be scaled.
+template <size_t MR, size_t NV, class W, class Tile>
+inline void begin_tile(const Tile& tile, Vec::Reg (&acc)[MR][NV]) {
+  if constexpr (!kHasScales<W>) return load_tile<MR, NV>(tile, acc);
+  UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
+    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::zero();
   }
 }
 
-template <size_t MR, size_t PANELS>
-void gemm_f32_tile(const GemmTile& tile) {
+/// The same in the end, with the scales.
+template <size_t MR, size_t NV, class W, class Tile>
+inline void end_tile(const Tile& tile, Vec::Reg (&acc)[MR][NV]) {
+  if constexpr (kHasScales<W>) {
+    Vec::Reg scales[NV], bias[NV];
+    UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) {
+      const void* panel = bytes_ahead(tile.scales, j / kPanelVectors * tile.panel_stride);
+      scales[j] = Vec::load(static_cast<const float*>(panel) + j % kPanelVectors * Vec::kLanes);
+      bias[j] = tile.bias != nullptr ? Vec::load(tile.bias + j * Vec::kLanes) : Vec::zero();
+    }
+    UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
+      Vec::Reg before[NV];
+      if (tile.accumulate) {
+        load_columns<NV>(row_of(tile, i), tile.columns, before);
+        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) before[j] = Vec::add(bias[j], before[j]);
+      } else {
+        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) before[j] = bias[j];
+      }
+      UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+          Vec::fma(acc[i][j], scales[j], before[j]);
+    }
+  }
+  finish_tile<MR, NV>(tile, acc);
+}
+
+template <size_t MR, size_t PANELS, class W>
+void gemm_tile(const GemmTile& tile) {
   constexpr size_t NV = PANELS * kPanelVectors;
   assert(tile.columns >= 1 && tile.columns <= PANELS * kPanel);
   assert(tile.taps == 0 || tile.kc >= 1);
 
   Vec::Reg acc[MR][NV];
-  load_tile<MR, NV>(tile, acc);
+  begin_tile<MR, NV, W>(tile, acc);
 
   const size_t kc = tile.kc;
   for (size_t tap = 0; tap < tile.taps; tap++) {
     const float* row[MR];
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) row[i] = tile.rows[tap * MR + i];
-    const float* w = tile.weights + tile.tap_k[tap] * kPanel;
+    const W* w = static_cast<const W*>(tile.weights) + tile.tap_k[tap] * kPanel;
 
     for (size_t k = 0; k < kc; k++, w += kPanel) {
-      Vec::Reg b[NV];
+      Vec::Reg b[PANELS][kPanelVectors];
       load_weights<PANELS>(w, tile.panel_stride, b);
       UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
         const Vec::Reg a = Vec::splat(row[i][k]);
-        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::fma(a, b[j], acc[i][j]);
+        UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+            Vec::fma(a, b[j / kPanelVectors][j % kPanelVectors], acc[i][j]);
       }
     }
   }
-  finish_tile<MR, NV>(tile, acc);
+  end_tile<MR, NV, W>(tile, acc);
 }
 
 // Rows of a run that share a pointer: the others are one and two steps away, which addresses can
 // express. A pointer each would take more registers than x86 has.
 constexpr size_t kRowsPerPointer = 3;
 
-template <size_t MR, size_t PANELS>
-void gemm_f32_run(const GemmRun& whole, size_t tiles) {
+template <size_t MR, size_t PANELS, class W>
+void gemm_run(const GemmRun& whole, size_t tiles) {
   constexpr size_t NV = PANELS * kPanelVectors;
   constexpr size_t POINTERS = (MR + kRowsPerPointer - 1) / kRowsPerPointer;
   assert(whole.columns >= 1 && whole.columns <= PANELS * kPanel);
@@ -189,20 +230,21 @@ void gemm_f32_run(const GemmRun& whole, size_t tiles) {
   const ptrdiff_t step = run.x_step;
   for (size_t tile = 0; tile < tiles; tile++) {
     Vec::Reg acc[MR][NV];
-    load_tile<MR, NV>(run, acc);
+    begin_tile<MR, NV, W>(run, acc);
     for (size_t tap = 0; tap < run.taps; tap++) {
       const float* row[POINTERS];
       UNTANGLE_UNROLL for (size_t p = 0; p < POINTERS; p++) row[p] =
           run.x[tap] + run.x_first + static_cast<ptrdiff_t>(p * kRowsPerPointer) * step;
-      const float* w = run.weights + run.tap_k[tap] * kPanel;
+      const W* w = static_cast<const W*>(run.weights) + run.tap_k[tap] * kPanel;
 
       for (size_t k = 0; k < kc; k++, w += kPanel) {
-        Vec::Reg b[NV];
+        Vec::Reg b[PANELS][kPanelVectors];
         load_weights<PANELS>(w, run.panel_stride, b);
         UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
           const Vec::Reg a = Vec::splat(
               row[i / kRowsPerPointer][static_cast<ptrdiff_t>(i % kRowsPerPointer) * step]);
-          UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] = Vec::fma(a, b[j], acc[i][j]);
+          UNTANGLE_UNROLL for (size_t j = 0; j < NV; j++) acc[i][j] =
+              Vec::fma(a, b[j / kPanelVectors][j % kPanelVectors], acc[i][j]);
         }
         UNTANGLE_UNROLL for (size_t p = 0; p < POINTERS; p++) {
           row[p]++;
@@ -211,20 +253,33 @@ void gemm_f32_run(const GemmRun& whole, size_t tiles) {
         }
       }
     }
-    finish_tile<MR, NV>(run, acc);
+    end_tile<MR, NV, W>(run, acc);
     run.c += static_cast<ptrdiff_t>(MR) * run.c_step;
     run.x_first += static_cast<ptrdiff_t>(MR) * step;
   }
 }
 
-/// gemm_f32_tile<1..MR, PANELS>, at index rows - 1.
-template <size_t PANELS, size_t... I>
+/// gemm_tile<1..MR, PANELS, W>, at index rows - 1.
+template <size_t PANELS, class W, size_t... I>
 constexpr void fill_gemm_row(GemmF32 (&table)[kMaxTileRows], Indices<I...>) {
-  ((table[I] = gemm_f32_tile<I + 1, PANELS>), ...);
+  ((table[I] = gemm_tile<I + 1, PANELS, W>), ...);
 }
 
-/// gemm_f32_run<1..MR, PANELS>, at index rows - 1.
-template <size_t PANELS, size_t... I>
+/// gemm_run<1..MR, PANELS, W>, at index rows - 1.
+template <size_t PANELS, class W, size_t... I>
 constexpr void fill_run_row(GemmRunF32 (&table)[kMaxTileRows], Indices<I...>) {
-  ((table[I] = gemm_f32_run<I + 1, PANELS>), ...);
+  ((table[I] = gemm_run<I + 1, PANELS, W>), ...);
+}
+
+/// The kernels for weights of one type.
+template <TileShape SHAPE, class W>
+constexpr void fill_gemm(GemmKernels& kernels) {
+  using TileRows = typename MakeIndices<SHAPE.mr>::Type;
+  using RunRows = typename MakeIndices<SHAPE.run_rows>::Type;
+  fill_gemm_row<1, W>(kernels.tile[0], TileRows{});
+  fill_run_row<1, W>(kernels.run[0], RunRows{});
+  if constexpr (SHAPE.panels == 2) {
+    fill_gemm_row<2, W>(kernels.tile[1], TileRows{});
+    fill_run_row<2, W>(kernels.run[1], RunRows{});
+  }
 }

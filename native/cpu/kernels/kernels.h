@@ -28,20 +28,24 @@ struct Finish {
   const float* slopes = nullptr;  // kSlopes: the same for each column, as long as the bias
 };
 
-/// C[mr x columns] = finish((accumulate ? C : 0) + bias + sum over taps of A_tap[mr x kc] .
-/// W_tap[kc x columns])
+/// The bits of a number of half precision.
+using Half = uint16_t;
+
+/// C[mr x columns] = finish((accumulate ? C : 0) + bias + scales * sum over taps of A_tap[mr x kc]
+/// . W_tap[kc x columns]); weights of other types than int8 have no scales.
 struct GemmTile {
   const float* const* rows;  // [taps][mr]: kc floats each
   const uint32_t* tap_k;     // [taps]: first k row of the tap in a panel
   size_t taps;               // may be 0
   size_t kc;                 // >= 1 unless taps is 0
-  const float* weights;      // [k][16] of the first panel
-  size_t panel_stride;       // from a panel to its right neighbour
+  const void* weights;       // [k][16] of the first panel, of the kernel's type
+  size_t panel_stride;       // weights from a panel to its right neighbour
   const float* bias;         // whole panels; null: none
   float* const* c;           // [mr]: `columns` floats each, never aliasing rows or weights
   size_t columns;            // 1 .. panels * 16; weights and bias are zero-padded to whole panels
   bool accumulate;
-  Finish finish;  // its slopes are zero-padded as the bias is
+  Finish finish;                  // its slopes are zero-padded as the bias is
+  const float* scales = nullptr;  // int8: [16] of the first panel, those of others with their panel
 };
 using GemmF32 = void (*)(const GemmTile& tile);
 
@@ -53,7 +57,7 @@ struct GemmRun {
   const uint32_t* tap_k;
   size_t taps;
   size_t kc;
-  const float* weights;
+  const void* weights;
   size_t panel_stride;
   const float* bias;
   float* c;  // row 0 of C
@@ -61,6 +65,7 @@ struct GemmRun {
   size_t columns;
   bool accumulate;
   Finish finish;
+  const float* scales = nullptr;
 };
 using GemmRunF32 = void (*)(const GemmRun& run, size_t tiles);
 
@@ -150,13 +155,30 @@ struct EpilogueRows {
 };
 using EpilogueF32 = void (*)(const EpilogueRows& rows);
 
+/// Weights of any type as f32: target[row][column] = source[row][column] * scales[column].
+struct WidenRows {
+  WeightType type;
+  const void* source;   // [rows][width]
+  const float* scales;  // [width]; null unless int8
+  size_t rows;
+  size_t width;
+  float* target;
+};
+using WidenF32 = void (*)(const WidenRows& rows);
+
+/// GEMM kernels for weights of one type.
+struct GemmKernels {
+  GemmF32 tile[kMaxTilePanels][kMaxTileRows];    // [panels - 1][rows - 1]; null past mr and panels
+  GemmRunF32 run[kMaxTilePanels][kMaxTileRows];  // the same; null past run_rows and panels
+};
+
 struct Kernels {
   const char* isa;
   size_t mr;
   size_t panels;
-  GemmF32 gemm[kMaxTilePanels][kMaxTileRows];  // [panels - 1][rows - 1]; null past mr and panels
-  size_t run_rows;                             // at least mr
-  GemmRunF32 gemm_run[kMaxTilePanels][kMaxTileRows];  // the same; null past run_rows and panels
+  GemmKernels gemm[kWeightTypeCount];  // by the type of the weights
+  size_t run_rows;                     // at least mr
+  WidenF32 widen;
   DepthwiseF32 depthwise;
   size_t lanes;                                         // pixels of one vector of a planar tile
   size_t planar_vectors[kMaxPlanarRows];                // widest planar tile, [rows - 1]

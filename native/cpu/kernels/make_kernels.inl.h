@@ -14,6 +14,7 @@ struct MakeIndices<0, I...> {
 // Later bodies use earlier ones.
 // clang-format off
 #include "native/cpu/kernels/gemm_f32.inl.h"
+#include "native/cpu/kernels/widen_f32.inl.h"
 #include "native/cpu/kernels/planar_f32.inl.h"
 #include "native/cpu/kernels/depthwise_f32.inl.h"
 #include "native/cpu/kernels/winograd_f32.inl.h"
@@ -33,12 +34,10 @@ constexpr Kernels make_kernels(const char* isa) {
   kernels.mr = MR;
   kernels.panels = SHAPE.panels;
   kernels.run_rows = RUN;
-  fill_gemm_row<1>(kernels.gemm[0], typename MakeIndices<MR>::Type{});
-  fill_run_row<1>(kernels.gemm_run[0], typename MakeIndices<RUN>::Type{});
-  if constexpr (SHAPE.panels == 2) {
-    fill_gemm_row<2>(kernels.gemm[1], typename MakeIndices<MR>::Type{});
-    fill_run_row<2>(kernels.gemm_run[1], typename MakeIndices<RUN>::Type{});
-  }
+  fill_gemm<SHAPE, float>(kernels.gemm[static_cast<size_t>(WeightType::kFp32)]);
+  fill_gemm<SHAPE, Half>(kernels.gemm[static_cast<size_t>(WeightType::kFp16)]);
+  fill_gemm<SHAPE, int8_t>(kernels.gemm[static_cast<size_t>(WeightType::kInt8)]);
+  kernels.widen = widen_f32;
   kernels.depthwise = depthwise_f32;
   kernels.lanes = Vec::kLanes;
   fill_planar(kernels, typename MakeIndices<kMaxPlanarRows>::Type{});

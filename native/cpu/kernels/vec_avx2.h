@@ -11,6 +11,19 @@ struct Vec {
   }
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg load(const float* p) { return _mm256_loadu_ps(p); }
+  /// Columns of a panel, widened.
+  static void load_panel(const float* p, Reg (&v)[2]) { v[0] = load(p), v[1] = load(p + kLanes); }
+  static void load_panel(const Half* p, Reg (&v)[2]) {
+    const auto* halves = reinterpret_cast<const __m128i*>(p);
+    v[0] = _mm256_cvtph_ps(_mm_loadu_si128(halves));
+    v[1] = _mm256_cvtph_ps(_mm_loadu_si128(halves + 1));
+  }
+  static void load_panel(const int8_t* p, Reg (&v)[2]) {
+    for (size_t i = 0; i < 2; i++) {
+      const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + i * kLanes));
+      v[i] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+    }
+  }
   static void store(float* p, Reg v) { _mm256_storeu_ps(p, v); }
   /// Past the caches; p is aligned.
   static void stream(float* p, Reg v) { _mm256_stream_ps(p, v); }
@@ -20,6 +33,7 @@ struct Vec {
   static void store_first(float* p, Reg v, size_t n) { _mm256_maskstore_ps(p, first(n), v); }
   static Reg splat(float x) { return _mm256_set1_ps(x); }
   static Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
+  static Reg mul(Reg a, Reg b) { return _mm256_mul_ps(a, b); }
   static Reg sub(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
   /// x < low ? low : x > high ? high : x, as scalars compare.

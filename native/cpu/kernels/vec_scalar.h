@@ -11,6 +11,27 @@ struct Vec {
     __builtin_memcpy(&v, p, sizeof(v));
     return v;
   }
+  /// Columns of a panel, widened.
+  static void load_panel(const float* p, Reg (&v)[4]) {
+    for (size_t i = 0; i < 4; i++) v[i] = load(p + i * kLanes);
+  }
+  static void load_panel(const Half* p, Reg (&v)[4]) {
+    for (size_t i = 0; i < 4; i++, p += kLanes) v[i] = from_half(Words{p[0], p[1], p[2], p[3]});
+  }
+  static void load_panel(const int8_t* p, Reg (&v)[4]) {
+    typedef int32_t Integers __attribute__((vector_size(16)));
+    for (size_t i = 0; i < 4; i++, p += kLanes)
+      v[i] = __builtin_convertvector((Integers{p[0], p[1], p[2], p[3]}), Reg);
+  }
+  typedef uint32_t Words __attribute__((vector_size(16)));
+  /// The bits of half precision to f32: they move into place, and a product makes up for the other
+  /// bias of the exponent, subnormal or not. Only infinities and NaN have the largest exponent.
+  static Reg from_half(Words half) {
+    const Words magnitude = (half & 0x7fffu) << 13;
+    const Words product = reinterpret_cast<Words>(reinterpret_cast<Reg>(magnitude) * 0x1p112f);
+    const Words special = reinterpret_cast<Words>(magnitude >= 0x0f800000u) & 0x7f800000u;
+    return reinterpret_cast<Reg>(product | special | (half & 0x8000u) << 16);
+  }
   static void store(float* p, Reg v) { __builtin_memcpy(p, &v, sizeof(v)); }
   static void stream(float* p, Reg v) { store(p, v); }
   static void end_streams() {}
@@ -25,6 +46,7 @@ struct Vec {
   }
   static Reg splat(float x) { return Reg{x, x, x, x}; }
   static Reg add(Reg a, Reg b) { return a + b; }
+  static Reg mul(Reg a, Reg b) { return a * b; }
   static Reg sub(Reg a, Reg b) { return a - b; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
   /// x < low ? low : x > high ? high : x, as scalars compare.

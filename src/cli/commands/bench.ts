@@ -56,6 +56,7 @@ Examples:
     'memory',
     'schedule',
     'exact',
+    'weights',
     'json',
   );
 }

@@ -33,6 +33,7 @@ Examples:
     'schedule',
     'exact',
     'board',
+    'weights',
     'json',
   );
 }

@@ -41,6 +41,7 @@ Examples:
     'schedule',
     'exact',
     'board',
+    'weights',
     'html',
     'json',
   );

@@ -47,6 +47,7 @@ Examples:
     'schedule',
     'exact',
     'board',
+    'weights',
     'range',
     'json',
   );

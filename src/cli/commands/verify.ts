@@ -50,6 +50,7 @@ Examples:
     'memory',
     'schedule',
     'exact',
+    'weights',
     'json',
   );
 }

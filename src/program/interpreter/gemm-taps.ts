@@ -9,13 +9,14 @@ import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
 import {accumulatePanel} from './panel.js';
 import {forEachPixel, isInside, outputPixels, tapIsInside, touchesInput} from './regions.js';
+import {resolveWeights, type Weights} from './weights.js';
 
 /** The command with its views resolved; sizes per group. */
 interface GemmTaps {
   readonly machine: Machine;
   readonly x: Operand;
   readonly y: Operand;
-  readonly weights: Operand;
+  readonly weights: Weights;
   readonly epilogue: Epilogue;
   readonly kTotal: number;
   readonly groups: number;
@@ -32,11 +33,13 @@ export function runGemmTaps(command: Extract<Command, {op: 'gemmTaps'}>, machine
   const y = resolve(machine, command.y);
   const outChannels = y.shape[3]! / command.groups;
   const columns = command.fusedY * command.fusedX * outChannels;
+  const panels = Math.ceil(columns / PANEL);
+  const layout = {panels: command.groups * panels, rows: command.kTotal, width: PANEL};
   const gemm: GemmTaps = {
     machine,
     x,
     y,
-    weights: resolve(machine, command.weightsView),
+    weights: resolveWeights(machine, command.weightsView, layout),
     epilogue: resolveEpilogue(machine, command),
     kTotal: command.kTotal,
     groups: command.groups,
@@ -44,7 +47,7 @@ export function runGemmTaps(command: Extract<Command, {op: 'gemmTaps'}>, machine
     inChannels: x.shape[3]! / command.groups,
     outChannels,
     columns,
-    panels: Math.ceil(columns / PANEL),
+    panels,
   };
 
   const regions = machine.program.regions.slice(
@@ -236,13 +239,8 @@ function multiply(
 
 /** Counts the weights of `taps`, zero columns included, in every panel of every group. */
 function countWeights(gemm: GemmTaps, taps: readonly RegionTap[], kc: number): void {
-  const {weights, kTotal, groups, panels, machine} = gemm;
+  const {weights, kTotal, groups, panels} = gemm;
   for (let block = 0; block < groups * panels; block++) {
-    for (const tap of taps)
-      machine.counter.read(
-        weights.slot,
-        weights.offset + (block * kTotal + tap.k) * PANEL,
-        kc * PANEL,
-      );
+    for (const tap of taps) weights.countRead((block * kTotal + tap.k) * PANEL, kc * PANEL);
   }
 }

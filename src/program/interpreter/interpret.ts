@@ -16,6 +16,7 @@ import {createMachine, type Machine} from './machine.js';
 import {runMatmul} from './matmul.js';
 import {runPlanarTaps} from './planar-taps.js';
 import {runNormalize, runReduce, runSoftmax} from './reduce.js';
+import {runWiden} from './weights.js';
 import {runPool, runResize} from './windows.js';
 import {runWinograd} from './winograd.js';
 
@@ -65,6 +66,9 @@ function runCommand(command: Command, machine: Machine): void {
       break;
     case 'copy':
       runCopy(command, machine);
+      break;
+    case 'widen':
+      runWiden(command, machine);
       break;
     case 'fill':
       runFill(command, machine);

@@ -13,10 +13,12 @@ import {
   winogradTileElements,
 } from '../../untangle/winograd.js';
 import type {Command} from '../commands.js';
+import {packedRows} from '../validate-weights.js';
 import {keptElements} from '../validate-winograd.js';
 import {type Epilogue, elementOf, resolveEpilogue} from './epilogue.js';
 import {countReadAll, type Machine, type Operand, pixelOffset, resolve} from './machine.js';
 import {isInside} from './regions.js';
+import {resolveWeights, type Weights} from './weights.js';
 
 type WinogradCommand = Extract<Command, {op: 'winograd'}>;
 
@@ -48,7 +50,6 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
   const {tile, tapsY, tapsX, regionFirst, regionCount} = command;
   const y = resolve(machine, command.y);
   const x = resolve(machine, command.x);
-  const weights = resolve(machine, command.weightsView);
   const regions = machine.program.regions.slice(regionFirst, regionFirst + regionCount);
   const form: WinogradForm = {tile: tile as WinogradTile, taps: [tapsY, tapsX]};
   const matrices = form.taps.map(taps => winogradMatrices(tile, taps)) as [
@@ -56,11 +57,14 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
     WinogradMatrices,
   ];
   const [inChannels, panels] = [x.shape[3]!, Math.ceil(y.shape[3]! / PANEL)];
+  const rows = packedRows(machine.program.views[command.weightsView]!, panels, PANEL);
+  const layout = {panels, rows, width: PANEL};
+  const weights = resolveWeights(machine, command.weightsView, layout);
   const tileElements = winogradTileElements(form, inChannels, panels);
   const scratch = elementsOf(resolve(machine, command.scratchView));
   const kernel = winogradKernelElements(form, inChannels, panels);
   const kept = keptElements({tile: tileElements, kernel}, scratch);
-  const source = {weights, matrices, inChannels, outChannels: y.shape[3]!};
+  const source = {weights, kTotal: rows, matrices, inChannels, outChannels: y.shape[3]!};
   const job: Winograd = {
     machine,
     x,
@@ -74,15 +78,15 @@ export function runWinograd(command: WinogradCommand, machine: Machine): void {
     isWaiting: scratch - kept >= tileElements,
   };
   machine.counter.beginPass();
-  countReadAll(machine.counter, weights);
+  weights.countRead(0, panels * rows * PANEL);
   machine.counter.addScratch(kept * countKernels(regions));
   countReadAll(machine.counter, job.epilogue.bias);
   countReadAll(machine.counter, job.epilogue.slope);
 
-  const [rows, width] = job.outputs;
+  const [height, width] = job.outputs;
   for (const region of regions) {
     for (let n = 0; n < y.shape[0]!; n++) {
-      for (let qy = 0; qy < region.countY; qy += rows) {
+      for (let qy = 0; qy < region.countY; qy += height) {
         for (let qx = 0; qx < region.countX; qx += width) runTile(job, {region, n, qy, qx});
       }
     }
@@ -97,7 +101,8 @@ function countKernels(regions: readonly Region[]): number {
 
 interface KernelSource {
   /** [panels][kTotal][PANEL] */
-  readonly weights: Operand;
+  readonly weights: Weights;
+  readonly kTotal: number;
   readonly matrices: readonly [WinogradMatrices, WinogradMatrices];
   readonly inChannels: number;
   readonly outChannels: number;
@@ -105,11 +110,10 @@ interface KernelSource {
 
 /** The kernel whose taps begin at row `first`, [products][Cin][Cout]. */
 function transformKernel(
-  {weights, matrices, inChannels, outChannels}: KernelSource,
+  {weights, kTotal, matrices, inChannels, outChannels}: KernelSource,
   first: number,
 ): Float64Array {
   const [rows, columns] = [matrices[0].weights, matrices[1].weights];
-  const kTotal = elementsOf(weights) / (Math.ceil(outChannels / PANEL) * PANEL);
   const window = new Float64Array(rows[0]!.length * columns[0]!.length);
   const pairs = inChannels * outChannels;
   const kernel = new Float64Array(rows.length * columns.length * pairs);

@@ -24,6 +24,8 @@ export type ScheduleName = (typeof SCHEDULES)[number];
 /** A step that runs regions over taps; its weights are packed from `packedTaps`. */
 export interface TapsStep extends ConvWork {
   readonly packedTaps: PackedTaps;
+  /** How many of them belong to each phase, one after the other. */
+  readonly phaseTaps: readonly number[];
   readonly kTotal: number;
   readonly counts: Counts;
 }
@@ -45,6 +47,8 @@ export type DirectCandidate = Candidate<TapsStep>;
 export interface StepPlan {
   readonly regions: readonly Region[];
   readonly packedTaps: PackedTaps;
+  /** How many of them belong to each phase. */
+  readonly phaseTaps: readonly number[];
   /** 1 and 1 unless phases are fused. */
   readonly fusedY: number;
   readonly fusedX: number;
@@ -65,15 +69,16 @@ export function candidate(
       fusedX: plan.fusedX,
     };
     // A step whose taps all lie in padding keeps one of zeros: weights are never empty.
-    const packedTaps =
-      plan.packedTaps.length > 0
-        ? plan.packedTaps
-        : [Array<number>(plan.fusedY * plan.fusedX).fill(-1)];
+    const isEmpty = plan.packedTaps.length === 0;
+    const none = [Array<number>(plan.fusedY * plan.fusedX).fill(-1)];
+    const packedTaps = isEmpty ? none : plan.packedTaps;
+    const phaseTaps = isEmpty ? [1] : plan.phaseTaps;
     const kTotal = packedTaps.length * rowsPerTap(problem);
     const counts = once(() => countConv(work, problem.operands));
     return {
       ...work,
       packedTaps,
+      phaseTaps,
       kTotal,
       get counts() {
         return counts();

@@ -33,7 +33,7 @@ export function ks(problem: ConvProblem): DirectCandidate {
       : {...phase.y, outCount: Math.ceil(plane.y.outputSize / phase.y.outStep)};
     const x = {...phase.x, outCount: Math.ceil(plane.x.outputSize / phase.x.outStep)};
     const regions = cover(problem, {...phase, y, x}, 0, PADDED);
-    return {regions, packedTaps: packedTaps([phase]), fusedY: 1, fusedX: 1};
+    return {regions, ...tapsOf([phase]), fusedY: 1, fusedX: 1};
   });
   return candidate('ks', problem, steps);
 }
@@ -87,7 +87,10 @@ export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
       plane.x.kernelSize,
     );
   });
-  return candidate('fused-phases', problem, [{regions, packedTaps: taps, fusedY, fusedX}]);
+  const phaseTaps = [taps.length];
+  return candidate('fused-phases', problem, [
+    {regions, packedTaps: taps, phaseTaps, fusedY, fusedX},
+  ]);
 }
 
 /** Pixels in the vector lanes instead of channels; null on a GPU, in space, and unless there is one group whose rows are read whole. */
@@ -139,12 +142,15 @@ function singleStep(
     firstRow += phase.taps.length * rowsPerTap(problem);
   }
   return candidate(name, problem, [
-    {regions: order(regions), packedTaps: packedTaps(problem.phases), fusedY: 1, fusedX: 1},
+    {regions: order(regions), ...tapsOf(problem.phases), fusedY: 1, fusedX: 1},
   ]);
 }
 
-function packedTaps(phases: readonly PlanePhase[]): number[][] {
-  return phases.flatMap(phase => phase.taps.map(tap => [tap.kernelIndex]));
+function tapsOf(phases: readonly PlanePhase[]): Pick<StepPlan, 'packedTaps' | 'phaseTaps'> {
+  return {
+    packedTaps: phases.flatMap(phase => phase.taps.map(tap => [tap.kernelIndex])),
+    phaseTaps: phases.map(phase => phase.taps.length),
+  };
 }
 
 /** The regions of the cheapest cut. */

@@ -2,9 +2,10 @@
 
 import type {ConvGeometry} from '../../graph/graph.js';
 import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
+import {WEIGHT_BYTES} from '../../untangle/stored-weights.js';
 import {COST, type CostShape, planarCost, regionCost} from '../cost.js';
 import {gpuStepCost} from '../cost-gpu.js';
-import type {ConvOperands} from '../counts.js';
+import {type ConvOperands, readType} from '../counts.js';
 import type {Device} from '../device.js';
 import type {Fold} from '../map-view.js';
 import {PANEL, type Region, type View} from '../steps.js';
@@ -118,6 +119,8 @@ export function regionsCost(
     inputHeight: operands.x.shape[1]!,
     inputWidth: operands.x.shape[2]!,
     panels,
+    weightBytes:
+      WEIGHT_BYTES[readType(isDepthwise ? 'depthwise' : 'gemmTaps', operands.weightType)],
   };
   const outputs = regions.reduce((sum, {countY, countX}) => sum + countY * countX, 0);
   const storing = fused > 1 ? shape.batch * outputs * fused * COST.fusedStoring : 0;

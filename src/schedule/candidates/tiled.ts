@@ -70,7 +70,7 @@ function pairs(problem: ConvProblem, {taps, phases}: Kind): TiledKind[] {
   const step = planPairs(problem, phases, taps);
   if (step === null) return [];
   const direct = cks({...problem, phases});
-  const [{regions, packedTaps}] = direct.steps as [TapsStep];
+  const [{regions, packedTaps, phaseTaps}] = direct.steps as [TapsStep];
   const done = new Set(step.regions.flatMap(outputsOf));
   const parts = regions.map(region => {
     const outputs = outputsOf(region);
@@ -80,7 +80,9 @@ function pairs(problem: ConvProblem, {taps, phases}: Kind): TiledKind[] {
   if (parts.some(({isMixed}) => isMixed)) return [];
   const rest = parts.filter(({isDone}) => !isDone).map(({region}) => region);
   if (rest.length === 0) return [{steps: [step], cost: step.cost}];
-  const between = candidate('cks', problem, [{regions: rest, packedTaps, fusedY: 1, fusedX: 1}]);
+  const between = candidate('cks', problem, [
+    {regions: rest, packedTaps, phaseTaps, fusedY: 1, fusedX: 1},
+  ]);
   return [{steps: [step, ...between.steps], cost: step.cost + between.cost}];
 }
 

@@ -20,7 +20,7 @@ import {
   winogradTileElements,
 } from '../../untangle/winograd.js';
 import {COST, clearlyCheapest, winogradCost} from '../cost.js';
-import {type ConvOperands, once} from '../counts.js';
+import {type ConvOperands, once, weightBytes} from '../counts.js';
 import type {PixelProduct} from '../pixels.js';
 import {mapElements, sharedElements, within} from '../region-pixels.js';
 import {type Counts, PANEL, type Region, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from '../steps.js';
@@ -292,7 +292,7 @@ function regionsOf({axes, form, inChannels}: Tiling): Region[] {
 
 /** One pass over the operands; what waits in the arena, transformed kernels and tiles, is written and read once besides. */
 function countTiling(operands: ConvOperands, tiling: Tiling): Counts {
-  const {x, y, residual, hasBias, hasSlope} = operands;
+  const {x, y, residual, hasBias, hasSlope, weightType: type} = operands;
   const {axes, products, panels, inChannels} = tiling;
   const tiles = tiling.tiles.reduce((sum, count) => sum + count, 0);
   const columns = panels * PANEL;
@@ -303,11 +303,13 @@ function countTiling(operands: ConvOperands, tiling: Tiling): Counts {
     : 0;
   const waitingTiles = tiling.isWaiting ? tiles * products * (inChannels + columns) : 0;
   const waiting = axes.length * tiling.keptElements + waitingTiles;
-  const weights = axes.length * tiling.form.taps[0] * tiling.form.taps[1] * inChannels * columns;
+  const rows = axes.length * tiling.form.taps[0] * tiling.form.taps[1] * inChannels;
   const epilogue = (hasBias ? columns : 0) + (hasSlope ? columns : 0) + added;
   return {
     macs: tiles * products * inChannels * y.shape[3]!,
-    readBytes: (mapElements(x, read.pixels) + weights + epilogue + waiting) * F32_BYTES,
+    readBytes:
+      (mapElements(x, read.pixels) + epilogue + waiting) * F32_BYTES +
+      weightBytes({type, columns}, rows),
     writtenBytes: (mapElements(y, written) + waiting) * F32_BYTES,
   };
 }

@@ -7,10 +7,11 @@ import {
   PANEL,
   packBias,
   packDepthwise,
-  packedElements,
+  packedPanels,
   packWeights,
   planarRows,
 } from '../../untangle/pack.js';
+import type {WeightType} from '../../untangle/stored-weights.js';
 import type {PackedConstant} from '../buffers.js';
 import {type Folds, POINTWISE} from '../candidates/problem.js';
 import {
@@ -21,9 +22,15 @@ import {
   convProblem,
   type ScheduleName,
 } from '../candidates.js';
+
 import type {ConvChoice} from '../conv-choice.js';
+
+import {counted} from '../count-steps.js';
+import {readType} from '../counts.js';
+
 import type {Device} from '../device.js';
 import type {Step, StepEpilogue, View} from '../steps.js';
+import {reshapeView} from '../view-math.js';
 
 /**
  * x [N, H, W, Cin] and y [N, OH, OW, Cout]; [1, 1, M, K] and [1, 1, M, N] for a gemm.
@@ -59,6 +66,8 @@ export interface ConvOptions {
   readonly scratchLimit?: number | undefined;
   /** What the steps will run on; default: the CPU. */
   readonly device?: Device | undefined;
+  /** What constant weights are stored as, by the output of their node; default: fp32. */
+  readonly weightTypes?: ReadonlyMap<string, WeightType> | undefined;
 }
 
 type ConvOperation = Extract<Operation, {op: 'conv' | 'gemm'}>;
@@ -82,11 +91,13 @@ export function lowerConv(
   }
 
   const {epilogue, bias} = operation;
+  const type = options.weightTypes?.get(node.output) ?? 'fp32';
   const operands = {
     ...io,
     hasBias: bias !== null,
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
+    weightType: type,
   };
   const geometry = operation.op === 'conv' ? operation.geometry : POINTWISE;
   const isWhole = operation.op === 'conv' && operation.isWhole === true;
@@ -98,16 +109,28 @@ export function lowerConv(
   });
   const choice = options.choices?.get(node.output);
   const candidate = chooseCandidate(problem, choice?.schedule ?? options.schedule, choice?.forms);
-  return convSteps(node, io, candidate, {
+  const widening: Step[] = [];
+  const steps = convSteps(node, io, candidate, {
     epilogue: {
       bias: perColumn(bias, {problem, candidate, builder}),
       residual: io.residual,
       activation: epilogue.activation,
       slope: perColumn(epilogue.slope, {problem, candidate, builder}),
     },
-    weights: step => builder.packed(packStep(operation, problem, step)),
+    weights: step => {
+      const packed = packStep(node, operation, problem, step, type);
+      const stored = builder.packed(packed);
+      if (readType(step.op, type) === type) return stored;
+      const {panels, rows, width} = packed.stored;
+      const flat = builder.scratch(panels * rows * width);
+      const y = reshapeView(flat, [panels, rows, width])!;
+      widening.push(counted({op: 'widen', name: node.name, schedule: '', x: stored, y, type}));
+      return flat;
+    },
+    type,
     builder,
   });
+  return [...widening, ...steps];
 }
 
 /** Phases side by side in the columns of all steps of a candidate. */
@@ -134,8 +157,14 @@ export function convSteps<AnyStep extends CandidateStep>(
   node: Node,
   io: ConvIo,
   candidate: Candidate<AnyStep>,
-  operands: {epilogue: StepEpilogue; weights: (step: AnyStep) => View; builder: ConvBuilder},
+  operands: {
+    epilogue: StepEpilogue;
+    weights: (step: AnyStep) => View;
+    type?: WeightType;
+    builder: ConvBuilder;
+  },
 ): Step[] {
+  const {type = 'fp32'} = operands;
   return candidate.steps.map((anyStep): Step => {
     const step: CandidateStep = anyStep;
     const shared = {
@@ -150,33 +179,37 @@ export function convSteps<AnyStep extends CandidateStep>(
     if (step.op === 'winograd') {
       const {form, regions, scratchElements} = step;
       const scratch = operands.builder.scratch(scratchElements);
-      return {op: 'winograd', ...shared, form, regions, scratch};
+      return {op: 'winograd', ...shared, weightType: type, form, regions, scratch};
     }
     const {regions, kTotal, groups, fusedY, fusedX} = step;
     const common = {...shared, regions};
     if (step.op === 'depthwise') return {op: 'depthwise', ...common};
     if (step.op === 'planarTaps') return {op: 'planarTaps', ...common, kTotal};
-    return {op: 'gemmTaps', ...common, kTotal, groups, fusedY, fusedX};
+    return {op: 'gemmTaps', ...common, weightType: type, kTotal, groups, fusedY, fusedX};
   });
 }
 
 /** The weights of one step in the executor's order. */
 function packStep(
+  node: Node,
   {weights}: ConvOperation,
   problem: ConvProblem,
   step: CandidateStep,
+  type: WeightType,
 ): PackedConstant {
   const {plane, groups, inChannels, outChannels} = problem;
   const {transposed} = plane;
   const elements = kernelElements(plane);
   const shape = {transposed, groups, inChannels, outChannels, kernelElements: elements};
   const source = {...shape, weights};
+  const {name} = node;
   if (step.op === 'depthwise') {
     const {packedTaps} = step;
+    const layout = {panels: 1, rows: packedTaps.length, width: groups * outChannels};
     return {
       weights,
       form: formOf(step.op, shape, packedTaps),
-      elements: packedTaps.length * groups * outChannels,
+      stored: {...layout, channels: 1, phaseTaps: step.phaseTaps, type, node: name},
       write: target => packDepthwise(source, packedTaps, target),
     };
   }
@@ -189,7 +222,14 @@ function packStep(
   return {
     weights,
     form: formOf('panels', shape, taps, columns),
-    elements: packedElements(shape, taps, columns),
+    stored: {
+      ...packedPanels(shape, taps, columns),
+      channels: inChannels,
+      phaseTaps:
+        step.op === 'winograd' ? step.kernels.map(kernel => kernel.length) : step.phaseTaps,
+      type,
+      node: name,
+    },
     write: target => packWeights(source, taps, columns, target),
   };
 }

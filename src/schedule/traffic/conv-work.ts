@@ -10,6 +10,8 @@ interface ConvMaps {
   readonly y: View;
   /** Null where it lies in y. */
   readonly residual: View | null;
+  /** Of a weight, as it is read. */
+  readonly weightBytes: number;
   readonly regions: readonly Region[];
 }
 

@@ -133,7 +133,7 @@ class Footprints {
   }
 
   weights(columns: number, depth: number): number {
-    return columns * depth * F32_BYTES;
+    return columns * depth * this.work.weightBytes;
   }
 
   /** Row pointers, or sums of fused phases, in the workspace. */

@@ -1,5 +1,6 @@
 // The bytes of a step that cross each cache.
 
+import {WEIGHT_BYTES} from '../../untangle/stored-weights.js';
 import {weightRows} from '../counts.js';
 import {type ConvStep, PANEL, type Step, type View} from '../steps.js';
 import {elementCount} from '../view-math.js';
@@ -69,7 +70,7 @@ function wholeOf(work: ConvWork, parts: readonly Loop[]): Bytes {
   for (const operand of ['factors', 'sums', 'kernel', 'workspace']) {
     if (sum.has(operand)) sum.set(operand, largest(operand));
   }
-  const weights = work.op === 'winograd' ? Infinity : weightBytes(work);
+  const weights = work.op === 'winograd' ? Infinity : allWeightBytes(work);
   const most = {x: mapBytes(x), y: mapBytes(y), residual: mapBytes(y), weights};
   for (const [operand, bytes] of Object.entries(most)) {
     if (sum.has(operand)) sum.set(operand, Math.min(sum.get(operand)!, bytes));
@@ -77,11 +78,12 @@ function wholeOf(work: ConvWork, parts: readonly Loop[]): Bytes {
   return sum;
 }
 
-function weightBytes({op, y, regions, groups, fusedY, fusedX}: TapsWork): number {
+function allWeightBytes(work: TapsWork): number {
+  const {op, y, regions, groups, fusedY, fusedX} = work;
   const channels = y.shape[3]!;
   const columns = (channels / groups) * fusedY * fusedX;
   const width = op === 'depthwise' ? channels : groups * Math.ceil(columns / PANEL) * PANEL;
-  return weightRows(regions) * width * F32_BYTES;
+  return weightRows(regions) * width * work.weightBytes;
 }
 
 function mapBytes(map: View): number {
@@ -142,7 +144,8 @@ export function convWork(step: ConvStep): ConvWork {
   const {x, y, regions, epilogue} = step;
   const {residual, activation} = epilogue;
   const isAdded = residual !== null && residual.buffer !== y.buffer;
-  const maps = {x, y, regions, residual: isAdded ? residual : null};
+  const weightBytes = 'weightType' in step ? WEIGHT_BYTES[step.weightType] : F32_BYTES;
+  const maps = {x, y, weightBytes, regions, residual: isAdded ? residual : null};
   const hasEpilogue = isAdded || activation.fn !== 'identity';
   if (step.op === 'winograd')
     return {

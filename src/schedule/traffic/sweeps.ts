@@ -40,6 +40,8 @@ export function sweepLoop(step: SweepStep): Loop {
   if (step.op === 'matmul') return matmulLoop(step);
   if (step.op === 'pool' || step.op === 'resize') return windowLoop(step);
   const whole = new Map(sweptViews(step).map(({operand, view}) => [operand, viewBytes(view)]));
+  // Its elements are no f32.
+  if (step.op === 'widen') whole.set('x', step.counts.readBytes);
   const pass: Loop = {trips: 1, isParallel: true, whole, body: []};
   if (step.op !== 'normalize') return pass;
   // Image by image: the moments of one, then its outputs.

@@ -133,7 +133,7 @@ function kernelLoop(work: WinogradWork, cut: KernelCut, {tile}: Runner): Loop {
   const factors = blockTiles * products * inChannels * F32_BYTES;
   const sums = blockTiles * products * padded * F32_BYTES;
   const kernel = products * inChannels * padded * F32_BYTES;
-  const weights = taps * inChannels * padded * F32_BYTES;
+  const weights = taps * inChannels * padded * work.weightBytes;
   const kept: [string, number][] = cut.isKept ? [['kernel', kernel]] : [['weights', weights]];
   const inputs: Loop = {
     trips: blockTiles,
