@@ -15,6 +15,7 @@ import {
   COMMAND_WORDS,
   COMMANDS,
   HEADER,
+  MAX_LOADS,
   RECORDS,
   REGION_FLAGS,
   SECTIONS,
@@ -35,13 +36,13 @@ below, each at the next multiple of 64 bytes. Offsets and sizes are bytes where 
 here); a file with another hash is refused with ERR_PROGRAM_VERSION and has to be compiled again.
 
 **Trust.** A file is not trusted, not even one this package wrote. The checksum (CRC-32 as in zlib, of all bytes after
-the header) finds damage. Then every view is checked to lie inside its buffer, every command to fit its views, every
+the header, streamed weights excepted) finds damage. Then every view is checked to lie inside its buffer, every command to fit its views, every
 tap to read inside its row, every index to be in range: \`native/program/validate*.cc\`. Values are not checked.
 `;
 
 const NOTES: Readonly<Record<string, string>> = {
   header:
-    '`arenaBytes` is the one buffer all intermediate values share. `metadata` is the explanation as JSON; the executor never reads it.',
+    '`arenaBytes` is the one buffer all intermediate values share. `metadata` is the explanation as JSON; the executor never reads it. `streamedLines` is the size of the streamed weights in units of 64 bytes.',
   binding:
     'One per input, then one per output. An input is copied to `offsetBytes` of the arena before the first command; an output has its own buffer of `elements` floats.',
   view: `\`slot\` names the buffer: ${SLOT.arena} the arena, ${SLOT.constants} the constants, ${SLOT.firstOutput} + j output j, ${SLOT.firstOutput} + outputs + i input i (never written). \`type\` is that of its elements: ${Object.entries(
@@ -89,13 +90,18 @@ export function generateDocs(): string {
   );
   return [
     INTRODUCTION,
-    `## Sections\n\nAfter the header: ${SECTIONS.join(', ')}. Empty sections take no space.\n`,
+    `## Sections\n\nAfter the header: ${SECTIONS.join(', ')}. Empty sections take no space.
+
+Streamed weights begin at the next multiple of 4096 bytes. They are not part of what is held in memory: each run reads them from the
+file, by commands \`load\`, and the checksum in the command is that of the bytes it reads.\n`,
     ...records.map(
       ([name, {fields, i32}]) =>
         `### ${name}\n\n${NOTES[name] ?? ''}\n\n${fieldTable(fields, i32)}\n`,
     ),
     `## Commands\n\nA command is ${COMMAND_WORDS} words: the opcode, then its fields, then zeros. Absent views are 0xffffffff. Views are
-indices into the views section; what the operands mean is said in \`src/schedule/steps.ts\`, one type per command.\n`,
+indices into the views section; what the operands mean is said in \`src/schedule/steps.ts\`, one type per command. \`load\` fills
+\`bytes\` from \`offsetBytes\` of the arena on with streamed weights, from 4 times \`firstWord\` on: it starts reading, and a later command that
+touches these bytes waits for them. At most ${MAX_LOADS} loads are under way: the next one waits for the first.\n`,
     ['| opcode | command | fields |', '|---|---|---|', ...commands].join('\n'),
     '\n## Functions\n',
     [

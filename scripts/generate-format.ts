@@ -25,12 +25,14 @@ import {
   CPU_COMMANDS,
   HEADER,
   MAGIC,
+  MAX_LOADS,
   NONE,
   OP_KINDS,
   RECORDS,
   REGION_FLAGS,
   SLOT,
 } from '../src/program/commands.js';
+import {ALIGNMENT_BYTES, PAGE_BYTES} from '../src/program/file-layout.js';
 import {formatHash, formatHashHex} from '../src/program/format-hash.js';
 import {
   NORMALIZE_CHUNKS,
@@ -111,7 +113,9 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kFormatHash = ${hex(formatHash())};\n`,
     `inline constexpr char kFormatHashHex[] = "${formatHashHex()}";\n`,
     `inline constexpr uint32_t kCommandBytes = ${COMMAND_WORDS * 4};\n`,
-    `inline constexpr uint32_t kSectionAlignment = 64;\n`,
+    `inline constexpr uint32_t kSectionAlignment = ${ALIGNMENT_BYTES};\n`,
+    `inline constexpr uint32_t kPageBytes = ${PAGE_BYTES};\n`,
+    `inline constexpr uint32_t kMaxLoads = ${MAX_LOADS};\n`,
     `inline constexpr uint32_t kNone = ${hex(NONE)};\n`,
     `inline constexpr uint32_t kPanel = ${PANEL};\n`,
     `inline constexpr uint32_t kNormalizeChunks = ${NORMALIZE_CHUNKS};\n`,

@@ -1,5 +1,6 @@
 // The line itself: an ONNX file in, a program out.
 
+import {UntangleError} from './errors.js';
 import {constantTensors} from './feeds/constant.js';
 import {buildGraph} from './graph/build.js';
 import {fuseGraph} from './graph/fuse.js';
@@ -14,6 +15,7 @@ import type {Program} from './program/program.js';
 import {scheduleWithin} from './schedule/budget.js';
 import {schedule} from './schedule/schedule.js';
 import {WORKSPACE_BYTES} from './schedule/steps.js';
+import {streamAll} from './schedule/stream-within.js';
 
 /**
  * Compiles an ONNX model to a program: decode, build, fuse, untangle and schedule, place, explain, encode.
@@ -56,14 +58,19 @@ export function compileModel(
 ): Program {
   const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
   const {memoryBudgetBytes, name = 'model', device = 'cpu', board, weights} = options;
+  const {streamWeights = 'auto'} = options;
   const {workspaceBytes = device === 'cpu' ? options.threads * WORKSPACE_BYTES : 0} = options;
+  if (device === 'cuda' && streamWeights === true)
+    throw new UntangleError('ERR_OPTION', ['streamWeights', "false or 'auto' for cuda", 'true']);
   const checkTime = startClock(resolveLimits(limits));
   const graph = fuseGraph(buildGraph(model, {shapes, constants, limits, checkTime}), checkTime);
   const scheduling = {schedule: scheduleName, exact, device, weights, checkTime};
-  const placed =
+  const canStream = device === 'cpu' && streamWeights !== false;
+  const planned =
     memoryBudgetBytes === undefined
       ? schedule(graph, scheduling)
-      : scheduleWithin(graph, scheduling, {memoryBudgetBytes, workspaceBytes});
+      : scheduleWithin(graph, scheduling, {memoryBudgetBytes, workspaceBytes, canStream});
+  const placed = streamWeights === true && canStream ? streamAll(planned, checkTime) : planned;
   const explanation = explainSchedule({
     model: name,
     graph,

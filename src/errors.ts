@@ -33,6 +33,8 @@ export const ERRORS = {
   ERR_PROGRAM_FORMAT: 'not a valid program: %s',
   ERR_PROGRAM_VERSION:
     "program format %s does not match this build's format %s; compile the model again with this version",
+  ERR_PROGRAM_READ:
+    'the weights of the program cannot be read from its file (%s); check the disk, or compile the model again',
   ERR_ADDON_MISSING:
     'the native addon could not be loaded (%s); run npm run build:native with a C++20 compiler and CMake installed',
   ERR_ISA_UNSUPPORTED: 'UNTANGLE_ISA=%s is not available on this machine (available: %s)',

@@ -36,6 +36,11 @@ export interface CompileOptions {
    * (with a scale for each output channel) a quarter. All sums stay f32; docs/01-architecture.md has what the rounding can cost.
    */
   readonly weights?: WeightType | undefined;
+  /**
+   * Whether weights stay in the program's file and each run reads them ahead of their use: `auto` (default) where the memory budget
+   * cannot be kept otherwise, true for all that are large, false never. Programs for `cuda` hold all their weights.
+   */
+  readonly streamWeights?: boolean | 'auto' | undefined;
   /** What a model file may ask of the decoder; raises or lowers single limits. */
   readonly limits?: Partial<Limits> | undefined;
   /** Threads the program will run on, 1 to 256; only the size of the workspace depends on it. */
@@ -118,6 +123,7 @@ const compileFields = {
   constants: v.optional(keyed('an object of input name to data')),
   exact: v.optional(v.boolean('true or false')),
   weights: v.optional(v.picklist(WEIGHT_TYPES, "'fp32', 'fp16' or 'int8'")),
+  streamWeights: v.optional(v.union([v.boolean(), v.literal('auto')], "true, false or 'auto'")),
   schedule: v.optional(v.picklist(SCHEDULES, `one of ${SCHEDULES.join(', ')}`)),
   limits: v.optional(
     v.pipe(keyed('an object of limit name to number'), v.record(v.string(), limit)),

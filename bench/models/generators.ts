@@ -72,3 +72,16 @@ function unet({input}: Net): NetBuilder {
   }
   return net.conv(2, {kernel: 1});
 }
+
+/** EB-GAN (arXiv:1609.03126) for pictures of 256 pixels: 2048 to 64 channels, each layer twice as wide. */
+export function ebganModel(): ModelSpec {
+  const net = new NetBuilder([1, 100, 1, 1]);
+  const up = {kernel: 4, stride: 2, pad: 1, outputPadding: 0};
+  net.convTranspose(2048, {kernel: 4, hasBias: false}).batchNorm().relu();
+  for (const channels of [1024, 512, 256, 128, 64])
+    net
+      .convTranspose(channels, {...up, hasBias: false})
+      .batchNorm()
+      .relu();
+  return net.convTranspose(3, up).tanh().toModel();
+}

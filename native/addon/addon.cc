@@ -120,6 +120,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const size_t threads = threads_argument(info, 1);
   const Kernels& kernels = chosen_kernels(env, text_argument(info, 2));
   const bool on_gpu = info[4].IsObject();
+  const int file = info[5].IsNumber() ? info[5].As<Napi::Number>().Int32Value() : -1;
   try {
     auto state = std::make_shared<SessionState>();
     auto& loans = *env.GetInstanceData<AddonData>()->loans;
@@ -129,7 +130,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
         taken ? adopt_program(std::move(*taken), *state) : adopt_program(program, *state);
     if (!error) {
       error = on_gpu ? open_on_gpu(gpu_choice(info[4].As<Napi::Object>()), *state)
-                     : open_on_cpu(threads, kernels, *state);
+                     : open_on_cpu(threads, kernels, *state, file);
     }
     if (error) throw open_error(env, *error);
     const Napi::Object object = env.GetInstanceData<AddonData>()->session_class.New({});

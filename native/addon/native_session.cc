@@ -107,7 +107,7 @@ Napi::Value NativeSession::new_output(const Napi::CallbackInfo& info) {
 }
 
 void NativeSession::abort(const Napi::CallbackInfo&) {
-  if (state_) state_->aborted = true;
+  if (state_) state_->abort();
 }
 
 Napi::Value NativeSession::commands_done(const Napi::CallbackInfo& info) {
@@ -119,7 +119,7 @@ void NativeSession::dispose(const Napi::CallbackInfo&) { release(); }
 /// A run in flight keeps the memory until it has seen `aborted`.
 void NativeSession::release() {
   if (!state_) return;
-  state_->aborted = true;
+  state_->abort();
   state_.reset();
   outputs_.reset();
   int64_t total = 0;
@@ -128,7 +128,7 @@ void NativeSession::release() {
 
 void NativeSession::on_environment_end(void* session) {
   const auto& state = static_cast<NativeSession*>(session)->state_;
-  if (state) state->aborted = true;
+  if (state) state->abort();
 }
 
 }  // namespace untangle

@@ -22,7 +22,7 @@ struct Run {
   double ms = 0;
   bool finished = false;
   IndexFault fault;
-  std::optional<OpenError> failure;  // of the GPU
+  std::optional<OpenError> failure;  // of the GPU, or of reading weights
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
   napi_ref kept = nullptr;  // the array of outputs
@@ -96,8 +96,10 @@ void run_commands(Run& run) {
                             .aborted = state.aborted,
                             .fault = run.fault,
                             .commands_done = &state.commands_done,
-                            .inputs = run.inputs.data()};
+                            .inputs = run.inputs.data(),
+                            .reader = state.reader.get()};
   run.finished = execute(execution, run.commands, run.timeline.get());
+  if (!run.finished) run.failure = read_failure(state);
   run.ms += ms_between(start, Clock::now());
 }
 

@@ -7,6 +7,13 @@
 namespace untangle {
 namespace {
 
+void run_load(const LoadCommand& command, const Execution& run) {
+  if (run.reader != nullptr) return run.reader->start(command);
+  const size_t start = size_t{command.first_word} * 4;
+  if (run.program.streamed.empty()) return;  // nobody opens a program without a reader for its file
+  std::memcpy(run.arena + command.offset_bytes, run.program.streamed.data() + start, command.bytes);
+}
+
 void run_command(const std::byte* command, const Execution& run) {
   switch (as<Opcode>(command)) {  // no default: -Wswitch keeps this list complete
     case Opcode::kGemmTaps:
@@ -49,7 +56,32 @@ void run_command(const std::byte* command, const Execution& run) {
       return run_gather_indexed(as<GatherIndexedCommand>(command), run);
     case Opcode::kScatterIndexed:
       return run_scatter_indexed(as<ScatterIndexedCommand>(command), run);
+    case Opcode::kLoad:
+      return run_load(as<LoadCommand>(command), run);
   }
+}
+
+/// Lets the reader work for as long as commands run.
+class Reading {
+ public:
+  Reading(WeightReader* reader, const std::atomic<bool>& aborted) : reader_(reader) {
+    if (reader_ != nullptr) reader_->begin(aborted);
+  }
+  ~Reading() {
+    if (reader_ != nullptr) reader_->end();
+  }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+
+ private:
+  WeightReader* reader_;
+};
+
+/// Waits for the weights that a command touches; false when they do not come.
+bool await_weights(const Execution& run, size_t index) {
+  if (run.reader == nullptr || run.program.loads_awaited.empty()) return true;
+  const uint32_t loads = run.program.loads_awaited[index];
+  return loads == 0 || run.reader->wait(loads);
 }
 
 }  // namespace
@@ -64,9 +96,11 @@ CommandRange input_copies(const Program& program) {
 namespace {
 
 bool execute_commands(const Execution& run, CommandRange range, Timeline* timeline) {
+  const Reading reading(run.reader, run.aborted);
   for (size_t index = range.first; index < range.last; index++) {
     if (run.aborted.load(std::memory_order_relaxed)) return false;
     if (timeline != nullptr) timeline->begin_command(index);
+    if (!await_weights(run, index)) return false;
     run_command(run.program.commands.data() + index * kCommandBytes, run);
     if (run.fault.found) {
       run.fault.command = index;

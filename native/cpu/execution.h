@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "native/cpu/thread_pool.h"
+#include "native/cpu/weight_reader.h"
 #include "native/program/tables.h"
 #include "native/program/timeline.h"
 
@@ -29,6 +30,8 @@ struct Execution {
   std::atomic<uint32_t>* commands_done = nullptr;  // counts up; for those who watch
   /// One per input binding: the caller's memory, or a copy in the arena.
   const float* const* inputs = nullptr;
+  /// For programs with loads; without one, weights that are in memory are copied at once.
+  WeightReader* reader = nullptr;
 };
 
 /// The memory of a slot. Constants and inputs are never written: the validator refuses such
@@ -95,8 +98,9 @@ inline CommandRange all_commands(const Program& program) { return {0, command_co
 /// inputs; else none.
 CommandRange input_copies(const Program& program);
 
-/// Runs commands in order. Returns false when it ended early: `aborted` was set, or a command left
-/// a fault. `timeline`, when not null, receives the times of commands and threads.
+/// Runs commands in order. Returns false when it ended early: `aborted` was set, a command left
+/// a fault, or streamed weights could not be read. `timeline`, when not null, receives the times of
+/// commands and threads.
 bool execute(const Execution& run, CommandRange range, Timeline* timeline);
 inline bool execute(const Execution& run, Timeline* timeline) {
   return execute(run, all_commands(run.program), timeline);

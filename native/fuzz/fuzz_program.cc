@@ -65,6 +65,10 @@ void run(Program program, const Kernels& kernels) {
   static ThreadPool pool(1);
   const ExactBlock arena(program.arena_bytes);
   const ExactBlock constants(program.constants.size_bytes());
+  const ExactBlock streamed(program.streamed.size());
+  if (!program.streamed.empty())
+    std::memcpy(streamed.data(), program.streamed.data(), program.streamed.size());
+  program.streamed = {streamed.data(), program.streamed.size()};
   if (!program.constants.empty()) {
     std::memcpy(constants.data(), program.constants.data(), program.constants.size_bytes());
   }

@@ -2,13 +2,16 @@
 
 #include <cstring>
 
+#include "native/program/crc32.h"
 #include "native/program/program.h"
 
 namespace untangle::fuzz {
 namespace {
 
-size_t align(size_t bytes) {
-  return (bytes + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment;
+/// Where a section begins after `bytes`.
+size_t align(size_t bytes, size_t section) {
+  const size_t alignment = section == kStreamed ? kPageBytes : kSectionAlignment;
+  return (bytes + alignment - 1) / alignment * alignment;
 }
 
 std::array<uint64_t, kSectionCount> record_counts(const HeaderRecord& header) {
@@ -20,7 +23,8 @@ std::array<uint64_t, kSectionCount> record_counts(const HeaderRecord& header) {
           header.op_count,
           header.index_count,
           header.metadata_bytes,
-          header.constant_bytes / sizeof(float)};
+          header.constant_bytes / sizeof(float),
+          header.streamed_lines};
 }
 
 }  // namespace
@@ -32,8 +36,9 @@ std::optional<ProgramParts> take_apart(std::span<const std::byte> file) {
   const auto counts = record_counts(parts.header);
   size_t at = sizeof(HeaderRecord);
   for (size_t section = 0; section < kSectionCount; section++) {
-    at = align(at);
     const uint64_t bytes = counts[section] * kRecordBytes[section];
+    if (section == kStreamed && bytes == 0) break;
+    at = align(at, section);
     if (at > file.size() || bytes > file.size() - at) return std::nullopt;
     parts.sections[section].assign(file.begin() + at, file.begin() + at + bytes);
     at += bytes;
@@ -57,12 +62,15 @@ std::vector<std::byte> put_together(const ProgramParts& parts) {
   header.index_count = count(kIndices);
   header.metadata_bytes = count(kMetadata);
   header.constant_bytes = static_cast<uint32_t>(parts.sections[kConstants].size());
+  header.streamed_lines = count(kStreamed);
 
   std::vector<std::byte> file(sizeof(header));
   std::memcpy(file.data(), &header, sizeof(header));
-  for (const auto& section : parts.sections) {
-    file.resize(align(file.size()));
-    file.insert(file.end(), section.begin(), section.end());
+  for (size_t section = 0; section < kSectionCount; section++) {
+    const std::vector<std::byte>& content = parts.sections[section];
+    if (section == kStreamed && content.empty()) break;
+    file.resize(align(file.size(), section));
+    file.insert(file.end(), content.begin(), content.end());
   }
   repair_header(file);
   return file;
@@ -75,7 +83,9 @@ void repair_header(std::span<std::byte> file) {
   header.format_hash = kFormatHash;
   header.file_bytes_low = static_cast<uint32_t>(file.size());
   header.file_bytes_high = 0;
-  header.checksum = crc32(file.subspan(sizeof(header)));
+  const uint64_t streamed = uint64_t{header.streamed_lines} * kSectionAlignment;
+  const size_t resident = streamed <= file.size() - sizeof(header) ? file.size() - streamed : 0;
+  header.checksum = resident > 0 ? crc32(file.first(resident).subspan(sizeof(header))) : 0;
   std::memcpy(file.data(), &header, sizeof(header));
 }
 

@@ -24,6 +24,7 @@ enum Section : size_t {
   kIndices,
   kMetadata,
   kConstants,
+  kStreamed,
   kSectionCount,
 };
 
@@ -36,7 +37,8 @@ inline constexpr std::array<size_t, kSectionCount> kRecordBytes = {sizeof(Bindin
                                                                    sizeof(OpRecord),
                                                                    4,
                                                                    1,
-                                                                   sizeof(float)};
+                                                                   sizeof(float),
+                                                                   kSectionAlignment};
 
 /// A file whose sizes are those of its sections.
 struct ProgramParts {

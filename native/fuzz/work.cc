@@ -84,6 +84,8 @@ uint64_t command_work(const Program& program, const std::byte* at) {
       const auto command = as<MatmulCommand>(at);
       return times(elements(program, command.y), program.views[command.a].dim2);
     }
+    case Opcode::kLoad:
+      return as<LoadCommand>(at).bytes / sizeof(float);
     default:
       return view_work(program, at);
   }

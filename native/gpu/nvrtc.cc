@@ -14,7 +14,7 @@
 #include <system_error>
 
 #include "native/gpu/sources.h"
-#include "native/program/program.h"
+#include "native/program/crc32.h"
 
 namespace untangle::gpu {
 

@@ -138,7 +138,9 @@ void Planner::plan_command(const std::byte* command) {
       return plan_gemm_taps(as<GemmTapsCommand>(command));
     case Opcode::kPlanarTaps:
     case Opcode::kWinograd:
-      static_assert(cpu_command(Opcode::kPlanarTaps) && cpu_command(Opcode::kWinograd));
+    case Opcode::kLoad:
+      static_assert(cpu_command(Opcode::kPlanarTaps) && cpu_command(Opcode::kWinograd) &&
+                    cpu_command(Opcode::kLoad));
       return;
     case Opcode::kDepthwise:
       return plan_depthwise(as<DepthwiseCommand>(command));

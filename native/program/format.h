@@ -9,10 +9,12 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x4e8a012bu;
-inline constexpr char kFormatHashHex[] = "4e8a012b";
+inline constexpr uint32_t kFormatHash = 0x5a44462du;
+inline constexpr char kFormatHashHex[] = "5a44462d";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
+inline constexpr uint32_t kPageBytes = 4096;
+inline constexpr uint32_t kMaxLoads = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
 inline constexpr uint32_t kPanel = 16;
 inline constexpr uint32_t kNormalizeChunks = 16;
@@ -54,6 +56,7 @@ enum class Opcode : uint32_t {
   kCumulative = 16,
   kWinograd = 14,
   kGridSample = 20,
+  kLoad = 21,
 };
 struct CpuCommand {
   Opcode opcode;
@@ -62,6 +65,7 @@ struct CpuCommand {
 inline constexpr CpuCommand kCpuCommands[] = {
     {Opcode::kPlanarTaps, "planarTaps"},
     {Opcode::kWinograd, "winograd"},
+    {Opcode::kLoad, "load"},
 };
 
 enum class Unary : uint32_t {
@@ -205,9 +209,10 @@ struct HeaderRecord {
   uint32_t op_count;
   uint32_t index_count;
   uint32_t metadata_bytes;
+  uint32_t streamed_lines;
   uint32_t checksum;
 };
-static_assert(sizeof(HeaderRecord) == 64, "");
+static_assert(sizeof(HeaderRecord) == 68, "");
 
 struct BindingRecord {
   uint32_t offset_bytes;
@@ -530,5 +535,15 @@ struct GridSampleCommand {
   uint32_t unused[9];
 };
 static_assert(sizeof(GridSampleCommand) == 64, "");
+
+struct LoadCommand {
+  Opcode opcode;
+  uint32_t offset_bytes;
+  uint32_t bytes;
+  uint32_t first_word;
+  uint32_t checksum;
+  uint32_t unused[11];
+};
+static_assert(sizeof(LoadCommand) == 64, "");
 
 }  // namespace untangle

@@ -23,15 +23,12 @@ struct ProgramError {
 /// Finds the sections of `bytes` and checks everything a command could do with them.
 ///
 /// `bytes` is 64-byte aligned and must not change afterwards: the spans of `program` point into
-/// it. Any content is safe to pass. After success, executing `program` touches nothing outside
-/// its arena, its constants and its outputs.
+/// it. They may end where streamed weights begin. Any content is safe to pass. After success,
+/// executing `program` touches nothing outside its arena, its constants and its outputs.
 std::optional<ProgramError> load_program(std::span<const std::byte> bytes, Program& program);
 
 /// Only finds the sections: header, checksum and section bounds.
 std::optional<ProgramError> parse_program(std::span<const std::byte> bytes, Program& program);
-
-/// CRC-32 (IEEE), as in zlib and PNG.
-uint32_t crc32(std::span<const std::byte> bytes);
 
 /// Bytes of output `index`.
 inline uint64_t output_bytes(const Program& program, size_t index) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "native/program/format.h"
 
@@ -24,6 +25,11 @@ struct Program {
   uint32_t output_count;
   uint32_t arena_bytes;
   uint32_t input_commands = 0;  // all commands that read inputs are among the first so many
+  std::span<const std::byte> streamed{};  // weights that loads read; empty when left in the file
+  uint64_t streamed_offset = 0;           // of these weights in the file
+  uint64_t streamed_bytes = 0;
+  // Per command, how many loads have to be complete before it begins; empty without loads.
+  std::vector<uint32_t> loads_awaited{};
 };
 
 /// A command of the opcode that it begins with.

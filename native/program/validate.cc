@@ -50,6 +50,7 @@ std::optional<std::string> validate_program(Program& program) {
   if (!validator.bindings() || !validator.views() || !validator.commands())
     return validator.problem();
   program.input_commands = validator.input_commands();
+  program.loads_awaited = validator.take_awaited();
   return std::nullopt;
 }
 
@@ -189,6 +190,8 @@ bool Validator::command(const std::byte* at) {
       return named("gatherIndexed"), gather_indexed(as<GatherIndexedCommand>(at));
     case Opcode::kScatterIndexed:
       return named("scatterIndexed"), scatter_indexed(as<ScatterIndexedCommand>(at));
+    case Opcode::kLoad:
+      return named("load"), load(as<LoadCommand>(at));
   }
   named("?");
   return fail("opcode " + std::to_string(as<uint32_t>(at)) + " does not exist");
@@ -204,6 +207,7 @@ bool Validator::exists(uint32_t index) {
     return fail("view " + std::to_string(index) + " does not exist");
   if (program_.views[index].slot >= kSlotFirstOutput + program_.output_count)
     input_commands_ = command_index_ + 1;
+  if (loads_ > 0) await_loads(program_.views[index]);
   return true;
 }
 

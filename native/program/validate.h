@@ -11,6 +11,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "native/program/tables.h"
 
@@ -33,6 +35,8 @@ class Validator {
   const std::string& problem() const { return problem_; }
   /// The commands so far up to the last that reads an input.
   uint32_t input_commands() const { return input_commands_; }
+  /// For each command, how many loads have to be complete before it; empty when there are none.
+  std::vector<uint32_t> take_awaited() { return std::move(awaited_); }
 
  private:
   bool command(const std::byte* at);
@@ -85,6 +89,10 @@ class Validator {
   /// entry per axis. Indices are checked by the executor: they lead nowhere but into the table.
   bool indexed(uint32_t table, uint32_t loops, uint32_t indices);
   bool grid_sample(const GridSampleCommand& command);  // validate_grid.cc
+  bool load(const LoadCommand& command);               // validate_load.cc
+  /// Notes the loads that the command under check has to wait for because it touches what they
+  /// fill.
+  void await_loads(const ViewRecord& view);
   bool chain_op(const OpRecord& op, uint32_t operands);
 
   // validate.cc: pieces for all of them
@@ -131,6 +139,9 @@ class Validator {
   uint32_t input_commands_ = 0;
   uint64_t regions_used_ = 0;  // by the commands so far: no region belongs to two
   uint64_t tap_checks_ = 0;
+  uint32_t loads_ = 0;               // so far
+  LoadCommand recent_[kMaxLoads]{};  // those that may be under way; load i is at i % kMaxLoads
+  std::vector<uint32_t> awaited_;
 };
 
 }  // namespace untangle

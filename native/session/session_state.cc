@@ -1,6 +1,10 @@
 #include "native/session/session_state.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -62,6 +66,38 @@ OpenError describe(const ProgramError& error) {
 OpenError no_gpu(const std::string& reason) {
   return {"ERR_DEVICE_UNSUPPORTED",
           "device \"cuda\" is not available here (" + reason + "); use device: 'cpu'"};
+}
+
+/// A descriptor of our own for the program's file, which has to have all its weights.
+std::optional<OpenError> own_file(const Program& program, int file, WeightSource& source) {
+  struct stat status {};
+  if (fstat(file, &status) != 0) return OpenError{"ERR_PROGRAM_READ", std::strerror(errno)};
+  if (!S_ISREG(status.st_mode)) return OpenError{"ERR_PROGRAM_READ", "it is not a regular file"};
+  const uint64_t wanted = program.streamed_offset + program.streamed_bytes;
+  if (static_cast<uint64_t>(status.st_size) < wanted) {
+    return OpenError{"ERR_PROGRAM_READ", "it has " + std::to_string(status.st_size) +
+                                             " bytes instead of " + std::to_string(wanted)};
+  }
+  source = {fcntl(file, F_DUPFD_CLOEXEC, 0), program.streamed_offset};
+  if (source.file < 0) return OpenError{"ERR_PROGRAM_READ", std::strerror(errno)};
+  return std::nullopt;
+}
+
+/// The thread that reads streamed weights, where the program has some.
+std::optional<OpenError> open_reader(SessionState& state, int file) {
+  const Program& program = state.program;
+  if (program.streamed_bytes == 0) return std::nullopt;
+  WeightSource source{.memory = program.streamed};
+  if (program.streamed.empty()) {
+    if (file < 0) return OpenError{"ERR_PROGRAM_FORMAT", "its streamed weights are missing"};
+    if (auto error = own_file(program, file, source)) return error;
+  }
+  try {
+    state.reader = std::make_unique<WeightReader>(source, state.arena.data());
+  } catch (const std::system_error&) {
+    return out_of_memory(kWorkspaceBytes, "the stack of the thread that reads weights");
+  }
+  return std::nullopt;
 }
 
 std::optional<OpenError> allocate(AlignedBytes& target, size_t bytes, const char* what) {
@@ -146,6 +182,11 @@ size_t SessionState::bytes() const {
          (gpu ? gpu->host_bytes() : 0);
 }
 
+void SessionState::abort() {
+  aborted = true;
+  if (reader) reader->wake();
+}
+
 std::optional<OpenError> adopt_program(std::span<const std::byte> program, SessionState& state) {
   std::optional<AlignedBytes> copy = AlignedBytes::allocate(program.size(), /*zeroed=*/false);
   if (!copy) return out_of_memory(program.size(), "the program");
@@ -161,7 +202,8 @@ std::optional<OpenError> adopt_program(AlignedBytes program, SessionState& state
   return std::nullopt;
 }
 
-std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, SessionState& state) {
+std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, SessionState& state,
+                                     int file) {
   if (auto error = allocate(state.arena, state.program.arena_bytes, "the arena")) return error;
   state.kernels = &kernels;
   state.workspaces.resize(threads);
@@ -174,7 +216,13 @@ std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, Ses
   } catch (const std::system_error&) {
     return out_of_memory(threads * kWorkspaceBytes, "the stacks of its threads");
   }
-  return std::nullopt;
+  return open_reader(state, file);
+}
+
+std::optional<OpenError> read_failure(const SessionState& state) {
+  std::string failure = state.reader ? state.reader->failure() : "";
+  if (failure.empty()) return std::nullopt;
+  return OpenError{"ERR_PROGRAM_READ", std::move(failure)};
 }
 
 std::optional<OpenError> open_on_gpu(const GpuChoice& choice, SessionState& state) {

@@ -55,6 +55,7 @@ struct SessionState {
   std::vector<std::byte*> workspace_pointers;
   const Kernels* kernels = nullptr;
   std::optional<ThreadPool> pool;
+  std::unique_ptr<WeightReader> reader;  // of programs whose weights are streamed
   std::unique_ptr<gpu::GpuSession> gpu;  // then arena, workspaces and pool are empty
   std::atomic<bool> aborted{false};
   std::atomic<uint32_t> commands_done{0};  // by the run in flight or the last one
@@ -65,6 +66,8 @@ struct SessionState {
   std::optional<std::chrono::steady_clock::time_point> inline_since;
 
   size_t bytes() const;
+  /// Ends the run in flight soon.
+  void abort();
 };
 
 /// What went wrong while opening; the code is one of src/errors.ts.
@@ -90,7 +93,14 @@ std::optional<OpenError> adopt_program(AlignedBytes program, SessionState& state
 std::optional<OpenError> adopt_program(std::span<const std::byte> program, SessionState& state);
 
 /// Allocates all memory to run the program on the CPU and starts the threads.
-std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, SessionState& state);
+///
+/// `file` is the program's, for streamed weights that are not in memory; it stays the caller's.
+std::optional<OpenError> open_on_cpu(size_t threads, const Kernels& kernels, SessionState& state,
+                                     int file = -1);
+
+/// What became of a run that ended early because weights could not be read; nothing when that is
+/// not why.
+std::optional<OpenError> read_failure(const SessionState& state);
 
 /// Brings the program to a GPU; what it holds on the host is let go as far as the device has it.
 std::optional<OpenError> open_on_gpu(const GpuChoice& choice, SessionState& state);

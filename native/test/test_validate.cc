@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "native/cpu/kernels/kernels.h"
+#include "native/program/crc32.h"
 #include "native/program/program.h"
 #include "native/test/check.h"
 #include "native/test/op_program.h"
@@ -107,6 +108,7 @@ struct File {
                               count(taps),
                               count(ops),
                               count(indices),
+                              0,
                               0,
                               crc32(std::span(bytes).subspan(sizeof(HeaderRecord)))};
     std::memcpy(bytes.data(), &header, sizeof(header));

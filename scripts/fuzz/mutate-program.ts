@@ -69,7 +69,11 @@ function repaired(bytes: Uint8Array): Uint8Array {
     view.setUint32(HEADER.fields.indexOf(name) * 4, value, true);
   set('fileBytesLow', bytes.length);
   set('fileBytesHigh', 0);
-  set('checksum', checksum(bytes.subarray(HEADER_BYTES)));
+  const streamedBytes = view.getUint32(HEADER.fields.indexOf('streamedLines') * 4, true) * 64;
+  set(
+    'checksum',
+    checksum(bytes.subarray(HEADER_BYTES, Math.max(0, bytes.length - streamedBytes))),
+  );
   return bytes;
 }
 

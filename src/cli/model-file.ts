@@ -5,10 +5,11 @@ import {UntangleError} from '../errors.js';
 import {compile, load} from '../index.js';
 import {decodeModel} from '../onnx/decode.js';
 import {externalDataBeside} from '../onnx/external-data.js';
-import {isProgram, readFileLimited, readModelFile} from '../onnx/read-model.js';
+import {isProgram, readHeld, readModelFile} from '../onnx/read-model.js';
 import type {LoadOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
 import type {Explanation, Program} from '../program/program.js';
+import {residentBytes} from '../program/read-header.js';
 import {readBoard} from '../runtime/board-file.js';
 import type {Session} from '../runtime/session.js';
 import {DEVICES} from '../schedule/device.js';
@@ -28,6 +29,7 @@ type Options = Partial<
     | 'exact'
     | 'board'
     | 'weights'
+    | 'streamWeights'
     | 'shape'
     | 'constant'
   >
@@ -36,6 +38,7 @@ type Options = Partial<
 /** A file that was read, with its shapes bound. */
 export interface ModelFile {
   readonly path: string;
+  /** Without the weights that a program streams. */
   readonly bytes: Uint8Array;
   readonly isProgram: boolean;
   readonly options: LoadOptions;
@@ -53,14 +56,23 @@ export async function openModelFile(
   feeds: ReadonlyMap<string, Feed> = new Map(),
   {isQuiet = false} = {},
 ): Promise<ModelFile> {
-  const bytes = await readFileLimited(path);
+  const bytes = await readHeld(path, residentBytes);
   const {device, precision, threads, memory: memoryBudgetBytes} = options;
   const common = {device, precision, threads, memoryBudgetBytes};
-  const {schedule, exact, weights, board: boardName, shape = [], constant = []} = options;
+  const {
+    schedule,
+    exact,
+    weights,
+    streamWeights,
+    board: boardName,
+    shape = [],
+    constant = [],
+  } = options;
   if (isProgram(bytes)) {
     if (schedule !== undefined) throw compiledError('--schedule');
     if (exact !== undefined) throw compiledError('--exact');
     if (weights !== undefined) throw compiledError('--weights');
+    if (streamWeights !== undefined) throw compiledError('--stream-weights');
     if (boardName !== undefined) throw compiledError('--board');
     if (shape.length > 0) throw compiledError('--shape');
     if (constant.length > 0) throw compiledError('--constant');
@@ -72,7 +84,7 @@ export async function openModelFile(
   const constants = await readConstants(constant);
   const {shapes, notes} = bindShapes(inputs, shape, feeds, constants);
   if (!isQuiet) for (const text of notes) note(text);
-  const how = {schedule, exact, weights, board};
+  const how = {schedule, exact, weights, streamWeights, board};
   const compiling = {shapes, constants, ...how, externalData, name: basename(path)};
   return {path, bytes, isProgram: false, options: {...common, ...compiling}};
 }
@@ -85,10 +97,10 @@ function compiledError(option: string): UntangleError {
   ]);
 }
 
-/** Loads the file; it is not read again. */
+/** Loads the file; a model is not read again, a program may have left weights there. */
 export function openSession(file: ModelFile): Promise<Session> {
   // One run, or many of one shape: the model need not be kept.
-  return load(file.bytes, {...file.options, plans: 1});
+  return load(file.isProgram ? file.path : file.bytes, {...file.options, plans: 1});
 }
 
 /**

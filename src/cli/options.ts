@@ -33,6 +33,7 @@ export interface CliOptions {
   readonly exact?: boolean;
   readonly board?: string;
   readonly weights?: WeightType;
+  readonly streamWeights?: boolean | 'auto';
   readonly range?: Range;
   readonly tolerance: number;
   readonly runs: number;
@@ -111,6 +112,13 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
       '--weights <type>',
       `what weights are stored as: ${WEIGHT_TYPES.join(', ')} (default: fp32)`,
     ).argParser(text => parseName('--weights', WEIGHT_TYPES, text)),
+  streamWeights: () =>
+    new Option(
+      '--stream-weights [when]',
+      'leave weights in the program file and read them ahead of their use: always, auto (where the budget asks for it) or never (default: auto; always when no value is given)',
+    )
+      .argParser(text => parseWhen('--stream-weights', text))
+      .preset('always'),
   range: () =>
     new Option(
       '--range <lo,hi>',
@@ -169,6 +177,14 @@ export function parseShape(text: string): ShapeAssignment {
     'NAME=SIZE,SIZE,... with positive integers',
     `"${text}"`,
   ]);
+}
+
+const WHEN = {always: true, auto: 'auto', never: false} as const;
+
+/** @throws ERR_OPTION */
+function parseWhen(option: string, text: string): boolean | 'auto' {
+  const names = Object.keys(WHEN) as (keyof typeof WHEN)[];
+  return WHEN[parseName(option, names, text)];
 }
 
 /** One of `names`. */

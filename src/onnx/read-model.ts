@@ -37,21 +37,51 @@ export async function readFileLimited(
   path: string,
   overrides: Partial<Limits> = {},
 ): Promise<Uint8Array> {
-  const {bytes, close} = await openBytes(path, resolveLimits(overrides), (file, size) =>
-    readWhole(file, path, allocatePlain(size, false)),
-  );
+  return readHeld(path, (_, size) => size, overrides);
+}
+
+/**
+ * Reads as much of a regular file as is to be held of it.
+ *
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_ONNX_LIMIT (fileBytes)
+ */
+export async function readHeld(
+  path: string,
+  heldBytes: ReadOptions['heldBytes'],
+  overrides: Partial<Limits> = {},
+): Promise<Uint8Array> {
+  const {bytes, close} = await openBytes(path, resolveLimits(overrides), async (file, size) => {
+    const held = heldBytes(await readBeginning(file, path, size), size);
+    return readWhole(file, path, allocatePlain(held, false));
+  });
   await close();
   return bytes;
+}
+
+function readBeginning(file: FileHandle, path: string, size: number): Promise<Uint8Array> {
+  return readWhole(file, path, new Uint8Array(Math.min(size, BEGINNING_BYTES)));
 }
 
 /** The bytes of a file with a model, and what is still to be read of them. */
 export interface ModelBytes {
   readonly bytes: Uint8Array;
+  /** The file of a program of which only a part was read; it stays open until `close`. */
+  readonly rest: {readonly fd: number} | null;
   /** Null where everything has been read. */
   readonly deferred: DeferredBytes | null;
   /** Closes the file; what is deferred can then no longer be read. */
   readonly close: () => Promise<void>;
 }
+
+/** How to read a file. */
+export interface ReadOptions {
+  readonly allocate: Allocate;
+  /** How many bytes to hold of a program, by its first bytes and its size. */
+  readonly heldBytes: (beginning: Uint8Array, fileBytes: number) => number;
+}
+
+/** More than the header of a program. */
+const BEGINNING_BYTES = 4096;
 
 /** Smaller files, and those that begin with this, are read as a whole. */
 const SMALL_FILE = 2 ** 20;
@@ -63,17 +93,23 @@ export function isProgram(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a model's file but for the weights of its larger initializers, or a program file as a whole.
+ * Reads a model's file but for the weights of its larger initializers, or what a program file's beginning says is to be held of it.
  *
  * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_ONNX_LIMIT (fileBytes)
  */
 export async function readModelBytes(
   path: string,
   overrides: Partial<Limits>,
-  allocate: Allocate,
+  {allocate, heldBytes}: ReadOptions,
 ): Promise<ModelBytes> {
   let deferred: DeferredBytes | null = null;
+  let rest: FileHandle | null = null;
   const {bytes, close} = await openBytes(path, resolveLimits(overrides), async (file, size) => {
+    const held = heldBytes(await readBeginning(file, path, size), size);
+    if (held < size) {
+      rest = file;
+      return readWhole(file, path, allocate(held, false));
+    }
     const ranges = await findWeights(file, path, size);
     const memory = allocate(size, ranges.length > 0);
     let at = 0;
@@ -84,8 +120,8 @@ export async function readModelBytes(
     if (ranges.length > 0) deferred = new DeferredBytes(memory, ranges, {file, path});
     return memory;
   });
-  if (deferred === null) await close();
-  return {bytes, deferred, close};
+  if (deferred === null && rest === null) await close();
+  return {bytes, rest, deferred, close};
 }
 
 /**

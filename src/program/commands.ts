@@ -13,6 +13,9 @@ export const NONE = 0xffffffff;
 /** Memory a view can point into: 0 arena, 1 constants, 2 + j output j, 2 + outputs + i input i. */
 export const SLOT = {arena: 0, constants: 1, firstOutput: 2} as const;
 
+/** Loads under way at a time. */
+export const MAX_LOADS = 64;
+
 export const REGION_FLAGS = {padded: 1, cropped: 2, perTap: 4} as const;
 
 /** What `op.kind` says: how many operands a function has. */
@@ -157,6 +160,7 @@ export const COMMANDS = {
     ],
   },
   gridSample: {opcode: 20, fields: ['x', 'y', 'gridView', 'mode', 'padding', 'alignCorners']},
+  load: {opcode: 21, fields: ['offsetBytes', 'bytes', 'firstWord', 'checksum']},
 } as const satisfies Record<string, {opcode: number; fields: readonly string[]}>;
 
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */
@@ -211,7 +215,7 @@ export const RECORDS = {
   },
 } as const satisfies Record<string, {fields: readonly string[]; i32: readonly string[]}>;
 
-/** File header, in words; every section starts at a multiple of 64 bytes, in this order. */
+/** File header, in words; every section but the last starts at a multiple of 64 bytes, in this order. */
 export const HEADER = {
   fields: [
     'magic',
@@ -229,6 +233,7 @@ export const HEADER = {
     'opCount',
     'indexCount',
     'metadataBytes',
+    'streamedLines',
     'checksum',
   ],
 } as const;
@@ -246,6 +251,7 @@ export const SECTIONS = [
   'indices',
   'metadata',
   'constants',
+  'streamed',
 ] as const;
 
 /** One binding per input then output: inputs give the arena offset, outputs their slot's size. 16 bytes. */
@@ -255,7 +261,11 @@ type Table = typeof COMMANDS;
 export type CommandName = keyof Table;
 
 /** Commands that only CPUs have kernels for; native/gpu refuses them by the same list. */
-export const CPU_COMMANDS = ['planarTaps', 'winograd'] as const satisfies readonly CommandName[];
+export const CPU_COMMANDS = [
+  'planarTaps',
+  'winograd',
+  'load',
+] as const satisfies readonly CommandName[];
 
 /** A decoded command: its name and every field as a number (floats already decoded from Bits stay as bits). */
 export type Command = {

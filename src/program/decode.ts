@@ -22,7 +22,7 @@ import {
 import {checkTables} from './validate.js';
 
 /**
- * Decodes and validates a program file.
+ * Decodes and validates a program file, or what of it is not streamed.
  *
  * `constants` and `indices` are views of `bytes` when these lie at a multiple of 4.
  *
@@ -56,6 +56,10 @@ function readProgram(bytes: Uint8Array): DecodedProgram {
   return {
     arenaBytes: header.arenaBytes,
     constants: asFloats(words('constants')),
+    streamed: {
+      ...layout.sections.streamed,
+      data: bytes.length < layout.fileBytes ? null : bytes.subarray(layout.residentBytes),
+    },
     inputs: bindings.slice(0, header.inputCount),
     outputs: bindings.slice(header.inputCount).map((binding, index) => {
       if (binding.offsetBytes !== 0)

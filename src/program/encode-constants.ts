@@ -3,6 +3,8 @@
 import {UntangleError} from '../errors.js';
 import type {ConstantData} from '../schedule/steps.js';
 import {type StoredWeights, storeWeights, unstorable} from '../untangle/stored-weights.js';
+import {checksum} from './checksum.js';
+import {COMMAND_WORDS, COMMANDS} from './commands.js';
 import type {PlacedConstant} from './encode-tables.js';
 
 const F32_BYTES = 4;
@@ -30,6 +32,18 @@ export function writeConstants(
       refuseUnstorable(stored, values);
       storeWeights(stored.type, stored, values, target);
     }
+  }
+}
+
+/** Gives the words of every load the checksum of what it reads. */
+export function addChecksums(streamed: Uint8Array, commands: number[]): void {
+  const {opcode, fields} = COMMANDS.load;
+  const word = (at: number, field: (typeof fields)[number]) => at + 1 + fields.indexOf(field);
+  for (let at = 0; at < commands.length; at += COMMAND_WORDS) {
+    if (commands[at] !== opcode) continue;
+    const start = commands[word(at, 'firstWord')]! * F32_BYTES;
+    const end = start + commands[word(at, 'bytes')]!;
+    commands[word(at, 'checksum')] = checksum(streamed.subarray(start, end));
   }
 }
 

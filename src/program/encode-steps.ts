@@ -24,7 +24,7 @@ import type {
   WinogradStep,
 } from '../schedule/steps.js';
 import {COMMAND_WORDS, COMMANDS} from './commands.js';
-import {addIndices, addOps, addRegions, addView, type Tables} from './encode-tables.js';
+import {addIndices, addLoad, addOps, addRegions, addView, type Tables} from './encode-tables.js';
 import {floatBits, toWord} from './words.js';
 
 type Fields = Readonly<Record<string, number>>;
@@ -91,6 +91,8 @@ function stepFields(tables: Tables, step: Step): Fields {
         indices: addView(tables, step.indices),
         fn: SCATTER[step.fn],
       };
+    case 'load':
+      return addLoad(tables, step);
     case 'gather':
       return {
         ...ends(tables, step),

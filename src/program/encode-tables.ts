@@ -7,13 +7,14 @@ import {
   type Buffer,
   bufferBytes,
   type ConstantData,
+  type LoadStep,
   type Region,
   type RegionTap,
   type View,
 } from '../schedule/steps.js';
 import {WEIGHT_BYTES, WEIGHT_TYPE} from '../untangle/stored-weights.js';
 import {NONE, OP_KINDS, RECORDS, REGION_FLAGS, SLOT} from './commands.js';
-import {alignBytes} from './file-layout.js';
+import {alignBytes, PAGE_BYTES} from './file-layout.js';
 import {floatBits, recordWords, toWord} from './words.js';
 
 /** Growing tables of a program, in words. Encoding appends to them. */
@@ -29,6 +30,9 @@ export interface Tables {
   readonly constants: Map<ConstantData, PlacedConstant>;
   /** Bytes of the constants section so far: each constant starts at a cache line, the end included. */
   constantBytes: number;
+  /** The same for constants that are streamed, each starting at a page. */
+  readonly streamed: Map<ConstantData, PlacedConstant>;
+  streamedBytes: number;
   /** Index of the entries already stored, by their contents. */
   readonly seen: Map<string, number>;
   /** Slots of inputs come after those of outputs. */
@@ -56,6 +60,8 @@ export function createTables(
     indices: [],
     constants: new Map(),
     constantBytes: 0,
+    streamed: new Map(),
+    streamedBytes: 0,
     seen: new Map(),
     outputCount,
   };
@@ -111,6 +117,19 @@ export function addIndices(tables: Tables, indices: Int32Array): number {
   });
 }
 
+/** The fields of a command that reads a run of a streamed constant; its checksum is known when the constant is written. */
+export function addLoad(tables: Tables, {x, y, type}: LoadStep): Record<string, number> {
+  const {offsetBytes} = placeOf(tables, y.buffer);
+  const start = placeConstant(tables, 'streamed', tables.buffers.get(x.buffer));
+  const from = start + x.offset * WEIGHT_BYTES[type];
+  return {
+    offsetBytes: offsetBytes + y.offset * WEIGHT_BYTES[type],
+    bytes: x.shape[0]! * WEIGHT_BYTES[type],
+    firstWord: from / 4,
+    checksum: 0,
+  };
+}
+
 function opFields(op: ChainOp): Record<string, number> {
   if (op.fn.kind === 'binary')
     return {kind: OP_KINDS.binary, code: BINARY[op.fn.fn], a: op.a, b: op.b};
@@ -144,7 +163,9 @@ function placeOf(tables: Tables, id: number): {slot: number; offsetBytes: number
       return {slot: SLOT.arena, offsetBytes};
     }
     case 'constant':
-      return {slot: SLOT.constants, offsetBytes: placeConstant(tables, buffer)};
+      return {slot: SLOT.constants, offsetBytes: placeConstant(tables, 'constants', buffer)};
+    case 'streamed':
+      throw internal(`a view names buffer ${id}, which only a load may`);
     case 'output':
       return {slot: SLOT.firstOutput + buffer.storage.index, offsetBytes: 0};
     case 'input':
@@ -152,15 +173,26 @@ function placeOf(tables: Tables, id: number): {slot: number; offsetBytes: number
   }
 }
 
-function placeConstant(tables: Tables, buffer: Buffer): number {
-  const {data, elements, id} = buffer;
+/** Where a constant starts in its section. */
+function placeConstant(
+  tables: Tables,
+  section: 'constants' | 'streamed',
+  buffer: Buffer | undefined,
+): number {
+  const {data, elements, id} = buffer ?? {};
   const length = data instanceof Float32Array ? data.length : elements;
-  if (data === undefined || length !== elements)
+  if (buffer === undefined || data === undefined || length !== elements)
     throw internal(`constant buffer ${id} has ${data ? length : 0} of ${elements} elements`);
-  const known = tables.constants.get(data);
+  const known = tables[section].get(data);
   if (known !== undefined) return known.offsetBytes;
-  const start = tables.constantBytes;
   const bytes = bufferBytes(buffer);
+  if (section === 'streamed') {
+    const start = alignBytes(tables.streamedBytes, PAGE_BYTES);
+    tables.streamed.set(data, {offsetBytes: start, bytes});
+    tables.streamedBytes = start + alignBytes(bytes);
+    return start;
+  }
+  const start = tables.constantBytes;
   tables.constants.set(data, {offsetBytes: start, bytes});
   tables.constantBytes += alignBytes(bytes);
   return start;

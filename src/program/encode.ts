@@ -7,11 +7,11 @@ import {UntangleError} from '../errors.js';
 import {type Buffer, bufferBytes, type Step} from '../schedule/steps.js';
 import {checksum} from './checksum.js';
 import {BINDING, HEADER, MAGIC, RECORDS} from './commands.js';
-import {writeConstants} from './encode-constants.js';
+import {addChecksums, writeConstants} from './encode-constants.js';
 import {encodeStep} from './encode-steps.js';
 import {createTables, type Tables} from './encode-tables.js';
 import {encodeExplanation} from './explain.js';
-import {type FileLayout, HEADER_BYTES, layOutFile} from './file-layout.js';
+import {ALIGNMENT_BYTES, type FileLayout, HEADER_BYTES, layOutFile} from './file-layout.js';
 import {formatHash} from './format-hash.js';
 import type {Explanation, Port} from './program.js';
 import {recordWords, toWord} from './words.js';
@@ -55,6 +55,9 @@ export function encodeProgram(
   const header = headerFields(parts, tables, metadata.length);
   const layout = layOutFile(header);
   const bytes = allocate(layout.fileBytes);
+  for (const section of ['constants', 'streamed'] as const)
+    writeConstants(tables[section], bytes.subarray(layout.sections[section].start));
+  addChecksums(bytes.subarray(layout.sections.streamed.start), commands);
 
   writeWords(bytes, layout.sections.bindings.start, bindingWords(parts));
   writeWords(bytes, layout.sections.views.start, tables.view);
@@ -64,8 +67,8 @@ export function encodeProgram(
   writeWords(bytes, layout.sections.ops.start, tables.op);
   writeWords(bytes, layout.sections.indices.start, tables.indices);
   bytes.set(metadata, layout.sections.metadata.start);
-  writeConstants(tables.constants, bytes.subarray(layout.sections.constants.start));
-  writeWords(bytes, 0, headerWords(header, layout, checksum(bytes.subarray(HEADER_BYTES))));
+  const sum = checksum(bytes.subarray(HEADER_BYTES, layout.residentBytes));
+  writeWords(bytes, 0, headerWords(header, layout, sum));
   return bytes;
 }
 
@@ -84,6 +87,7 @@ function headerFields(parts: ProgramParts, tables: Tables, metadataBytes: number
     opCount: tables.op.length / RECORDS.op.fields.length,
     indexCount: tables.indices.length,
     metadataBytes,
+    streamedLines: tables.streamedBytes / ALIGNMENT_BYTES,
   };
 }
 

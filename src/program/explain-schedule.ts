@@ -47,6 +47,7 @@ export function explainSchedule({
     ...addCounts(schedule.steps.map(step => step.counts)),
     arenaPeakBytes: memory.arenaBytes,
     weightsBytes: memory.constantBytes,
+    ...streamedBytes(schedule),
     totalBytes: memory.totalBytes,
   };
   const convolutions = findConvolutions(graph, schedule);
@@ -94,6 +95,12 @@ function commandInfos(schedule: Schedule, target: Target | undefined): CommandIn
 function explainedBoard({board, threads}: Target): ExplainedBoard {
   const {name, source, freeBytes} = board;
   return {name, source, threads, freeBytes};
+}
+
+/** Bytes that a run reads from the program's file, where it does. */
+function streamedBytes({steps}: Schedule): Pick<Totals, 'streamedBytes'> {
+  const bytes = sum(steps.map(({op, counts}) => (op === 'load' ? counts.readBytes : 0)));
+  return bytes > 0 ? {streamedBytes: bytes} : {};
 }
 
 function commandInfo(step: Step, {offsetsBytes}: Schedule): CommandInfo {
@@ -155,7 +162,8 @@ function baselineTotals(
 ): Baselines {
   const own = addCounts(convolutions.flatMap(({steps}) => steps.map(step => step.counts)));
   const weightsBytes =
-    totals.weightsBytes -
+    totals.weightsBytes +
+    (totals.streamedBytes ?? 0) -
     packedBytes(convolutions) +
     sum(convolutions.map(({plainBytes}) => plainBytes));
   const replaced = (pick: (baselines: ConvBaselines) => Baseline): Totals => {

@@ -37,6 +37,7 @@ const totals = v.object({
   ...counts,
   arenaPeakBytes: amount,
   weightsBytes: amount,
+  streamedBytes: v.optional(amount),
   totalBytes: amount,
 });
 /** The index of a command, or -1 for what comes before the first. */

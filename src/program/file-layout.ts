@@ -18,6 +18,7 @@ export type SectionSizes = Pick<
   | 'indexCount'
   | 'metadataBytes'
   | 'constantBytes'
+  | 'streamedLines'
 >;
 
 /** Byte range of a section in the file. */
@@ -28,6 +29,8 @@ export interface Section {
 
 export interface FileLayout {
   readonly sections: Readonly<Record<SectionName, Section>>;
+  /** What is held in memory: all but the streamed weights. */
+  readonly residentBytes: number;
   readonly fileBytes: number;
 }
 
@@ -35,22 +38,28 @@ export interface FileLayout {
 export const ALIGNMENT_BYTES = 64;
 export const HEADER_BYTES = HEADER.fields.length * 4;
 
+/** Streamed weights, and each constant among them, start at pages. */
+export const PAGE_BYTES = 4096;
+
 /** The next multiple of the alignment. */
-export function alignBytes(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+export function alignBytes(bytes: number, alignment: number = ALIGNMENT_BYTES): number {
+  return Math.ceil(bytes / alignment) * alignment;
 }
 
-/** Places the sections one after the other, each at a multiple of 64 bytes. */
+/** Places the sections one after the other, each at a multiple of 64 bytes; streamed weights begin a page of their own. */
 export function layOutFile(sizes: SectionSizes): FileLayout {
   const bytes = sectionBytes(sizes);
   const sections = {} as Record<SectionName, Section>;
   let end = HEADER_BYTES;
   for (const name of SECTIONS) {
+    if (name === 'streamed') continue;
     const start = alignBytes(end);
     sections[name] = {start, bytes: bytes[name]};
     end = start + bytes[name];
   }
-  return {sections, fileBytes: end};
+  const residentBytes = bytes.streamed > 0 ? alignBytes(end, PAGE_BYTES) : end;
+  sections.streamed = {start: residentBytes, bytes: bytes.streamed};
+  return {sections, residentBytes, fileBytes: residentBytes + bytes.streamed};
 }
 
 function sectionBytes(sizes: SectionSizes): Record<SectionName, number> {
@@ -64,5 +73,6 @@ function sectionBytes(sizes: SectionSizes): Record<SectionName, number> {
     indices: sizes.indexCount * 4,
     metadata: sizes.metadataBytes,
     constants: sizes.constantBytes,
+    streamed: sizes.streamedLines * ALIGNMENT_BYTES,
   };
 }

@@ -60,7 +60,10 @@ export type ArenaBlockKind = (typeof ARENA_BLOCK_KINDS)[number];
 
 export interface Totals extends Counts {
   readonly arenaPeakBytes: number;
+  /** Weights that are held. */
   readonly weightsBytes: number;
+  /** Weights that each run reads from the program's file instead; left out where there are none. */
+  readonly streamedBytes?: number | undefined;
   /** Everything a session holds: arena, weights, tables, workspace and outputs. */
   readonly totalBytes: number;
 }
@@ -109,6 +112,12 @@ export interface ViewRecord {
 export interface DecodedProgram {
   readonly arenaBytes: number;
   readonly constants: Float32Array;
+  /** The section of streamed weights: its place and size in the file, and its bytes unless they were left there. */
+  readonly streamed: {
+    readonly start: number;
+    readonly bytes: number;
+    readonly data: Uint8Array | null;
+  };
   readonly inputs: readonly {readonly offsetBytes: number; readonly elements: number}[];
   readonly outputs: readonly {readonly elements: number}[];
   readonly views: readonly ViewRecord[];

@@ -11,7 +11,7 @@ import {readRecord} from './words.js';
 /**
  * Reads the header and places the sections.
  *
- * The sizes it states add up to the length of the file, so what is read later stays inside it.
+ * The sizes it states add up to the length of the file, so what is read later stays inside it. Streamed weights may be left out.
  *
  * @throws ERR_PROGRAM_FORMAT, or ERR_PROGRAM_VERSION when other tables wrote the file.
  */
@@ -20,8 +20,7 @@ export function readHeader(bytes: Uint8Array): {header: Header; layout: FileLayo
     bytes.length >= HEADER_BYTES,
     () => `expected at least ${HEADER_BYTES} bytes but there are ${bytes.length}`,
   );
-  const words = new Uint32Array(bytes.slice(0, HEADER_BYTES).buffer);
-  const header: Header = readRecord({fields: HEADER.fields, i32: []}, words, 0);
+  const header = parseHeader(bytes);
   check(header.magic === MAGIC, () => 'the file does not start with UNTP');
   if (header.formatHash !== formatHash()) {
     throw new UntangleError('ERR_PROGRAM_VERSION', [
@@ -33,7 +32,7 @@ export function readHeader(bytes: Uint8Array): {header: Header; layout: FileLayo
   const layout = layOutFile(header);
   const fileBytes = header.fileBytesHigh * 2 ** 32 + header.fileBytesLow;
   check(
-    fileBytes === bytes.length,
+    fileBytes === bytes.length || layout.residentBytes === bytes.length,
     () => `the header says ${fileBytes} bytes but there are ${bytes.length}`,
   );
   check(
@@ -41,8 +40,25 @@ export function readHeader(bytes: Uint8Array): {header: Header; layout: FileLayo
     () => `the sections need ${layout.fileBytes} bytes but the file has ${fileBytes}`,
   );
   check(header.constantBytes % 4 === 0, () => 'constantBytes is not a multiple of 4');
-  checkSum(bytes, header);
+  checkSum(bytes.subarray(0, layout.residentBytes), header);
   return {header, layout};
+}
+
+/**
+ * How many bytes of a program file to hold, by its beginning: all but streamed weights.
+ *
+ * All of them where the beginning is none of a program; `decodeProgram` says what is wrong with it.
+ */
+export function residentBytes(beginning: Uint8Array, fileBytes: number): number {
+  if (beginning.length < HEADER_BYTES) return fileBytes;
+  const header = parseHeader(beginning);
+  if (header.magic !== MAGIC || header.formatHash !== formatHash()) return fileBytes;
+  return Math.min(fileBytes, layOutFile(header).residentBytes);
+}
+
+function parseHeader(bytes: Uint8Array): Header {
+  const words = new Uint32Array(bytes.slice(0, HEADER_BYTES).buffer);
+  return readRecord({fields: HEADER.fields, i32: []}, words, 0);
 }
 
 function checkSum(bytes: Uint8Array, header: Header): void {

@@ -23,6 +23,7 @@ import {
 } from './validate-commands.js';
 import {checkGridSample} from './validate-grid.js';
 import {checkGatherIndexed, checkScatterIndexed} from './validate-indexed.js';
+import {checkLoad} from './validate-load.js';
 import {checkPlanarTaps} from './validate-planar.js';
 import {checkDepthwise, checkGemmTaps, tapBounds} from './validate-regions.js';
 import {checkWiden} from './validate-weights.js';
@@ -113,6 +114,9 @@ function checkCommand(checker: Checker, command: Command): void {
       break;
     case 'fill':
       writable(checker, 'y', command.y);
+      break;
+    case 'load':
+      checkLoad(checker, command);
       break;
   }
 }

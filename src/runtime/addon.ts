@@ -105,8 +105,9 @@ export interface Addon {
    * Validates `program` again in C++, allocates arena and constants once, starts threads. A program in memory of `allocate` is
    * taken over, any other one copied.
    * `isa` overrides UNTANGLE_ISA; `keptOutputBytes` (0) bounds the memory of dropped outputs kept for later ones.
+   * Streamed weights that `program` lacks are read from `file`, a descriptor that stays the caller's.
    * With `gpu` the program goes to the GPU, which needs no threads; `neededBytes` comes with ERR_BUDGET_EXCEEDED.
-   * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_OUT_OF_MEMORY, ERR_DEVICE_UNSUPPORTED, ERR_GPU_MEMORY,
+   * @throws {code, message} ERR_ISA_UNSUPPORTED, ERR_PROGRAM_FORMAT, ERR_PROGRAM_READ, ERR_OUT_OF_MEMORY, ERR_DEVICE_UNSUPPORTED, ERR_GPU_MEMORY,
    *   ERR_GPU_FAILED, ERR_BUDGET_EXCEEDED
    */
   open(
@@ -115,6 +116,7 @@ export interface Addon {
     isa?: string,
     keptOutputBytes?: number,
     gpu?: GpuChoice,
+    file?: number,
   ): NativeSession;
   /** What the CUDA driver in the file `driver`, or the system's when that is empty, has to offer. */
   gpuInfo(driver: string): GpuInfo;

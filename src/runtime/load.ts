@@ -15,11 +15,13 @@ import {
   type OpenOptions,
 } from '../options.js';
 import type {Program} from '../program/program.js';
+import {residentBytes} from '../program/read-header.js';
 import {allocateNative, callNative, loadAddon} from './native.js';
-import {chooseDevice, openPlan} from './open-plan.js';
+import {chooseDevice, openPlan, type PlanOptions} from './open-plan.js';
 import {makePlanner} from './planner.js';
 import {Plans} from './plans.js';
 import {Session} from './session.js';
+import {openCompiled} from './spool.js';
 
 /**
  * Loads an ONNX model, or a program file written by `compile`, ready to run.
@@ -45,12 +47,14 @@ export async function load(
 ): Promise<Session> {
   const checked = checkLoadOptions(options);
   const file = filePath(source);
-  if (file === null) return loadBytes({bytes: source as Uint8Array, file, deferred: null}, checked);
-  const read = await readModelBytes(file, checked.limits ?? {}, allocateNative);
+  if (file === null)
+    return loadBytes({bytes: source as Uint8Array, file, deferred: null, rest: null}, checked);
+  const reading = {allocate: allocateNative, heldBytes: residentBytes};
+  const read = await readModelBytes(file, checked.limits ?? {}, reading);
   try {
     return await loadBytes({...read, file}, checked);
   } finally {
-    if (read.deferred !== null) await read.close();
+    if (read.deferred !== null || read.rest !== null) await read.close();
   }
 }
 
@@ -60,16 +64,18 @@ interface Source {
   /** Null for bytes of the caller's. */
   readonly file: string | null;
   readonly deferred: DeferredBytes | null;
+  /** Where the streamed weights of a program are. */
+  readonly rest: {readonly fd: number} | null;
 }
 
 async function loadBytes(
-  {bytes, file, deferred}: Source,
+  {bytes, file, deferred, rest}: Source,
   {device, plans, ...compiling}: ReturnType<typeof checkLoadOptions>,
 ): Promise<Session> {
   const {threads, memoryBudgetBytes, precision} = compiling;
   if (isProgram(bytes)) {
     refuseCompileOptions(compiling);
-    return open(bytes, {device, threads, memoryBudgetBytes, precision});
+    return openSession(bytes, {device, threads, memoryBudgetBytes, precision, file: rest?.fd});
   }
 
   const addon = loadAddon();
@@ -83,7 +89,7 @@ async function loadBytes(
   };
   const model = readModel(bytes, complete, deferred ?? undefined);
   const program = compileModel(model, complete, allocateNative);
-  const plan = openPlan(program, {device: target, threads, memoryBudgetBytes, precision});
+  const plan = openCompiled(program, {device: target, threads, memoryBudgetBytes, precision});
   const borrowed = file === null ? bytes : null;
   const planner = plans > 1 ? makePlanner(model, plan, complete, borrowed) : null;
   if (planner?.compile) await deferred?.settle();
@@ -107,9 +113,14 @@ export async function open(
   options: OpenOptions = {},
 ): Promise<Session> {
   const {threads, memoryBudgetBytes, device, precision} = checkOpenOptions(options);
-  const plan = openPlan(program, {device, threads, memoryBudgetBytes, precision});
-  const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes: memoryBudgetBytes});
-  return new Session({plans, device: plan.device, threads});
+  return openSession(program, {device, threads, memoryBudgetBytes, precision});
+}
+
+function openSession(program: Program | Uint8Array, options: PlanOptions): Session {
+  const plan = openPlan(program, options);
+  const budgetBytes = options.memoryBudgetBytes;
+  const plans = new Plans(plan, {planner: null, limit: 1, budgetBytes});
+  return new Session({plans, device: plan.device, threads: options.threads});
 }
 
 /** The path that `source` names; null when it is the bytes themselves. */
@@ -126,7 +137,8 @@ function filePath(source: string | URL | Uint8Array): string | null {
 
 /** A program was compiled with its options; others given now would be ignored in silence. */
 function refuseCompileOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const name of ['shapes', 'constants', 'schedule', 'exact', 'weights']) {
+  const names = ['shapes', 'constants', 'schedule', 'exact', 'weights', 'streamWeights'];
+  for (const name of names) {
     if (options[name] === undefined) continue;
     throw new UntangleError('ERR_OPTION', [
       name,

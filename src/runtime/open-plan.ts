@@ -5,6 +5,7 @@ import {describeValue} from '../feeds/describe.js';
 import type {OpenOptions} from '../options.js';
 import {type CommandName, CPU_COMMANDS} from '../program/commands.js';
 import {decodeProgram} from '../program/decode.js';
+import {formatError} from '../program/format-error.js';
 import type {DecodedProgram, Program} from '../program/program.js';
 import type {Device, Precision} from '../schedule/device.js';
 import type {Addon, NativeSession} from './addon.js';
@@ -21,6 +22,8 @@ export interface PlanOptions {
   readonly threads: number;
   readonly memoryBudgetBytes: number | undefined;
   readonly precision?: Precision | undefined;
+  /** Descriptor of the program's file, for streamed weights that are not in memory; it stays the caller's. */
+  readonly file?: number | undefined;
 }
 
 /**
@@ -37,6 +40,8 @@ export function openPlan(program: Program | Uint8Array, options: PlanOptions): P
     throw new UntangleError('ERR_OPTION', ['program', expected, describeValue(program)]);
   }
   const decoded = decodeProgram(bytes);
+  if (decoded.streamed.data === null && options.file === undefined)
+    throw formatError('its streamed weights are missing');
   const addon = loadAddon();
   const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
   // A budget leaves room for one set of outputs, and no more.
@@ -73,13 +78,13 @@ interface Opening {
 function openOnCpu(
   addon: Addon,
   {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
-  {threads, memoryBudgetBytes}: PlanOptions,
+  {threads, memoryBudgetBytes, file}: PlanOptions,
 ): NativeSession {
   if (memoryBudgetBytes !== undefined) {
     const workspaceBytes = callNative(() => addon.workspaceBytes(threads));
     checkProgramBudget(decoded, memoryBudgetBytes, workspaceBytes + outputBytes);
   }
-  return callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes));
+  return callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes, undefined, file));
 }
 
 /** The budget bounds memory of the GPU, pinned memory and the outputs. */
@@ -103,10 +108,12 @@ function isOverBudget(error: unknown): error is {readonly neededBytes: number} {
 
 /** @throws ERR_BUDGET_EXCEEDED */
 function checkProgramBudget(
-  {arenaBytes, constants, explanation}: DecodedProgram,
+  {arenaBytes, constants, streamed, explanation}: DecodedProgram,
   budgetBytes: number,
   otherBytes: number,
 ): void {
-  const neededBytes = arenaBytes + constants.byteLength + otherBytes;
+  // Weights are streamed from memory too, where the program came as bytes.
+  const weightsBytes = constants.byteLength + (streamed.data?.byteLength ?? 0);
+  const neededBytes = arenaBytes + weightsBytes + otherBytes;
   if (neededBytes > budgetBytes) throw budgetError(explanation, budgetBytes, neededBytes);
 }

@@ -5,9 +5,10 @@ import {RawTensor} from '../onnx/floats.js';
 import type {Attribute, Tensor} from '../onnx/model.js';
 import type {CompileOptions} from '../options.js';
 import {allocateNative} from './native.js';
-import {openPlan, type PlanOptions} from './open-plan.js';
+import type {PlanOptions} from './open-plan.js';
 import type {Plan} from './plan.js';
 import {isOpen, type Planner} from './plans.js';
+import {openCompiled} from './spool.js';
 
 /**
  * The planner of a model that leaves sizes open; null for others.
@@ -35,7 +36,7 @@ export function makePlanner(
       const {device, threads, precision} = options;
       return {
         explanation: program.explanation,
-        open: () => openPlan(program, {device, threads, memoryBudgetBytes, precision}),
+        open: () => openCompiled(program, {device, threads, memoryBudgetBytes, precision}),
       };
     },
   };

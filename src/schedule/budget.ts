@@ -4,10 +4,9 @@ import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
 import {ARENA_ALIGNMENT} from './arena.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
-
 import {type Buffer, bufferBytes} from './steps.js';
-
-import {tighten} from './tighten.js';
+import {streamWithin} from './stream-within.js';
+import {type Tightening, tighten} from './tighten.js';
 
 export interface Memory {
   readonly arenaBytes: number;
@@ -46,13 +45,16 @@ function alignedBytes(kind: string, buffer: Buffer): number {
 export interface MemoryLimits {
   readonly memoryBudgetBytes: number;
   readonly workspaceBytes: number;
+  /** Weights may stay in the program's file. */
+  readonly canStream?: boolean | undefined;
 }
 
 /**
  * Schedules a graph within a budget, giving up speed only as far as memory asks for it.
  *
  * Less scratch for Winograd's form, parts of concats that wait where they are, and rows of some layers computed band by band:
- * the first schedule that fits is taken, of those that cost little the first (`tighten.ts`).
+ * the first schedule that fits is taken, of those that cost little the first (`tighten.ts`). Where none can, the
+ * largest weights are streamed, if they may be.
  *
  * @throws ERR_BUDGET_EXCEEDED with the least that will do and the step that needs it.
  */
@@ -64,12 +66,37 @@ export function scheduleWithin(
   const fast = schedule(graph, options);
   if (!exceeds(fast, limits)) return fast;
 
-  const {smallest, within} = tighten(graph, options, fast);
+  const tightening = tighten(graph, options, fast);
+  const {smallest, within} = tightening;
+  if (limits.canStream === true && exceeds(smallest, limits))
+    return streamedWithin(fast, tightening, limits, options.checkTime);
   checkBudget(smallest, limits);
   const {totalBytes} = scheduleMemory(smallest, limits.workspaceBytes);
   const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
   for (const planned of within(room)) if (!exceeds(planned, limits)) return planned;
   return smallest;
+}
+
+/** The first schedule that fits when weights are streamed: bands cannot make room for those. */
+function streamedWithin(
+  fast: Schedule,
+  {smallest, within}: Tightening,
+  limits: MemoryLimits,
+  checkTime?: () => void,
+): Schedule {
+  const streamed = (planned: Schedule) =>
+    streamWithin(planned, each => exceeds(each, limits), checkTime);
+  const first = streamed(fast);
+  if (!exceeds(first, limits)) return first;
+  const last = streamed(smallest);
+  checkBudget(last, limits);
+  const {totalBytes} = scheduleMemory(last, limits.workspaceBytes);
+  const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
+  for (const planned of within(room)) {
+    const each = streamed(planned);
+    if (!exceeds(each, limits)) return each;
+  }
+  return last;
 }
 
 function exceeds(planned: Schedule, {memoryBudgetBytes, workspaceBytes}: MemoryLimits): boolean {

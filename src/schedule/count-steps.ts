@@ -5,7 +5,16 @@ import {overlappingElements} from './overlap.js';
 import {countIndices, type Progression} from './pixels.js';
 import {within} from './region-pixels.js';
 import {epilogueViews} from './step-views.js';
-import type {ConvStep, Counts, PoolStep, ResizeStep, Step, View, WidenStep} from './steps.js';
+import type {
+  ConvStep,
+  Counts,
+  LoadStep,
+  PoolStep,
+  ResizeStep,
+  Step,
+  View,
+  WidenStep,
+} from './steps.js';
 import {
   collapseByLast,
   distinctElements,
@@ -20,7 +29,7 @@ const F32_BYTES = 4;
 /** A step other than a convolution, before it is counted. */
 export type UncountedStep = OmitCounts<Exclude<Step, ConvStep>>;
 /** Steps whose operands are f32. */
-type PlainStep = Exclude<UncountedStep, {op: 'widen'}>;
+type PlainStep = Exclude<UncountedStep, {op: 'widen' | 'load'}>;
 /** `Omit` that keeps a union a union. */
 type OmitCounts<T> = T extends unknown ? Omit<T, 'counts'> : never;
 
@@ -32,6 +41,7 @@ export function counted(step: UncountedStep): Step {
 /** MACs and bytes of a step, one pass after another. */
 export function countStep(step: UncountedStep): Counts {
   if (step.op === 'widen') return widenCounts(step);
+  if (step.op === 'load') return loadCounts(step);
   return {
     macs: step.op === 'matmul' ? elementCount(step.y.shape) * step.a.shape[2]! : 0,
     readBytes: readElements(step) * F32_BYTES,
@@ -48,6 +58,12 @@ function widenCounts({y, type}: Pick<WidenStep, 'y' | 'type'>): Counts {
     readBytes: elements * WEIGHT_BYTES[type] + panels * width * SCALE_BYTES[type],
     writtenBytes: elements * F32_BYTES,
   };
+}
+
+/** What is read from the file is written to the arena. */
+function loadCounts({x, type}: Pick<LoadStep, 'x' | 'type'>): Counts {
+  const bytes = elementCount(x.shape) * WEIGHT_BYTES[type];
+  return {macs: 0, readBytes: bytes, writtenBytes: bytes};
 }
 
 /** Where indices lead is known at run time only: scattering counts an element for every update. */

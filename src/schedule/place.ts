@@ -2,7 +2,7 @@
 
 import {placeBuffers} from './arena.js';
 import {bufferUses, type Uses} from './in-place.js';
-import type {Buffer, Step} from './steps.js';
+import {type Buffer, bufferBytes, type Step} from './steps.js';
 
 /** Buffers and their places in the arena. */
 export interface PlacedBuffers {
@@ -27,10 +27,10 @@ export function placeSteps(
   const used = buffers.filter(buffer => uses.first.has(buffer.id));
   const arena = used.filter(({storage}) => storage.kind === 'arena' || storage.kind === 'input');
   const placement = placeBuffers(
-    arena.map(({id, elements}) => ({
-      bytes: elements * 4,
-      firstUse: uses.first.get(id)!,
-      lastUse: uses.last.get(id)!,
+    arena.map(buffer => ({
+      bytes: bufferBytes(buffer),
+      firstUse: uses.first.get(buffer.id)!,
+      lastUse: uses.last.get(buffer.id)!,
     })),
     checkTime,
   );

@@ -175,6 +175,8 @@ function sweepVectors(step: Exclude<Step, ConvStep>): number {
     case 'widen':
     case 'fill':
       return vectors;
+    case 'load':
+      return 0;
   }
 }
 

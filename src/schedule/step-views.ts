@@ -32,6 +32,7 @@ export function stepReads(step: Step): View[] {
     case 'cumulative':
     case 'softmax':
     case 'gather':
+    case 'load':
       return [step.x];
   }
 }
@@ -104,6 +105,7 @@ export function mapStepViews(step: Step, map: (view: View) => View): Step {
     case 'cumulative':
     case 'softmax':
     case 'gather':
+    case 'load':
       return {...step, x: map(step.x), y: map(step.y)};
   }
 }

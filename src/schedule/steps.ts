@@ -28,6 +28,8 @@ export type Storage =
   | {readonly kind: 'arena'}
   | {readonly kind: 'input'; readonly index: number}
   | {readonly kind: 'constant'}
+  /** A constant that stays in the program's file, for `load` to read. */
+  | {readonly kind: 'streamed'}
   | {readonly kind: 'output'; readonly index: number};
 
 /** A block of memory; `elements` of its type, f32 but for some constant weights. */
@@ -354,6 +356,18 @@ export interface ScatterIndexedStep extends StepBase {
   readonly fn: ScatterFunction;
 }
 
+/**
+ * Begins to read x, a run of a streamed constant, from the program's file to y; both flat.
+ *
+ * Steps that follow run meanwhile, as far as they touch other memory.
+ */
+export interface LoadStep extends StepBase {
+  readonly op: 'load';
+  readonly x: View;
+  readonly y: View;
+  readonly type: WeightType;
+}
+
 export type Step =
   | GemmTapsStep
   | PlanarTapsStep
@@ -374,7 +388,8 @@ export type Step =
   | GatherStep
   | GatherIndexedStep
   | ScatterIndexedStep
-  | WinogradStep;
+  | WinogradStep
+  | LoadStep;
 
 export {PANEL, planarRows} from '../untangle/pack.js';
 

@@ -53,7 +53,14 @@ async function opened<T>(
   // Tests run beside one another.
   const file = path.join(folder, `${files++}.onnx`);
   writeFileSync(file, bytes);
-  const read = await readModelBytes(file, {}, allocateNative);
+  const read = await readModelBytes(
+    file,
+    {},
+    {
+      allocate: allocateNative,
+      heldBytes: (_, size) => size,
+    },
+  );
   try {
     return await use(read, file);
   } finally {

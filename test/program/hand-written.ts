@@ -22,11 +22,15 @@ export interface Sample {
   readonly indices?: readonly number[];
 }
 
+/** Of programs that hold all their weights. */
+export const NOTHING_STREAMED: DecodedProgram['streamed'] = {start: 0, bytes: 0, data: null};
+
 /** Runs the command once, counting. */
 export function run(sample: Sample) {
   const program: DecodedProgram = {
     arenaBytes: sample.input.length * 4,
     constants: Float32Array.from(sample.constants ?? []),
+    streamed: NOTHING_STREAMED,
     inputs: [{offsetBytes: 0, elements: sample.input.length}],
     outputs: [{elements: sample.outputElements}],
     views: sample.views,

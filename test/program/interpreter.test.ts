@@ -6,7 +6,7 @@ import {POOL, REDUCE} from '../../src/graph/functions.js';
 import {NONE, SLOT} from '../../src/program/commands.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import type {Explanation} from '../../src/program/program.js';
-import {INPUT, PLAIN, run, view} from './hand-written.js';
+import {INPUT, NOTHING_STREAMED, PLAIN, run, view} from './hand-written.js';
 
 test('elementwise reads a broadcast operand once', t => {
   const {y, ...counts} = run({
@@ -191,6 +191,7 @@ test('without counting only the MACs are known and the outputs are the same', t 
   const program = {
     arenaBytes: 4,
     constants: new Float32Array(0),
+    streamed: NOTHING_STREAMED,
     inputs: [{offsetBytes: 0, elements: 1}],
     outputs: [{elements: 1}],
     views: [view(INPUT, [1]), view(SLOT.firstOutput, [1])],

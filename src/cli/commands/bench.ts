@@ -57,6 +57,7 @@ Examples:
     'schedule',
     'exact',
     'weights',
+    'streamWeights',
     'json',
   );
 }

@@ -34,6 +34,7 @@ Examples:
     'exact',
     'board',
     'weights',
+    'streamWeights',
     'json',
   );
 }

@@ -43,6 +43,7 @@ Examples:
     'board',
     'weights',
     'html',
+    'streamWeights',
     'json',
   );
 }
@@ -123,6 +124,9 @@ function totalLines({totals, baselines}: Explanation): string[] {
     `traffic        ${formatBytes(traffic)} (${formatBytes(totals.readBytes)} read, ${formatBytes(totals.writtenBytes)} written)`,
     `arena peak     ${formatBytes(totals.arenaPeakBytes)}`,
     `weights        ${formatBytes(totals.weightsBytes)}`,
+    ...(totals.streamedBytes === undefined
+      ? []
+      : [`read in a run  ${formatBytes(totals.streamedBytes)} of weights that stay in the file`]),
     `memory in all  ${formatBytes(totals.totalBytes)}`,
     '',
     'the same model done in other ways, counted by the same rules:',

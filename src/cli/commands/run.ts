@@ -48,6 +48,7 @@ Examples:
     'exact',
     'board',
     'weights',
+    'streamWeights',
     'range',
     'json',
   );

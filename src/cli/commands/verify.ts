@@ -51,6 +51,7 @@ Examples:
     'schedule',
     'exact',
     'weights',
+    'streamWeights',
     'json',
   );
 }

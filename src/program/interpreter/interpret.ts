@@ -12,6 +12,7 @@ import {runCopy, runElementwise, runFill, runGather} from './elementwise.js';
 import {runGemmTaps} from './gemm-taps.js';
 import {runGridSample} from './grid-sample.js';
 import {runGatherIndexed, runScatterIndexed} from './indexed.js';
+import {runLoad} from './load.js';
 import {createMachine, type Machine} from './machine.js';
 import {runMatmul} from './matmul.js';
 import {runPlanarTaps} from './planar-taps.js';
@@ -111,6 +112,9 @@ function runCommand(command: Command, machine: Machine): void {
       break;
     case 'winograd':
       runWinograd(command, machine);
+      break;
+    case 'load':
+      runLoad(command, machine);
       break;
     default:
       command satisfies never;

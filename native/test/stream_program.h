@@ -1,0 +1,96 @@
+// Programs that load streamed weights and copy them to where a test looks.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "native/program/crc32.h"
+#include "native/program/tables.h"
+#include "native/program/validate.h"
+
+namespace untangle::test {
+
+/// `blocks` blocks of `floats` each (a multiple of 16) go through `buffers` places of the arena in
+/// turn, each loaded as soon as its place is free, and from there to a result.
+class StreamProgram {
+ public:
+  StreamProgram(uint32_t blocks, uint32_t floats, uint32_t buffers)
+      : floats_(floats), buffers_(buffers), weights(size_t{blocks} * floats) {
+    for (size_t i = 0; i < weights.size(); i++) weights[i] = static_cast<float>(i % 8191);
+    uint32_t loaded = 0;
+    for (uint32_t block = 0; block < blocks; block++) {
+      for (; loaded < blocks && loaded < block + buffers; loaded++) add_load(loaded);
+      add_copy(block);
+    }
+  }
+
+  /// Its tables; false when they are refused.
+  bool make(Program& program) const {
+    program = {.bindings = {},
+               .views = views,
+               .commands = std::as_bytes(std::span(commands)),
+               .regions = {},
+               .taps = {},
+               .ops = {},
+               .indices = {},
+               .constants = {},
+               .input_count = 0,
+               .output_count = 0,
+               .arena_bytes = arena_bytes()};
+    program.streamed = std::as_bytes(std::span(weights));
+    program.streamed_bytes = program.streamed.size();
+    return !validate_program(program);
+  }
+
+  uint32_t arena_bytes() const {
+    return (buffers_ * floats_ + static_cast<uint32_t>(weights.size())) * 4;
+  }
+
+  /// Whether the results in the arena are the weights.
+  bool is_right(const std::vector<float>& arena) const {
+    return std::memcmp(arena.data() + buffers_ * floats_, weights.data(), weights.size() * 4) == 0;
+  }
+
+ private:
+  struct Words {
+    uint32_t words[kCommandBytes / 4];
+  };
+
+  void add_load(uint32_t block) {
+    const uint32_t bytes = floats_ * 4;
+    const auto content = std::as_bytes(std::span(weights)).subspan(size_t{block} * bytes, bytes);
+    add(LoadCommand{
+        Opcode::kLoad, block % buffers_ * bytes, bytes, block * (bytes / 64), crc32(content), {}});
+  }
+
+  void add_copy(uint32_t block) {
+    const uint32_t from = view(block % buffers_ * floats_);
+    add(CopyCommand{Opcode::kCopy, from, view((buffers_ + block) * floats_), {}});
+  }
+
+  uint32_t view(uint32_t first) {
+    views.push_back({kSlotArena, first * 4, 1, 0, floats_, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0});
+    return static_cast<uint32_t>(views.size() - 1);
+  }
+
+  template <typename Command>
+  void add(const Command& command) {
+    Words words;
+    std::memcpy(&words, &command, sizeof(words));
+    commands.push_back(words);
+  }
+
+  uint32_t floats_;
+  uint32_t buffers_;
+
+ public:
+  std::vector<float> weights;
+  std::vector<ViewRecord> views;
+  std::vector<Words> commands;
+};
+
+}  // namespace untangle::test
