@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0x5a44462du;
-inline constexpr char kFormatHashHex[] = "5a44462d";
+inline constexpr uint32_t kFormatHash = 0xd38c76dcu;
+inline constexpr char kFormatHashHex[] = "d38c76dc";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kPageBytes = 4096;
@@ -56,7 +56,7 @@ enum class Opcode : uint32_t {
   kCumulative = 16,
   kWinograd = 14,
   kGridSample = 20,
-  kLoad = 21,
+  kLoad = 22,
 };
 struct CpuCommand {
   Opcode opcode;

@@ -160,7 +160,7 @@ export const COMMANDS = {
     ],
   },
   gridSample: {opcode: 20, fields: ['x', 'y', 'gridView', 'mode', 'padding', 'alignCorners']},
-  load: {opcode: 21, fields: ['offsetBytes', 'bytes', 'firstWord', 'checksum']},
+  load: {opcode: 22, fields: ['offsetBytes', 'bytes', 'firstWord', 'checksum']},
 } as const satisfies Record<string, {opcode: number; fields: readonly string[]}>;
 
 /** Fixed-size records; `i32` lists the signed fields. `dims`/`strides` are six words each, unused ones 1 and 0. */

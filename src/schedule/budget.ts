@@ -68,8 +68,15 @@ export function scheduleWithin(
 
   const tightening = tighten(graph, options, fast);
   const {smallest, within} = tightening;
-  if (limits.canStream === true && exceeds(smallest, limits))
-    return streamedWithin(fast, tightening, limits, options.checkTime);
+  if (limits.canStream === true && exceeds(smallest, limits)) {
+    const streamed = streamedWithin(fast, tightening, limits, options.checkTime);
+    // Winograd's weights are read as a whole, those of direct products in runs.
+    const isTiled = fast.steps.some(({op}) => op === 'winograd');
+    if (isTiled && exceeds(streamed, limits))
+      return scheduleWithin(graph, {...options, exact: true}, limits);
+    checkBudget(streamed, limits);
+    return streamed;
+  }
   checkBudget(smallest, limits);
   const {totalBytes} = scheduleMemory(smallest, limits.workspaceBytes);
   const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
@@ -79,7 +86,7 @@ export function scheduleWithin(
 
 /**
  * Streams weights, where nothing else makes enough room: of the fastest schedule, of one that holds less beside them and of the
- * smallest, what reads the fewest bytes; the fastest of equals.
+ * smallest, what reads the fewest bytes, the fastest of equals; what holds the least when nothing fits.
  */
 function streamedWithin(
   fast: Schedule,
@@ -89,15 +96,16 @@ function streamedWithin(
 ): Schedule {
   const streamed = (planned: Schedule) =>
     streamWithin(planned, each => exceeds(each, limits), checkTime);
-  const last = streamed(smallest);
-  const {totalBytes} = scheduleMemory(last, limits.workspaceBytes);
-  const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
+  const [first, last] = [streamed(fast), streamed(smallest)];
+  const total = (planned: Schedule) => scheduleMemory(planned, limits.workspaceBytes).totalBytes;
+  const closest = total(first) <= total(last) ? first : last;
+  if (exceeds(closest, limits)) return closest;
+  const room = limits.memoryBudgetBytes - (total(last) - smallest.arenaPeakBytes);
   const [between = smallest] = within(room);
-  const fitting = [streamed(fast), ...(between === smallest ? [] : [streamed(between)]), last]
+  const [cheapest] = [first, ...(between === smallest ? [] : [streamed(between)]), last]
     .filter(planned => !exceeds(planned, limits))
     .sort((a, b) => readBytes(a) - readBytes(b));
-  checkBudget(fitting[0] ?? last, limits);
-  return fitting[0]!;
+  return cheapest!;
 }
 
 /** Bytes that a run reads from the program's file. */

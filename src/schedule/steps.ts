@@ -14,7 +14,6 @@ import type {
   ScatterFunction,
 } from '../graph/functions.js';
 import type {ChainOp} from '../graph/graph.js';
-import {PLANAR_ROWS} from '../untangle/pack.js';
 import {type StoredWeights, WEIGHT_BYTES, type WeightType} from '../untangle/stored-weights.js';
 import type {WinogradForm} from '../untangle/winograd.js';
 
@@ -392,18 +391,4 @@ export type Step =
   | LoadStep;
 
 export {PANEL, planarRows} from '../untangle/pack.js';
-
-/**
- * Limits of planarTaps: output channels of a panel and in all, pixels of a row that the executor packs at a time, and
- * packed floats of one channel over the rows that the taps of one output row span.
- */
-export const PLANAR = {rows: PLANAR_ROWS, channels: 256, tile: 64, window: 32768} as const;
-
-/** Scratch of one thread of the executor, which nothing counts: it stays in the cache. */
-export const WORKSPACE_BYTES = 256 * 1024;
-
-/** Most input channels of a winograd step: pixels outside x are read from a block of as many zeros. */
-export const WINOGRAD_CHANNELS = 2048;
-
-/** Fixed split of a map for normalisation, so that sums do not depend on the thread count. */
-export const NORMALIZE_CHUNKS = 16;
+export {NORMALIZE_CHUNKS, PLANAR, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from './limits.js';

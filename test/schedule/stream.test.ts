@@ -10,6 +10,7 @@ import {SCHEDULES} from '../../src/schedule/candidates.js';
 import {schedule} from '../../src/schedule/schedule.js';
 import type {Step} from '../../src/schedule/steps.js';
 import {streamable, streamWeights} from '../../src/schedule/stream.js';
+import {WEIGHT_TYPES} from '../../src/untangle/stored-weights.js';
 import {checkProperty} from '../helpers/properties.js';
 import {CODE, GENERATOR} from '../runtime/streamed-models.js';
 import {buildGraph, convolution} from './lower-graph.js';
@@ -27,17 +28,18 @@ function wide(channels: number, size: number) {
 
 test('streamed weights give the same bits and touch what was counted, whatever is read at once', t => {
   const cases = fc.record({
-    channels: fc.integer({min: 40, max: 150}),
+    channels: fc.integer({min: 160, max: 260}),
     size: fc.integer({min: 2, max: 5}),
     chunkBytes: fc.constantFrom(1, 2 ** 16, 2 ** 17, 2 ** 20),
     name: fc.constantFrom(...SCHEDULES),
+    weights: fc.constantFrom(...WEIGHT_TYPES),
   });
   checkProperty(
     t,
     cases,
-    ({channels, size, chunkBytes, name}) => {
+    ({channels, size, chunkBytes, name, weights}) => {
       const graph = wide(channels, size);
-      const held = schedule(graph, {schedule: name});
+      const held = schedule(graph, {schedule: name, weights});
       const streamed = new Set(streamable(held).map(({id}) => id));
       assert.ok(streamed.size > 0);
       const planned = streamWeights(held, {streamed, chunkBytes});

@@ -14,5 +14,5 @@ export function runLoad(command: Extract<Command, {op: 'load'}>, machine: Machin
   new Uint8Array(arena.buffer, offsetBytes, bytes).set(data.subarray(start, start + bytes));
   machine.counter.beginPass();
   machine.counter.readUnseen(bytes / 4);
-  machine.counter.write(SLOT.arena, offsetBytes / 4, bytes / 4);
+  machine.counter.writeUnseen(bytes / 4);
 }
