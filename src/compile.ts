@@ -10,9 +10,11 @@ import {resolveLimits, startClock} from './onnx/limits.js';
 import type {OnnxModel, Tensor} from './onnx/model.js';
 import {type CompileOptions, checkCompileOptions} from './options.js';
 import {encodeProgram} from './program/encode.js';
+import {type ExplainedChoice, explainChoice} from './program/explain-choice.js';
 import {explainSchedule} from './program/explain-schedule.js';
 import type {Program} from './program/program.js';
 import {scheduleWithin} from './schedule/budget.js';
+import type {Choice} from './schedule/lower/conv.js';
 import {schedule} from './schedule/schedule.js';
 import {WORKSPACE_BYTES} from './schedule/steps.js';
 import {streamAll} from './schedule/stream-within.js';
@@ -52,31 +54,18 @@ export function readModel(
 
 /** The second half of `compile`; `allocate` makes the memory of the program. */
 export function compileModel(
-  {model, constants}: BoundModel,
+  bound: BoundModel,
   options: CompileOptions & {readonly threads: number},
   allocate?: (bytes: number) => Uint8Array,
 ): Program {
-  const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
-  const {memoryBudgetBytes, name = 'model', device = 'cpu', board, weights} = options;
-  const {streamWeights = 'auto'} = options;
-  const {workspaceBytes = device === 'cpu' ? options.threads * WORKSPACE_BYTES : 0} = options;
-  if (device === 'cuda' && streamWeights === true)
-    throw new UntangleError('ERR_OPTION', ['streamWeights', "false or 'auto' for cuda", 'true']);
-  const checkTime = startClock(resolveLimits(limits));
-  const graph = fuseGraph(buildGraph(model, {shapes, constants, limits, checkTime}), checkTime);
-  const scheduling = {schedule: scheduleName, exact, device, weights, checkTime};
-  const canStream = device === 'cpu' && streamWeights !== false;
-  const planned =
-    memoryBudgetBytes === undefined
-      ? schedule(graph, scheduling)
-      : scheduleWithin(graph, scheduling, {memoryBudgetBytes, workspaceBytes, canStream});
-  const placed = streamWeights === true && canStream ? streamAll(planned, checkTime) : planned;
+  const {name = 'model', board, threads} = options;
+  const {graph, placed, workspaceBytes} = scheduleModel(bound, options);
   const explanation = explainSchedule({
     model: name,
     graph,
     schedule: placed,
     workspaceBytes,
-    target: board && {board, threads: options.threads},
+    target: board && {board, threads},
   });
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;
@@ -92,4 +81,49 @@ export function compileModel(
     ),
     explanation,
   };
+}
+
+/**
+ * What `compile` chooses between for every convolution, in the order of the program.
+ *
+ * @throws what `compile` throws
+ */
+export function explainChoices(bytes: Uint8Array, options: CompileOptions = {}): ExplainedChoice[] {
+  const checked = checkCompileOptions(options);
+  // Under a budget nodes are chosen for again and again; the last choice counts.
+  const choices = new Map<string, Choice>();
+  scheduleModel(readModel(bytes, checked), checked, choice => choices.set(choice.name, choice));
+  return [...choices.values()].map(explainChoice);
+}
+
+function scheduleModel(
+  {model, constants}: BoundModel,
+  options: CompileOptions & {readonly threads: number},
+  onChoice?: (choice: Choice) => void,
+) {
+  const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
+  const {memoryBudgetBytes, device = 'cpu', board, threads, weights} = options;
+  const {streamWeights = 'auto'} = options;
+  const {workspaceBytes = device === 'cpu' ? threads * WORKSPACE_BYTES : 0} = options;
+  if (device === 'cuda' && streamWeights === true)
+    throw new UntangleError('ERR_OPTION', ['streamWeights', "false or 'auto' for cuda", 'true']);
+  const checkTime = startClock(resolveLimits(limits));
+  const graph = fuseGraph(buildGraph(model, {shapes, constants, limits, checkTime}), checkTime);
+  const target = board && {board, threads};
+  const scheduling = {
+    schedule: scheduleName,
+    exact,
+    device,
+    target,
+    weights,
+    onChoice,
+    checkTime,
+  };
+  const canStream = device === 'cpu' && streamWeights !== false;
+  const planned =
+    memoryBudgetBytes === undefined
+      ? schedule(graph, scheduling)
+      : scheduleWithin(graph, scheduling, {memoryBudgetBytes, workspaceBytes, canStream});
+  const placed = streamWeights === true && canStream ? streamAll(planned, checkTime) : planned;
+  return {graph, placed, workspaceBytes};
 }

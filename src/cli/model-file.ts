@@ -1,6 +1,7 @@
 // A path on the command line → a session or an explanation; the file is an ONNX model or a compiled program.
 
 import {basename} from 'node:path';
+import {explainChoices} from '../compile.js';
 import {UntangleError} from '../errors.js';
 import {compile, load} from '../index.js';
 import {decodeModel} from '../onnx/decode.js';
@@ -8,11 +9,12 @@ import {externalDataBeside} from '../onnx/external-data.js';
 import {isProgram, readHeld, readModelFile} from '../onnx/read-model.js';
 import type {LoadOptions} from '../options.js';
 import {decodeProgram} from '../program/decode.js';
+import type {ExplainedChoice} from '../program/explain-choice.js';
 import type {Explanation, Program} from '../program/program.js';
 import {residentBytes} from '../program/read-header.js';
 import {readBoard} from '../runtime/board-file.js';
 import type {Session} from '../runtime/session.js';
-import {DEVICES} from '../schedule/device.js';
+import {DEVICES, type Device} from '../schedule/device.js';
 import {type Feed, readConstants} from './feeds.js';
 import type {CliOptions} from './options.js';
 import {note} from './report.js';
@@ -126,6 +128,30 @@ export async function explainFile(file: ModelFile): Promise<Explanation> {
   return file.isProgram
     ? decodeProgram(file.bytes).explanation
     : (await compileFile(file)).explanation;
+}
+
+/**
+ * The schedules that a convolution was chosen from.
+ *
+ * @throws ERR_OPTION when `name` names none, or the file is compiled already
+ */
+export async function explainFileChoice(file: ModelFile, name: string): Promise<ExplainedChoice> {
+  const {commands} = (await compileFile(file)).explanation;
+  const {device, precision: _, ...options} = file.options;
+  const choices = explainChoices(file.bytes, {...options, device: device as Device | undefined});
+  const wanted = /^\d+$/.test(name) ? (commands[Number(name)]?.name ?? name) : name;
+  const found =
+    choices.find(choice => choice.name === name) ?? choices.find(one => one.name === wanted);
+  if (found !== undefined) return found;
+  const known = choices.map(choice => choice.name);
+  const some = known.length > 8 ? [...known.slice(0, 8), '...'] : known;
+  throw new UntangleError('ERR_OPTION', [
+    '--why',
+    known.length === 0
+      ? 'a model with convolutions'
+      : `the name of a convolution or the number of its command, such as ${some.join(', ')}`,
+    `"${name}"`,
+  ]);
 }
 
 /** Names of the inputs and outputs of an ONNX file, in order. */

@@ -34,6 +34,7 @@ export interface CliOptions {
   readonly board?: string;
   readonly weights?: WeightType;
   readonly streamWeights?: boolean | 'auto';
+  readonly why?: string;
   readonly range?: Range;
   readonly tolerance: number;
   readonly runs: number;
@@ -119,6 +120,11 @@ const DEFINITIONS: Readonly<Record<keyof CliOptions, () => Option>> = {
     )
       .argParser(text => parseWhen('--stream-weights', text))
       .preset('always'),
+  why: () =>
+    new Option(
+      '--why <name>',
+      'instead, the schedules that a convolution was chosen from: its name, or the number of its command',
+    ),
   range: () =>
     new Option(
       '--range <lo,hi>',

@@ -88,6 +88,11 @@ export function formatMs(ms: number): string {
   return ms >= 1000 ? `${formatNumber(ms / 1000)} s` : `${formatNumber(ms)} ms`;
 }
 
+/** Nanoseconds for people. */
+export function formatNs(ns: number): string {
+  return ns >= 1e6 ? formatMs(ns / 1e6) : `${formatNumber(ns / 1e3)} µs`;
+}
+
 /** [1, 3, 64, 64] as 1x3x64x64. */
 export function formatShape(shape: readonly (number | string)[]): string {
   return shape.length === 0 ? 'scalar' : shape.join('x');

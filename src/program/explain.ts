@@ -22,6 +22,7 @@ const level = v.object({
   from: v.picklist(MEMORY_LEVELS),
   readBytes: amount,
   writtenBytes: amount,
+  streamedBytes: v.optional(amount),
 });
 const command = v.object({
   op: name,

@@ -2,9 +2,20 @@
 
 import type {WinogradForm} from '../untangle/winograd.js';
 import type {Candidate, DirectCandidate, ScheduleName} from './candidates/candidate.js';
-import {cks, fusedPhases, fusedTaps, huge2, ks, planar, uks} from './candidates/methods.js';
+import {
+  cks,
+  fusedPhases,
+  fusedPhasesRefusal,
+  fusedTaps,
+  huge2,
+  ks,
+  planar,
+  planarRefusal,
+  uks,
+} from './candidates/methods.js';
+import {predictCandidate} from './candidates/predicted.js';
 import type {ConvProblem} from './candidates/problem.js';
-import {winograd} from './candidates/tiled.js';
+import {winograd, winogradRefusal} from './candidates/tiled.js';
 import {COST, clearlyCheapest} from './cost.js';
 
 export {
@@ -32,7 +43,8 @@ export function chooseCandidate(
   const isForced = schedule === 'winograd';
   const fast = schedule === 'auto' || isForced ? winograd(problem, isForced, forms) : null;
   if (fast === null) return direct;
-  const isTaken = isForced || fast.cost < direct.cost * COST.winogradShare;
+  const isTaken =
+    isForced || priceOf(problem, fast) < priceOf(problem, direct) * COST.winogradShare;
   return isTaken ? fast : direct;
 }
 
@@ -70,11 +82,47 @@ export function chooseDirect(problem: ConvProblem, schedule: ScheduleName): Dire
  * 'fused-taps' already holds the best of 'uks' and 'cks', and 'ks' never beats 'uks'.
  */
 function cheapestDirect(problem: ConvProblem): DirectCandidate {
-  return clearlyCheapest(
-    [fusedTaps(problem), fusedPhases(problem), planar(problem), huge2(problem)].filter(
-      one => one !== null,
-    ),
-  );
+  const options = [fusedTaps(problem), fusedPhases(problem), planar(problem), huge2(problem)]
+    .filter(one => one !== null)
+    .map(candidate => ({candidate, cost: priceOf(problem, candidate)}));
+  return clearlyCheapest(options).candidate;
+}
+
+/** What candidates are compared by: nanoseconds on the board where there is one, else vector multiply-adds. */
+export function priceOf(problem: ConvProblem, candidate: Candidate): number {
+  const {target, device} = problem;
+  return target === null || device !== 'cpu'
+    ? candidate.cost
+    : predictCandidate(problem, candidate, target).ns;
+}
+
+/** A schedule's candidate, or why it has none. */
+export interface ScheduleOption {
+  readonly schedule: ScheduleName;
+  readonly candidate: Candidate | null;
+  readonly refusal: string | null;
+}
+
+/** What every schedule would do. */
+export function scheduleOptions(problem: ConvProblem): ScheduleOption[] {
+  const option = (
+    schedule: ScheduleName,
+    candidate: Candidate | null,
+    refusal: string | null = null,
+  ): ScheduleOption => ({schedule, candidate, refusal});
+  const isSwept = !problem.isDepthwise;
+  return [
+    option('fused-taps', fusedTaps(problem)),
+    option('fused-phases', fusedPhases(problem), fusedPhasesRefusal(problem)),
+    option('planar', isSwept ? planar(problem) : null, planarRefusal(problem)),
+    option('winograd', winograd(problem, true), winogradRefusal(problem)),
+    isSwept
+      ? option('huge2', huge2(problem))
+      : option('huge2', null, 'a depthwise convolution has no GEMM to sweep'),
+    isSwept ? option('ks', ks(problem)) : option('ks', null, 'depthwise, it is the same as uks'),
+    option('uks', uks(problem)),
+    option('cks', cks(problem)),
+  ];
 }
 
 function depthwiseCandidate(problem: ConvProblem, schedule: ScheduleName): DirectCandidate {

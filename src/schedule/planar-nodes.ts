@@ -1,12 +1,16 @@
 // Which convolutions will run as planarTaps, before anything is placed: their maps may lie in any order.
 
 import type {Graph, Node, Operation} from '../graph/graph.js';
-import {type ConvProblem, chooseCandidate, convProblem} from './candidates.js';
+import type {Target} from './candidates/problem.js';
+import {type ConvProblem, chooseCandidate, convProblem, priceOf} from './candidates.js';
 import {COST} from './cost.js';
 import type {ConvOptions} from './lower/conv.js';
 import {toMap} from './map-view.js';
+import {predictCopyNs} from './predict.js';
 import {PLANAR, type View} from './steps.js';
 import {channelsLast, denseView, elementCount, identityOrder} from './view-math.js';
+
+const F32_BYTES = 4;
 
 /** The outputs of all convolutions for which `schedule` takes 'planar'; the cost is that of dense maps. */
 export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
@@ -20,7 +24,11 @@ export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
  * All methods but 'planar' want channels last: where the graph's inputs and outputs lie plane by plane, copies come
  * on top of their cost.
  */
-function isPlanar(graph: Graph, node: Node, {schedule, exact, choices}: ConvOptions): boolean {
+function isPlanar(
+  graph: Graph,
+  node: Node,
+  {schedule, exact, choices, target = null}: ConvOptions,
+): boolean {
   const choice = choices?.get(node.output);
   if (choice !== undefined) return choice.schedule === 'planar';
   const {operation} = node;
@@ -30,7 +38,8 @@ function isPlanar(graph: Graph, node: Node, {schedule, exact, choices}: ConvOpti
   if (shapes.y[1]! > PLANAR.channels || shapes.y.length > 4) return false;
 
   const last = {x: pixelMap(shapes.x), y: pixelMap(shapes.y)};
-  const asPixels = problemOf(operation, last, exact);
+  const how = {isExact: exact === true, target};
+  const asPixels = problemOf(operation, last, how);
   const chosen = chooseCandidate(asPixels, schedule);
   if (schedule === 'planar' || chosen.name === 'planar') return chosen.name === 'planar';
 
@@ -44,8 +53,14 @@ function isPlanar(graph: Graph, node: Node, {schedule, exact, choices}: ConvOpti
     x: edges.x ? planeMap(shapes.x) : last.x,
     y: edges.y ? planeMap(shapes.y) : last.y,
   };
-  const planar = chooseCandidate(problemOf(operation, places, exact), 'planar');
-  return planar.name === 'planar' && planar.cost < chosen.cost + copied * COST.layoutCopy;
+  const inPlanes = problemOf(operation, places, how);
+  const planar = chooseCandidate(inPlanes, 'planar');
+  const copying =
+    target === null
+      ? copied * COST.layoutCopy
+      : predictCopyNs(copied * F32_BYTES, target.board, target.threads);
+  const price = priceOf(asPixels, chosen) + copying;
+  return planar.name === 'planar' && priceOf(inPlanes, planar) < price;
 }
 
 function mapShapes(graph: Graph, {inputs, output}: Node) {
@@ -64,7 +79,7 @@ function planeMap(sizes: readonly number[]): View {
 function problemOf(
   operation: Extract<Operation, {op: 'conv' | 'dynamicConv'}>,
   maps: {readonly x: View; readonly y: View},
-  exact: boolean | undefined,
+  how: {readonly isExact: boolean; readonly target: Target | null},
 ): ConvProblem {
   const operands = {
     ...maps,
@@ -73,6 +88,6 @@ function problemOf(
     hasSlope: false,
     hasActivation: false,
   };
-  const isExact = exact === true || operation.op === 'dynamicConv' || operation.isWhole === true;
-  return convProblem(operation.geometry, operands, {isExact});
+  const isExact = how.isExact || operation.op === 'dynamicConv' || operation.isWhole === true;
+  return convProblem(operation.geometry, operands, {...how, isExact});
 }

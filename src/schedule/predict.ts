@@ -74,10 +74,20 @@ export function predictConvNs(
   return workNs(steps, board, machine.threads, traffic);
 }
 
-/** Which of the bounds is the largest: 'arithmetic', or the level whose bytes take longest. */
-export interface Bounds {
-  readonly arithmeticNs: number;
-  readonly levelNs: readonly {readonly from: LevelTraffic['from']; readonly ns: number}[];
+/** A copy of so many bytes to another order, from the nearest memory that holds both. */
+export function predictCopyNs(bytes: number, board: Board, threads: number): number {
+  const machine = trafficMachine(board, threads);
+  const traffic = machine.boundaries.map(({from, cache}) => ({
+    from,
+    readBytes: 2 * bytes > cache.bytes * cache.copies ? 2 * bytes : 0,
+    writtenBytes: 2 * bytes > cache.bytes * cache.copies ? bytes : 0,
+  }));
+  return workNs({vectors: copyVectors(bytes / 4), phases: 1}, board, threads, traffic);
+}
+
+/** Between planes and pixels: a transpose of elements, not of vectors. */
+function copyVectors(elements: number): number {
+  return elements * COST.layoutCopy;
 }
 
 function workNs(

@@ -116,6 +116,32 @@ test('explain lists commands, totals and baselines; --json is the explanation', 
   t.is(explanation.commands[0]?.schedule, 'huge2');
 });
 
+test('explain --why lists the schedules of a convolution, --board the levels of memory', async t => {
+  const folder = folderWithModel(t);
+  const shape = ['--shape', 'x=1,1,8,8'];
+  const why = await untangle(folder, 'explain', 'model.onnx', ...shape, '--why', 'double');
+  t.is(why.code, 0, why.stderr);
+  t.regex(why.stdout, /schedule +steps +regions +macs +read +written +cost/);
+  t.regex(why.stdout, /^\* {2}\S+ /m);
+  t.regex(why.stdout, /winograd +– no phase has two or three taps along an axis/);
+  const named = ['--why', '0', '--board', 'jetson-nano', '--json'];
+  const json = await untangle(folder, 'explain', 'model.onnx', ...shape, ...named);
+  const {name, candidates} = JSON.parse(json.stdout) as {name: string; candidates: object[]};
+  t.deepEqual([name, candidates.length], ['double', 8]);
+  const wrong = await untangle(folder, 'explain', 'model.onnx', ...shape, '--why', 'triple');
+  t.regex(wrong.stderr, /option --why: expected the name of a convolution .* such as double /);
+  const levels = await untangle(
+    folder,
+    'explain',
+    'model.onnx',
+    ...shape,
+    '--board',
+    'jetson-nano',
+  );
+  t.regex(levels.stdout, /written +L2 +memory +predicted +arena offset/);
+  t.regex(levels.stdout, /on jetson-nano \(datasheet, not measured\), .* predicted/);
+});
+
 test('a compiled program takes the place of the model', async t => {
   const folder = folderWithModel(t);
   const compiled = await untangle(

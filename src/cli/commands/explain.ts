@@ -3,15 +3,17 @@
 import type {Command} from 'commander';
 import type {Explanation} from '../../program/program.js';
 import {findRoof} from '../known-roof.js';
+import {levelBytes, levelColumns} from '../level-columns.js';
 import {describeMachine} from '../machine.js';
-import {explainFile, openModelFile} from '../model-file.js';
+import {explainFile, explainFileChoice, type ModelFile, openModelFile} from '../model-file.js';
 import {addOptions, type CliOptions} from '../options.js';
 import {packageVersion} from '../package-root.js';
 import {htmlPage, readPageAssets} from '../page/page.js';
 import {print, printJson} from '../report.js';
-import {formatBytes, formatCount, formatShape} from '../sizes.js';
+import {formatBytes, formatCount, formatNs, formatShape} from '../sizes.js';
 import {formatTable} from '../table.js';
 import {describeLess, trafficBytes} from '../traffic.js';
+import {whyTable} from '../why-table.js';
 import {writeFileAtomic} from '../write-file.js';
 
 export function addExplainCommand(program: Command): void {
@@ -42,6 +44,7 @@ Examples:
     'exact',
     'board',
     'weights',
+    'why',
     'html',
     'streamWeights',
     'json',
@@ -49,7 +52,12 @@ Examples:
 }
 
 async function explainCommand(path: string, options: CliOptions): Promise<void> {
-  const explanation = await explainFile(await openModelFile(path, options));
+  const file = await openModelFile(path, options);
+  if (options.why !== undefined) {
+    await explainWhy(file, options.why, options);
+    return;
+  }
+  const explanation = await explainFile(file);
   if (options.html !== undefined) await writePage(options.html, explanation, options);
   if (options.json) {
     printJson(explanation);
@@ -68,7 +76,18 @@ async function explainCommand(path: string, options: CliOptions): Promise<void> 
   print('');
   print(commandTable(explanation));
   print('');
-  print(totalLines(explanation).join('\n'));
+  print([...totalLines(explanation), ...boardLines(explanation)].join('\n'));
+}
+
+async function explainWhy(file: ModelFile, name: string, {json}: CliOptions): Promise<void> {
+  const choice = await explainFileChoice(file, name);
+  if (json) {
+    printJson(choice);
+    return;
+  }
+  print(`${choice.name}, * is taken:`);
+  print('');
+  print(whyTable(choice));
 }
 
 /** @throws ERR_FILE_WRITE; without a board ERR_ADDON_MISSING */
@@ -88,6 +107,7 @@ async function writePage(
 }
 
 function commandTable({commands}: Explanation): string {
+  const levels = commands[0]?.levels;
   const columns = [
     {title: '#', align: 'right'},
     {title: 'op'},
@@ -97,6 +117,8 @@ function commandTable({commands}: Explanation): string {
     {title: 'macs', align: 'right'},
     {title: 'read', align: 'right'},
     {title: 'written', align: 'right'},
+    ...levelColumns(levels),
+    ...(levels === undefined ? [] : [{title: 'predicted', align: 'right'} as const]),
     {title: 'arena offset', align: 'right'},
   ] as const;
   const rows = commands.map((command, index) => [
@@ -108,9 +130,23 @@ function commandTable({commands}: Explanation): string {
     formatCount(command.macs),
     formatBytes(command.readBytes),
     formatBytes(command.writtenBytes),
+    ...levelBytes(command.levels),
+    ...(command.predictedNs === undefined ? [] : [formatNs(command.predictedNs)]),
     command.arenaOffset < 0 ? 'output' : String(command.arenaOffset),
   ]);
   return formatTable(columns, rows);
+}
+
+function boardLines({board, commands}: Explanation): string[] {
+  if (board === undefined) return [];
+  const {name, source, threads, freeBytes} = board;
+  const ns = commands.reduce((sum, {predictedNs = 0}) => sum + predictedNs, 0);
+  const free = freeBytes === null ? '' : `, ${formatBytes(freeBytes)} of its memory are free`;
+  return [
+    '',
+    `on ${name} (${source}), ${threads} thread(s): ${formatNs(ns)} predicted${free}`,
+    'levels: bytes that are expected to come from and go to each, in whole cache lines',
+  ];
 }
 
 function shorten(name: string): string {

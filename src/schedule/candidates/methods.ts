@@ -65,13 +65,27 @@ export function fusedTaps(problem: ConvProblem): DirectCandidate {
 /** Columns beyond this many no longer gain from fusing, and their window's zero weights only cost. */
 const MOST_FUSED_COLUMNS = 512;
 
-/** All phases side by side in one GEMM over a window; null when there is one phase, N becomes too large, or in space. */
-export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
-  const {plane, groups, isDepthwise} = problem;
+/** Why phases cannot be fused; null where they can. */
+export function fusedPhasesRefusal({
+  plane,
+  groups,
+  outChannels,
+  isDepthwise,
+}: ConvProblem): string | null {
   const fused = plane.y.stride * plane.x.stride;
-  const isTooWide = fused * problem.outChannels * groups > MOST_FUSED_COLUMNS;
-  if (!plane.transposed || !isFlat(plane) || isDepthwise || fused === 1 || isTooWide) return null;
+  if (isDepthwise) return 'a depthwise convolution has no GEMM';
+  if (!plane.transposed || fused === 1) return 'there is one phase';
+  if (!isFlat(plane)) return 'only for planes';
+  const columns = fused * outChannels * groups;
+  if (columns <= MOST_FUSED_COLUMNS) return null;
+  return `${columns} columns side by side, more than ${MOST_FUSED_COLUMNS}`;
+}
 
+/** All phases side by side in one GEMM over a window; null where there is a refusal. */
+export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
+  if (fusedPhasesRefusal(problem) !== null) return null;
+  const {plane} = problem;
+  const fused = plane.y.stride * plane.x.stride;
   const axes = {y: fuseAxis(plane.y), x: fuseAxis(plane.x)};
   const phase = windowPhase(axes);
   const fusedY = plane.y.stride;
@@ -93,13 +107,22 @@ export function fusedPhases(problem: ConvProblem): DirectCandidate | null {
   ]);
 }
 
-/** Pixels in the vector lanes instead of channels; null on a GPU, in space, and unless there is one group whose rows are read whole. */
-export function planar(problem: ConvProblem): DirectCandidate | null {
+/** Why pixels cannot lie in the vector lanes; null where they can. */
+export function planarRefusal(problem: ConvProblem): string | null {
   const {plane, groups, outChannels, phases, device} = problem;
-  const readsRows = phases.every(phase => phase.x.inStep === 1);
-  const fits = device === 'cpu' && groups === 1 && outChannels <= PLANAR.channels;
-  if (!fits || isDeep(plane) || !readsRows || windowFloats(problem) > PLANAR.window) return null;
+  if (device !== 'cpu') return 'only on the CPU';
+  if (groups > 1) return 'there are groups';
+  if (outChannels > PLANAR.channels) return `more than ${PLANAR.channels} output channels`;
+  if (isDeep(plane)) return 'only for planes';
+  if (phases.some(phase => phase.x.inStep !== 1)) return 'outputs step over columns of the input';
+  const window = windowFloats(problem);
+  if (window <= PLANAR.window) return null;
+  return `the taps span ${window} floats a channel, more than ${PLANAR.window}`;
+}
 
+/** Pixels in the vector lanes instead of channels; null where there is a refusal. */
+export function planar(problem: ConvProblem): DirectCandidate | null {
+  if (planarRefusal(problem) !== null) return null;
   const whole = {cut: PADDED, fusedY: 1, fusedX: 1, mergesTaps: false};
   return singleStep('planar', problem, (phase, firstRow) =>
     coverPhase(problem, phase, {...whole, firstRow}),

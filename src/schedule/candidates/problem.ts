@@ -1,5 +1,6 @@
 // A convolution as the scheduler sees it: phases over views, without weights.
 
+import type {Board} from '../../boards/board.js';
 import type {ConvGeometry} from '../../graph/graph.js';
 import {type PlaneConv, type PlanePhase, planeConv, untangleConv} from '../../untangle/conv.js';
 import {WEIGHT_BYTES} from '../../untangle/stored-weights.js';
@@ -26,7 +27,14 @@ export interface ConvProblem {
   readonly device: Device;
   /** Floats of scratch that Winograd's form should not exceed. */
   readonly scratchLimit: number;
+  /** The board that candidates are priced for, and its threads; null: by the constants of `cost.ts`. */
+  readonly target: Target | null;
   readonly operands: ConvOperands;
+}
+
+export interface Target {
+  readonly board: Board;
+  readonly threads: number;
 }
 
 /** The geometry of a matrix product x [1, 1, M, K] * w [K, N]. */
@@ -50,13 +58,20 @@ export interface ProblemOptions {
   readonly isExact?: boolean | undefined;
   readonly device?: Device | undefined;
   readonly scratchLimit?: number | undefined;
+  readonly target?: Target | null | undefined;
 }
 
 /** Untangles a convolution over views x [N, H, W, Cin] and y [N, OH, OW, Cout]; with three axes, rows are those of `folds`. */
 export function convProblem(
   geometry: ConvGeometry,
   operands: ConvOperands,
-  {folds = null, isExact = false, device = 'cpu', scratchLimit = Infinity}: ProblemOptions = {},
+  {
+    folds = null,
+    isExact = false,
+    device = 'cpu',
+    scratchLimit = Infinity,
+    target = null,
+  }: ProblemOptions = {},
 ): ConvProblem {
   const {groups} = geometry;
   const rank = geometry.kernel.length;
@@ -78,6 +93,7 @@ export function convProblem(
     isExact,
     device,
     scratchLimit,
+    target,
     operands,
   };
 }

@@ -1,11 +1,11 @@
 // The candidate in Winograd's form: each kind of phases in a step of its own, what cannot be tiled beside them.
 
-import type {PlanePhase} from '../../untangle/conv.js';
+import {isDeep, type PlanePhase} from '../../untangle/conv.js';
 import {WINOGRAD_PAIR, type WinogradForm} from '../../untangle/winograd.js';
 import {formKey} from '../conv-choice.js';
 import {COST, clearlyCheapest} from '../cost.js';
 import {addCounts} from '../counts.js';
-import type {Region} from '../steps.js';
+import {type Region, WINOGRAD_CHANNELS} from '../steps.js';
 import {type Candidate, type CandidateStep, candidate, type TapsStep} from './candidate.js';
 import {cks, fusedTaps} from './methods.js';
 import type {ConvProblem} from './problem.js';
@@ -23,16 +23,27 @@ interface TiledKind {
   readonly cost: number;
 }
 
+/** Why nothing can be tiled; null where something can. */
+export function winogradRefusal(problem: ConvProblem): string | null {
+  const {isExact, device, groups, inChannels, plane} = problem;
+  if (device !== 'cpu') return 'only on the CPU';
+  if (isExact) return "only the convolution's own products may be summed";
+  if (groups > 1) return 'there are groups';
+  if (isDeep(plane)) return 'only for planes';
+  if (inChannels > WINOGRAD_CHANNELS) return `more than ${WINOGRAD_CHANNELS} input channels`;
+  return kindsOf(problem).length > 0 ? null : 'no phase has two or three taps along an axis';
+}
+
 /**
- * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, the sums have to be exact, or a GPU
- * computes them. Where `forms` are given, exactly those kinds are tiled, in these forms.
+ * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, or there is a refusal.
+ * Where `forms` are given, exactly those kinds are tiled, in these forms.
  */
 export function winograd(
   problem: ConvProblem,
   isForced: boolean,
   forms?: ReadonlyMap<string, WinogradForm>,
 ): Candidate | null {
-  if (problem.isExact || problem.device !== 'cpu') return null;
+  if (winogradRefusal(problem) !== null) return null;
   const tiled: TiledKind[] = [];
   const taken = new Set<PlanePhase>();
   for (const kind of kindsOf(problem)) {

@@ -13,7 +13,7 @@ import {
 } from '../../untangle/pack.js';
 import type {WeightType} from '../../untangle/stored-weights.js';
 import type {PackedConstant} from '../buffers.js';
-import {type Folds, POINTWISE} from '../candidates/problem.js';
+import {type Folds, POINTWISE, type Target} from '../candidates/problem.js';
 import {
   type Candidate,
   type CandidateStep,
@@ -68,6 +68,18 @@ export interface ConvOptions {
   readonly device?: Device | undefined;
   /** What constant weights are stored as, by the output of their node; default: fp32. */
   readonly weightTypes?: ReadonlyMap<string, WeightType> | undefined;
+  /** The board that candidates are priced for. */
+  readonly target?: Target | null | undefined;
+  /** Sees every choice. */
+  readonly onChoice?: ((choice: Choice) => void) | undefined;
+}
+
+/** A convolution and what was chosen for it. */
+export interface Choice {
+  /** Of the node. */
+  readonly name: string;
+  readonly problem: ConvProblem;
+  readonly candidate: Candidate;
 }
 
 type ConvOperation = Extract<Operation, {op: 'conv' | 'gemm'}>;
@@ -106,9 +118,11 @@ export function lowerConv(
     isExact: options.exact === true || isWhole,
     device: options.device,
     scratchLimit: options.scratchLimit,
+    target: options.target,
   });
   const choice = options.choices?.get(node.output);
   const candidate = chooseCandidate(problem, choice?.schedule ?? options.schedule, choice?.forms);
+  options.onChoice?.({name: node.name, problem, candidate});
   const widening: Step[] = [];
   const steps = convSteps(node, io, candidate, {
     epilogue: {

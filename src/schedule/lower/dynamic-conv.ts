@@ -42,8 +42,14 @@ export function lowerDynamicConv(
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
   };
-  const problem = convProblem(geometry, operands, {folds: io.folds, device: options.device});
+  const problem = convProblem(geometry, operands, {
+    folds: io.folds,
+    isExact: true,
+    device: options.device,
+    target: options.target,
+  });
   const candidate = chooseDirect(problem, options.schedule);
+  options.onChoice?.({name: node.name, problem, candidate});
   const at = {problem, candidate, builder: lowering.buffers};
   const packed = new Map(
     candidate.steps.map(step => [step, packWeights(node, lowering, {problem, step})]),

@@ -15,6 +15,8 @@ import {EXECUTOR} from './executor.js';
 import {type Loop, nest} from './loops.js';
 
 const POINTER_BYTES = 8;
+/** Of a pixel that is swept: where it reads and writes, and what the tap at hand reads. */
+const PLACE_BYTES = 46;
 
 /** How a region is cut, as plan_region does. */
 interface RegionCut {
@@ -211,7 +213,7 @@ function sweptLoop(work: TapsWork, region: Region, cut: RegionCut): Loop {
       ['weights', at.weights(columns, of.depth)],
       ['y', at.y(count, columns)],
       ['residual', at.residual(count, columns)],
-      ['workspace', count * POINTER_BYTES * 2],
+      ['workspace', Math.min(count, blockPixels) * PLACE_BYTES],
     ]);
   const every = {taps: taps.length, depth: taps.length * kc};
   const one = {taps: 1, depth: kc};

@@ -6,15 +6,25 @@ import {distinctElements} from '../view-math.js';
 export const LINE_BYTES = 64;
 const F32_BYTES = 4;
 
-/** Lines of `count` runs of `runBytes` each that begin `stepBytes` apart, as bytes. */
+/**
+ * Lines of `count` runs of `runBytes` each that begin `stepBytes` apart, as bytes.
+ *
+ * Their first bytes fall on all multiples of g = gcd(step, line) in a line alike, so that a run of r bytes, a multiple of g, lies
+ * in (r + line - g) / line lines on average; neighbours share what is more than a step.
+ */
 export function lineBytes(count: number, runBytes: number, stepBytes: number): number {
   if (count <= 0 || runBytes <= 0) return 0;
-  const isDense = stepBytes <= Math.max(runBytes, LINE_BYTES);
-  return isDense ? toLines((count - 1) * stepBytes + runBytes) : count * toLines(runBytes);
+  const grain = greatestCommonDivisor(stepBytes, LINE_BYTES);
+  const spread = roundUp(runBytes, grain) + LINE_BYTES - grain;
+  return (count - 1) * Math.min(stepBytes, spread) + roundUp(runBytes, LINE_BYTES);
 }
 
-function toLines(bytes: number): number {
-  return Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
+function roundUp(bytes: number, to: number): number {
+  return Math.ceil(bytes / to) * to;
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** Pixels of a map [N, H, W, C]: `rows` of `columns` that are `step` apart, `channels` of each. */

@@ -23,6 +23,7 @@ export interface Loop {
 /** A cache as far as reuse depends on it. */
 export interface ReuseCache {
   readonly bytes: number;
+  readonly ways: number;
   /** Threads that use one of its copies, and copies in use. */
   readonly sharers: number;
   readonly copies: number;
@@ -31,8 +32,8 @@ export interface ReuseCache {
 export interface Crossing {
   /** What crosses when the cache holds nothing before. */
   readonly bytes: Bytes;
-  /** The cache holds everything the loop touches. */
-  readonly fits: boolean;
+  /** The share of what the loop touches that the cache holds. */
+  readonly fits: number;
 }
 
 /** `shared` operands are read by all threads; of the others each has its part. */
@@ -54,32 +55,62 @@ interface Place {
 }
 
 function cross(loop: Loop, place: Place): Crossing {
-  if (fits(loop.whole, place)) return {bytes: copied(loop, place), fits: true};
-  const isInside = place.isInside || loop.isParallel === true;
-  const once = loop.once ?? loop.body[0]?.whole;
-  if (loop.body.length === 0 || (once !== undefined && fits(once, {...place, isInside})))
-    return {bytes: copied(loop, place), fits: false};
-  const bytes = new Map<string, number>();
-  let before: Crossing | null = null;
-  for (const [index, part] of loop.body.entries()) {
-    const now = cross(part, {...place, isInside});
-    const known = before?.fits && now.fits ? loop.body[index - 1]!.whole : null;
-    for (const [operand, count] of now.bytes) {
-      const kept = Math.min(known?.get(operand) ?? 0, count);
-      bytes.set(operand, (bytes.get(operand) ?? 0) + (count - kept) * loop.trips);
-    }
-    before = now;
-  }
-  return {bytes, fits: false};
+  const kept = keptShare(loop.whole, place);
+  if (kept === 1) return {bytes: copied(loop, place), fits: 1};
+  const inside = {...place, isInside: place.isInside || loop.isParallel === true};
+  const once = loop.once ?? (loop.body.length === 1 ? loop.body[0]!.whole : undefined);
+  const reused =
+    loop.body.length === 0 ? 1 : once === undefined ? 0 : Math.max(kept, keptShare(once, inside));
+  const distinct = copied(loop, place);
+  if (reused === 1) return {bytes: distinct, fits: kept};
+  return {bytes: mix(distinct, repeated(loop, inside), reused), fits: kept};
 }
 
-/** Whether a copy of the cache holds the operands of the threads that use it. */
-function fits(bytes: Bytes, {cache, shared, isInside}: Place): boolean {
+/** Every iteration on its own. */
+function repeated(loop: Loop, place: Place): Bytes {
+  const bytes = new Map<string, number>();
+  let before: {readonly whole: Bytes; readonly fits: number} | null = null;
+  for (const part of loop.body) {
+    const now = cross(part, place);
+    // What the part before left behind, where the cache holds either.
+    const share: number = Math.min(before?.fits ?? 0, now.fits);
+    for (const [operand, count] of now.bytes) {
+      const kept = share * Math.min(before?.whole.get(operand) ?? 0, count);
+      bytes.set(operand, (bytes.get(operand) ?? 0) + (count - kept) * loop.trips);
+    }
+    before = {whole: part.whole, fits: now.fits};
+  }
+  return bytes;
+}
+
+function mix(one: Bytes, other: Bytes, share: number): Bytes {
+  const operands = new Set([...one.keys(), ...other.keys()]);
+  return new Map(
+    [...operands].map(operand => [
+      operand,
+      share * (one.get(operand) ?? 0) + (1 - share) * (other.get(operand) ?? 0),
+    ]),
+  );
+}
+
+/** The share of operands that stays in a copy of the cache, of the threads that use it. */
+function keptShare(bytes: Bytes, {cache, shared, isInside}: Place): number {
   const part = isInside ? cache.sharers : 1 / cache.copies;
   let total = 0;
   for (const [operand, count] of bytes)
     total += count * (shared.has(operandOf(operand)) ? 1 : part);
-  return total <= cache.bytes;
+  return residentShare(total, cache);
+}
+
+/**
+ * The share of `bytes` that is still there when they are swept again: a set of w ways keeps what is mapped to it when that are w
+ * lines or fewer, and of bytes that lie in rows every set has the same number of lines, or one more.
+ */
+export function residentShare(
+  bytes: number,
+  {bytes: capacity, ways}: Pick<ReuseCache, 'bytes' | 'ways'>,
+): number {
+  return Math.min(1, Math.max(0, 1 - ways * (bytes / capacity - 1)));
 }
 
 /** The distinct bytes of a loop; every copy of the cache fetches what threads share. */

@@ -28,6 +28,7 @@ export function trafficMachine(board: Board, threads: number): TrafficMachine {
       from: nameOf(caches[index + 1]),
       cache: {
         bytes: cache.bytes,
+        ways: cache.ways,
         sharers: Math.min(threads, cache.sharedBy),
         copies: Math.max(1, Math.ceil(threads / cache.sharedBy)),
       },

@@ -75,7 +75,15 @@ function rowsLoop(
   const together = (at.taps * cut.regions) / regions.length;
   const panels = Math.ceil(y.shape[3]! / planarRows(y.shape[3]!));
   const of = (part: {y: number; weights: number; workspace: number}) => at.whole({x: 0, ...part});
-  const slice = at.packed(1, cut.slice) + at.sums;
+  const window = at.packed(1, cut.slice);
+  const sums = at.sums / cut.regions;
+  // A region reads the rows of its own taps.
+  const rows = regions.reduce(
+    (sum, region) => sum + new Set(region.taps.map(tap => tap.dy)).size / cut.window,
+    0,
+  );
+  const read = (window * rows) / regions.length;
+  const weights = at.weights(taps, cut.slice);
   return nest([
     {
       trips: cut.block,
@@ -91,10 +99,14 @@ function rowsLoop(
     },
     {
       trips: cut.regions,
-      whole: of({y: 0, weights: at.weights(together, cut.slice), workspace: slice}),
+      whole: of({
+        y: 0,
+        weights: at.weights(together, cut.slice),
+        workspace: Math.min(window, read * cut.regions) + at.sums,
+      }),
     },
-    {trips: panels, whole: of({y: 0, weights: at.weights(taps, cut.slice), workspace: slice})},
-    {trips: 1, whole: of({y: 0, weights: at.weights(taps, cut.slice) / panels, workspace: slice})},
+    {trips: panels, whole: of({y: 0, weights, workspace: read + sums})},
+    {trips: 1, whole: of({y: 0, weights: weights / panels, workspace: read + sums / panels})},
   ]);
 }
 

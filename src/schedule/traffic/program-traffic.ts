@@ -2,8 +2,9 @@
 
 import type {Buffer, Step, View} from '../steps.js';
 import {elementCount, elementRange} from '../view-math.js';
+import {F32_BYTES} from './conv-work.js';
 import {EXECUTOR} from './executor.js';
-import type {Bytes} from './loops.js';
+import {type Bytes, type ReuseCache, residentShare} from './loops.js';
 import type {TrafficMachine} from './machine.js';
 import {
   type LevelTraffic,
@@ -30,47 +31,79 @@ interface Range {
   readonly bytes: number;
 }
 
-/** Ranges by the time of their last use, the latest first. */
-type History = readonly Range[];
+/** A step's operands and what it keeps for itself. */
+interface Touched {
+  readonly step: Step;
+  readonly crossings: readonly StepCrossing[];
+  readonly ranges: readonly {readonly operand: string; readonly range: Range}[];
+  /** Of all ranges. */
+  readonly bytes: number;
+  /** The same while y is swept once: phases sweep the rows of y that are theirs, one phase after the other. */
+  readonly sweepBytes: number;
+}
 
 /** The levels of every step, in the steady state. */
 export function programTraffic(placed: PlacedSteps, machine: TrafficMachine): LevelTraffic[][] {
   const buffers = new Map(placed.buffers.map(buffer => [buffer.id, buffer]));
-  const touched = placed.steps.map(step => {
-    const crossings = loopCrossings(stepLoop(step, machine), machine);
-    const ranges = operandViews(step).map(({operand, view}) => ({
-      operand,
-      range: rangeOf(view, crossings, operand, placed, buffers),
-    }));
-    return {step, crossings, ranges};
-  });
-  let history: History = [];
-  // The first pass fills the caches.
-  for (const {ranges} of touched)
-    history = touch(
-      history,
-      ranges.map(({range}) => range),
+  const touched = placed.steps.map(step => touchedBy(step, placed, machine, buffers));
+  return touched.map((now, index) => {
+    // The steps before, back to this one in the run before.
+    const past = [...touched.slice(index), ...touched.slice(0, index)].reverse();
+    const kept = now.crossings.map((_, level) =>
+      keptBytes(now, past, machine.boundaries[level]!.cache),
     );
-  return touched.map(({step, crossings, ranges}) => {
-    const kept = crossings.map((crossing, index) =>
-      keptBytes(
-        crossing,
-        ranges,
-        history,
-        machine.boundaries[index]!.cache.bytes * machine.boundaries[index]!.cache.copies,
-      ),
-    );
-    history = touch(
-      history,
-      ranges.map(({range}) => range),
-    );
-    const {storage} = buffers.get(step.y.buffer)!;
-    return levelTraffic(crossings, {kept, streams: streams(step, storage.kind === 'output')});
+    const {storage} = buffers.get(now.step.y.buffer)!;
+    const streams = isStreamed(now.step, storage.kind === 'output');
+    return levelTraffic(now.crossings, {kept, streams});
   });
 }
 
+function touchedBy(
+  step: Step,
+  placed: PlacedSteps,
+  machine: TrafficMachine,
+  buffers: ReadonlyMap<number, Buffer>,
+): Touched {
+  const crossings = loopCrossings(stepLoop(step, machine), machine);
+  const whole = crossings[0]?.whole ?? new Map<string, number>();
+  const ranges = operandViews(step).map(({operand, view}) => ({
+    operand,
+    range: rangeOf(view, whole.get(operand), placed, buffers),
+  }));
+  const scratch = scratchOf(step, whole, placed);
+  const all = scratch === null ? ranges : [...ranges, {operand: SCRATCH, range: scratch}];
+  const bytes = sumBytes(all);
+  const y = all.find(({operand}) => operand === 'y')?.range.bytes ?? 0;
+  return {step, crossings, ranges: all, bytes, sweepBytes: bytes - y * (1 - 1 / phaseRows(step))};
+}
+
+function sumBytes(ranges: Touched['ranges']): number {
+  return ranges.reduce((sum, {range}) => sum + range.bytes, 0);
+}
+
+/** Phases along y that are not computed together. */
+function phaseRows(step: Step): number {
+  if (step.op !== 'gemmTaps' && step.op !== 'depthwise') return 1;
+  if (step.op === 'gemmTaps' && step.fusedY > 1) return 1;
+  return Math.max(1, ...step.regions.map(({outStepY}) => outStepY));
+}
+
+/** What a step keeps for itself, as one range. */
+const SCRATCH = 'scratch';
+const SCRATCH_OPERANDS = ['workspace', 'factors', 'sums', 'kernel'] as const;
+
+/** Arena memory of Winograd's form, or a thread's workspace. */
+function scratchOf(step: Step, whole: Bytes, {offsetsBytes}: PlacedSteps): Range | null {
+  const bytes = SCRATCH_OPERANDS.reduce((sum, one) => sum + (whole.get(one) ?? 0), 0);
+  if (bytes === 0) return null;
+  const offset = step.op === 'winograd' ? offsetsBytes.get(step.scratch.buffer) : undefined;
+  const first = offset ?? 0;
+  const space = offset === undefined ? 'workspace' : 'arena';
+  return {space, first, last: first + bytes, bytes};
+}
+
 /** Whether y is written past the caches. */
-function streams({op, ...step}: Step, isOutput: boolean): boolean {
+function isStreamed({op, ...step}: Step, isOutput: boolean): boolean {
   if (!isOutput || elementCount(step.y.shape) < EXECUTOR.streamedFloats) return false;
   const strides = step.y.strides;
   return op === 'planarTaps' && strides[2] === 1;
@@ -78,8 +111,7 @@ function streams({op, ...step}: Step, isOutput: boolean): boolean {
 
 function rangeOf(
   view: View,
-  crossings: readonly StepCrossing[],
-  operand: string,
+  touched: number | undefined,
   {offsetsBytes}: PlacedSteps,
   buffers: ReadonlyMap<number, Buffer>,
 ): Range {
@@ -88,49 +120,78 @@ function rangeOf(
   const offset = offsetsBytes.get(view.buffer);
   const isArena = storage.kind === 'arena' && offset !== undefined;
   const start = isArena ? offset : 0;
-  const length = (last - first + 1) * 4;
-  const fitting = crossings.find(crossing => crossing.fits)?.bytes.get(operand);
+  const length = (last - first + 1) * F32_BYTES;
   return {
     space: isArena ? 'arena' : `buffer ${view.buffer}`,
-    first: start + first * 4,
-    last: start + (last + 1) * 4,
-    bytes: Math.min(fitting ?? length, length),
+    first: start + first * F32_BYTES,
+    last: start + (last + 1) * F32_BYTES,
+    bytes: Math.min(touched ?? length, length),
   };
 }
 
-/** Of each operand of a step that the cache holds as a whole, what is there before. */
-function keptBytes(
-  {bytes, fits}: StepCrossing,
-  ranges: readonly {readonly operand: string; readonly range: Range}[],
-  history: History,
-  capacity: number,
-): Bytes {
+/** Of each operand of a step, what the cache still holds from the steps before, the latest first. */
+function keptBytes(now: Touched, past: readonly Touched[], cache: ReuseCache): Bytes {
+  const all = {bytes: cache.bytes * cache.copies, ways: cache.ways};
+  const {whole} = now.crossings[0]!;
   const kept = new Map<string, number>();
-  if (!fits) return kept;
-  const own = [...bytes.values()].reduce((sum, count) => sum + count, 0);
-  for (const {operand, range} of ranges) {
-    const known =
-      (kept.get(operand) ?? 0) + residentBytes(range, history, capacity - own + range.bytes);
-    kept.set(operand, known);
-  }
-  // The workspace is always the same.
-  for (const operand of ['workspace', 'factors', 'sums', 'kernel']) {
-    if (bytes.has(operand)) kept.set(operand, bytes.get(operand)!);
+  for (const {operand, range} of now.ranges) {
+    const share = residentBytes({operand, range}, now, past, all) / Math.max(1, range.bytes);
+    for (const one of operand === SCRATCH ? SCRATCH_OPERANDS : [operand])
+      kept.set(one, share * (whole.get(one) ?? 0));
   }
   return kept;
 }
 
-/** Bytes of a range whose last use lies less than `capacity` bytes back. */
-function residentBytes(range: Range, history: History, capacity: number): number {
-  let passed = 0;
+type Sets = Pick<ReuseCache, 'bytes' | 'ways'>;
+
+/**
+ * Bytes of a range that are still there when a step comes to them.
+ *
+ * Both steps sweep it from its beginning: between the two uses of what lies a part p into it, the former step touches its
+ * last 1 - p, the steps between all of theirs, and this one its first p.
+ */
+function residentBytes(
+  {operand, range}: Touched['ranges'][number],
+  now: Touched,
+  past: readonly Touched[],
+  cache: Sets,
+): number {
+  const counted = now.ranges.map(one => one.range);
+  let between = 0;
+  let missing = range.bytes;
   let found = 0;
-  for (const past of history) {
-    passed += past.bytes;
-    if (passed > capacity) break;
-    found += overlap(past, range) * density(range);
+  for (const before of past) {
+    const common = before.ranges.reduce((sum, one) => sum + overlap(one.range, range), 0);
+    const part = Math.min(missing, common * density(range));
+    if (part > 0) {
+      const isOutput = before.ranges.some(
+        one => one.operand === 'y' && overlap(one.range, range) > 0,
+      );
+      const first = isOutput ? before.sweepBytes : before.bytes;
+      const last = operand === 'y' ? now.sweepBytes : now.bytes;
+      found += part * sweptShare(first + between, between + last, cache);
+      missing -= part;
+    }
+    if (missing <= 0) break;
+    for (const one of before.ranges) {
+      const known = counted.reduce((sum, other) => sum + overlap(one.range, other), 0);
+      between += one.range.bytes - Math.min(one.range.bytes, known * density(one.range));
+      counted.push(one.range);
+    }
+    if (residentShare(between, cache) === 0) break;
   }
-  return Math.min(range.bytes, found);
+  return found;
 }
+
+/** The mean of what stays when the bytes between two uses go evenly from `first` to `last`. */
+function sweptShare(first: number, last: number, cache: Sets): number {
+  let sum = 0;
+  for (let i = 0; i < SAMPLES; i++)
+    sum += residentShare(first + ((last - first) * (i + 0.5)) / SAMPLES, cache);
+  return sum / SAMPLES;
+}
+
+const SAMPLES = 16;
 
 function density({first, last, bytes}: Range): number {
   return bytes / Math.max(1, last - first);
@@ -139,22 +200,4 @@ function density({first, last, bytes}: Range): number {
 function overlap(one: Range, other: Range): number {
   if (one.space !== other.space) return 0;
   return Math.max(0, Math.min(one.last, other.last) - Math.max(one.first, other.first));
-}
-
-/** Puts ranges in front and takes them away from what was used before. */
-function touch(history: History, ranges: readonly Range[]): History {
-  let rest = history;
-  for (const range of ranges) rest = rest.flatMap(past => without(past, range));
-  return [...ranges.toReversed(), ...rest];
-}
-
-function without(past: Range, range: Range): Range[] {
-  if (overlap(past, range) === 0) return [past];
-  const share = density(past);
-  const part = (first: number, last: number): Range[] =>
-    last > first ? [{...past, first, last, bytes: (last - first) * share}] : [];
-  return [
-    ...part(past.first, Math.min(past.last, range.first)),
-    ...part(Math.max(past.first, range.last), past.last),
-  ];
 }

@@ -26,10 +26,14 @@ export interface LevelTraffic {
   /** Fetched; lines that are going to be written too. */
   readonly readBytes: number;
   readonly writtenBytes: number;
+  /** Those of them that are written past the caches without being fetched first. */
+  readonly streamedBytes?: number | undefined;
 }
 
 /** What crosses one cache, operand by operand, when it holds nothing before. */
 export interface StepCrossing extends Crossing {
+  /** Distinct bytes of the operands. */
+  readonly whole: Bytes;
   readonly from: CacheBoundary['from'];
 }
 
@@ -95,7 +99,7 @@ function mapBytes(map: View): number {
 export function loopCrossings(loop: Loop, {boundaries}: TrafficMachine): StepCrossing[] {
   return boundaries.map(({from, cache}) => {
     const {bytes, fits} = crossing(loop, cache, SHARED);
-    return {from, bytes: addBytes([bytes]), fits};
+    return {from, bytes: addBytes([bytes]), fits, whole: loop.whole};
   });
 }
 
@@ -107,12 +111,19 @@ export function levelTraffic(
   return crossings.map(({from, bytes}, index) => {
     let readBytes = 0;
     let writtenBytes = 0;
+    const streamedBytes = streams ? (bytes.get('y') ?? 0) : 0;
     for (const [operand, all] of bytes) {
       const count = Math.max(0, all - (kept?.[index]?.get(operand) ?? 0));
-      if (!streams || operand !== 'y') readBytes += count;
-      if (WRITTEN.has(operand)) writtenBytes += streams && operand === 'y' ? all : count;
+      if (streams && operand === 'y') continue;
+      readBytes += count;
+      if (WRITTEN.has(operand)) writtenBytes += count;
     }
-    return {from, readBytes: Math.round(readBytes), writtenBytes: Math.round(writtenBytes)};
+    return {
+      from,
+      readBytes: Math.round(readBytes),
+      writtenBytes: Math.round(writtenBytes + streamedBytes),
+      ...(streamedBytes > 0 ? {streamedBytes: Math.round(streamedBytes)} : {}),
+    };
   });
 }
 
