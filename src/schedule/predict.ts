@@ -12,7 +12,7 @@ import {
   regionCost,
   winogradCost,
 } from './cost.js';
-import {type ConvStep, PANEL, type Step} from './steps.js';
+import {type ConvStep, PANEL, type Step, type View} from './steps.js';
 import type {ConvWork, TapsWork, WinogradWork} from './traffic/conv-work.js';
 import {type TrafficMachine, trafficMachine} from './traffic/machine.js';
 import {convWork, isConv, type LevelTraffic, stepTraffic} from './traffic/step-traffic.js';
@@ -182,12 +182,19 @@ function sweepVectors(step: Exclude<Step, ConvStep>): number {
     case 'cumulative':
       return vectors * PANEL;
     case 'copy':
+      return isTransposing(step.x, step.y) ? copyVectors(vectors * PANEL) : vectors;
     case 'widen':
     case 'fill':
       return vectors;
     case 'load':
       return 0;
   }
+}
+
+/** Whether elements that follow one another in x do not in y. */
+function isTransposing(x: View, y: View): boolean {
+  const follows = ({shape, strides}: View, dim: number) => shape[dim] === 1 || strides[dim] === 1;
+  return !x.shape.some((size, dim) => size > 1 && follows(x, dim) && follows(y, dim));
 }
 
 function chainOpVectors({fn}: ChainOp): number {

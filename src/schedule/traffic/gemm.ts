@@ -176,27 +176,34 @@ function tiledLoop(work: TapsWork, region: Region, cut: RegionCut): Loop {
   const column = {...block, columns: padded};
   const chunk = {...column, depth: chunkDepth};
   const chunkX = (count: number) => at.x(count, {taps: chunkTaps, part: channelPart});
-  return nest([
-    {
-      trips: groups,
-      whole: new Map(
-        [...group].map(([operand, bytes]) => [
-          operand,
-          operand === 'x'
-            ? at.x(pixels, {groups})
-            : operand === 'workspace'
-              ? bytes
-              : bytes * groups,
-        ]),
-      ),
-    },
-    {trips: columnBlocks, whole: group},
-    {trips: blocks, isParallel: true, whole: whole({...all, columns: blockColumns}, at.x(pixels))},
-    {trips: columnTiles, whole: whole(block, at.x(blockPixels))},
-    {trips: depth / Math.max(1, chunkDepth), whole: whole(column, at.x(blockPixels))},
-    {trips: blockPixels / tilePixels, whole: whole(chunk, chunkX(blockPixels))},
-    {trips: chunkDepth, whole: whole({...chunk, pixels: tilePixels}, chunkX(tilePixels))},
-  ]);
+  return nest(
+    [
+      {
+        trips: groups,
+        whole: new Map(
+          [...group].map(([operand, bytes]) => [
+            operand,
+            operand === 'x'
+              ? at.x(pixels, {groups})
+              : operand === 'workspace'
+                ? bytes
+                : bytes * groups,
+          ]),
+        ),
+      },
+      {trips: columnBlocks, whole: group},
+      {
+        trips: blocks,
+        isParallel: true,
+        whole: whole({...all, columns: blockColumns}, at.x(pixels)),
+      },
+      {trips: columnTiles, whole: whole(block, at.x(blockPixels))},
+      {trips: depth / Math.max(1, chunkDepth), whole: whole(column, at.x(blockPixels))},
+      {trips: blockPixels / tilePixels, whole: whole(chunk, chunkX(blockPixels))},
+      {trips: chunkDepth, whole: whole({...chunk, pixels: tilePixels}, chunkX(tilePixels))},
+    ],
+    work.fusedY * work.fusedX > 1 ? ['y', 'workspace'] : ['y'],
+  );
 }
 
 /** HUGE2: every tap passes over the block's outputs, before them the bias and after them the activation. */
@@ -221,13 +228,16 @@ function sweptLoop(work: TapsWork, region: Region, cut: RegionCut): Loop {
   const tilePixels = Math.min(blockPixels, cut.tilePixels);
   // A pass over the sums without any tap: the first, and the last where there is an activation.
   const pass = (count: number) => new Map([['y', at.y(count, blockColumns)]]);
-  const sweep = nest([
-    {trips: taps.length, whole: whole(blockPixels, blockColumns, every)},
-    {trips: columnTiles, whole: whole(blockPixels, blockColumns, one)},
-    {trips: blockPixels / tilePixels, whole: whole(blockPixels, padded, one)},
-    {trips: kc, whole: whole(tilePixels, padded, one)},
-  ]);
-  const begin: Loop = {trips: 1, whole: pass(blockPixels), body: []};
+  const sweep = nest(
+    [
+      {trips: taps.length, whole: whole(blockPixels, blockColumns, every)},
+      {trips: columnTiles, whole: whole(blockPixels, blockColumns, one)},
+      {trips: blockPixels / tilePixels, whole: whole(blockPixels, padded, one)},
+      {trips: kc, whole: whole(tilePixels, padded, one)},
+    ],
+    ['y'],
+  );
+  const begin: Loop = {trips: 1, whole: pass(blockPixels), writes: ['y'], body: []};
   const body = work.hasEpilogue ? [begin, sweep, begin] : [begin, sweep];
   const block: Loop = {
     trips: blocks,

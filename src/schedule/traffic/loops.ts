@@ -16,6 +16,8 @@ export interface Loop {
   readonly once?: Bytes;
   /** Empty: iterations keep what they share in registers and lines at hand. */
   readonly body: readonly Loop[];
+  /** Operands that it writes, beside those that its body does. */
+  readonly writes?: readonly string[];
   /** Its iterations are handed out to threads. */
   readonly isParallel?: boolean;
 }
@@ -32,6 +34,8 @@ export interface ReuseCache {
 export interface Crossing {
   /** What crosses when the cache holds nothing before. */
   readonly bytes: Bytes;
+  /** Those of them that go back, since they were written meanwhile. */
+  readonly dirty: Bytes;
   /** The share of what the loop touches that the cache holds. */
   readonly fits: number;
 }
@@ -41,10 +45,12 @@ export function crossing(loop: Loop, cache: ReuseCache, shared: ReadonlySet<stri
   return cross(loop, {cache, shared, isInside: false});
 }
 
-/** Loops one inside the other, from the outermost. */
-export function nest(loops: readonly Omit<Loop, 'body'>[]): Loop {
+/** Loops one inside the other, from the outermost; the innermost writes `writes`. */
+export function nest(loops: readonly Omit<Loop, 'body'>[], writes: readonly string[] = []): Loop {
   const [first, ...rest] = loops;
-  return {...first!, body: rest.length > 0 ? [nest(rest)] : []};
+  return rest.length > 0
+    ? {...first!, body: [nest(rest, writes)]}
+    : {...first!, writes: [...(first!.writes ?? []), ...writes], body: []};
 }
 
 interface Place {
@@ -56,31 +62,61 @@ interface Place {
 
 function cross(loop: Loop, place: Place): Crossing {
   const kept = keptShare(loop.whole, place);
-  if (kept === 1) return {bytes: copied(loop, place), fits: 1};
-  const inside = {...place, isInside: place.isInside || loop.isParallel === true};
-  const once = loop.once ?? (loop.body.length === 1 ? loop.body[0]!.whole : undefined);
+  const bytes = copied(loop, place);
+  const distinct = {bytes, dirty: only(bytes, writtenBy(loop)), fits: kept};
   const reused =
-    loop.body.length === 0 ? 1 : once === undefined ? 0 : Math.max(kept, keptShare(once, inside));
-  const distinct = copied(loop, place);
-  if (reused === 1) return {bytes: distinct, fits: kept};
-  return {bytes: mix(distinct, repeated(loop, inside), reused), fits: kept};
+    kept === 1 || loop.body.length === 0 ? 1 : Math.max(kept, enteringShare(loop, place));
+  if (reused === 1) return distinct;
+  const inside = {...place, isInside: place.isInside || loop.isParallel === true};
+  const again = repeated(loop, inside);
+  return {
+    bytes: mix(bytes, again.bytes, reused),
+    dirty: mix(distinct.dirty, again.dirty, reused),
+    fits: kept,
+  };
 }
 
 /** Every iteration on its own. */
-function repeated(loop: Loop, place: Place): Bytes {
+function repeated(loop: Loop, place: Place): Pick<Crossing, 'bytes' | 'dirty'> {
   const bytes = new Map<string, number>();
+  const dirty = new Map<string, number>();
   let before: {readonly whole: Bytes; readonly fits: number} | null = null;
   for (const part of loop.body) {
     const now = cross(part, place);
-    // What the part before left behind, where the cache holds either.
-    const share: number = Math.min(before?.fits ?? 0, now.fits);
+    // What the part before left behind: all of it where the cache holds either part, else what every iteration touches.
+    const entering = enteringShare(part, place);
     for (const [operand, count] of now.bytes) {
+      const isInvariant = onceOf(part)?.get(operand) === part.whole.get(operand);
+      const held = isInvariant ? Math.max(now.fits, entering) : now.fits;
+      const share = Math.min(before?.fits ?? 0, held);
       const kept = share * Math.min(before?.whole.get(operand) ?? 0, count);
       bytes.set(operand, (bytes.get(operand) ?? 0) + (count - kept) * loop.trips);
     }
+    for (const [operand, count] of now.dirty)
+      dirty.set(operand, (dirty.get(operand) ?? 0) + count * loop.trips);
     before = {whole: part.whole, fits: now.fits};
   }
-  return bytes;
+  return {bytes, dirty};
+}
+
+/** The operands that a loop and its body write. */
+function writtenBy({writes = [], body}: Loop): readonly string[] {
+  return [...writes, ...body.flatMap(writtenBy)];
+}
+
+function only(bytes: Bytes, operands: readonly string[]): Bytes {
+  return new Map([...bytes].filter(([operand]) => operands.includes(operand)));
+}
+
+function onceOf({once, body}: Loop): Bytes | undefined {
+  return once ?? (body.length === 1 ? body[0]!.whole : undefined);
+}
+
+/** The share of one iteration that the cache holds. */
+function enteringShare(loop: Loop, place: Place): number {
+  const once = onceOf(loop);
+  const inside = {...place, isInside: place.isInside || loop.isParallel === true};
+  return once === undefined ? 0 : keptShare(once, inside);
 }
 
 function mix(one: Bytes, other: Bytes, share: number): Bytes {
@@ -137,6 +173,7 @@ export function nameParts(loop: Loop, names: Readonly<Record<string, string>>): 
   return {
     ...loop,
     whole: named(loop.whole),
+    ...(loop.writes === undefined ? {} : {writes: loop.writes.map(one => names[one] ?? one)}),
     ...(loop.once === undefined ? {} : {once: named(loop.once)}),
     body: loop.body.map(part => nameParts(part, names)),
   };

@@ -48,6 +48,7 @@ export function planarLoop(work: TapsWork, {tile, threads}: Runner): Loop {
   const pack: Loop = {
     trips: 1,
     whole: at.whole({x: itemX / packs, weights: 0, y: 0, workspace}),
+    writes: ['workspace'],
     body: [],
   };
   const item: Loop = {
@@ -84,30 +85,33 @@ function rowsLoop(
   );
   const read = (window * rows) / regions.length;
   const weights = at.weights(taps, cut.slice);
-  return nest([
-    {
-      trips: cut.block,
-      whole: of({y: itemY, weights: at.weights(together, cut.packed), workspace}),
-    },
-    {
-      trips: cut.packed / cut.slice,
-      whole: of({
-        y: itemY / cut.block,
-        weights: at.weights(together, cut.packed),
-        workspace: at.packed(1, cut.packed) + at.sums,
-      }),
-    },
-    {
-      trips: cut.regions,
-      whole: of({
-        y: 0,
-        weights: at.weights(together, cut.slice),
-        workspace: Math.min(window, read * cut.regions) + at.sums,
-      }),
-    },
-    {trips: panels, whole: of({y: 0, weights, workspace: read + sums})},
-    {trips: 1, whole: of({y: 0, weights: weights / panels, workspace: read + sums / panels})},
-  ]);
+  return nest(
+    [
+      {
+        trips: cut.block,
+        whole: of({y: itemY, weights: at.weights(together, cut.packed), workspace}),
+      },
+      {
+        trips: cut.packed / cut.slice,
+        whole: of({
+          y: itemY / cut.block,
+          weights: at.weights(together, cut.packed),
+          workspace: at.packed(1, cut.packed) + at.sums,
+        }),
+      },
+      {
+        trips: cut.regions,
+        whole: of({
+          y: 0,
+          weights: at.weights(together, cut.slice),
+          workspace: Math.min(window, read * cut.regions) + at.sums,
+        }),
+      },
+      {trips: panels, whole: of({y: 0, weights, workspace: read + sums})},
+      {trips: 1, whole: of({y: 0, weights: weights / panels, workspace: read + sums / panels})},
+    ],
+    ['y'],
+  );
 }
 
 /** Bytes of the operands of a planar step. */

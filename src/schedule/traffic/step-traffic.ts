@@ -16,9 +16,6 @@ import {winogradLoops} from './winograd.js';
 /** Operands that all threads read. */
 const SHARED: ReadonlySet<string> = new Set(['weights', 'kernel']);
 
-/** Operands that are written; lines are fetched before they are, unless a whole line is streamed. */
-const WRITTEN: ReadonlySet<string> = new Set(['y', 'factors', 'sums', 'kernel', 'workspace']);
-
 /** Bytes that cross a cache, in whole lines. */
 export interface LevelTraffic {
   /** Where they come from and go to. */
@@ -41,7 +38,7 @@ export interface StepCrossing extends Crossing {
 export function convLoop(work: ConvWork, runner: Runner): Loop {
   if (work.op === 'planarTaps') return planarLoop(work, runner);
   const parts = convParts(work, runner);
-  return {trips: 1, whole: wholeOf(work, parts), body: parts};
+  return {trips: 1, whole: wholeOf(work, parts), writes: ['y'], body: parts};
 }
 
 /** The parts of a step, one after the other. */
@@ -98,8 +95,8 @@ function mapBytes(map: View): number {
 /** What crosses each cache of the machine. */
 export function loopCrossings(loop: Loop, {boundaries}: TrafficMachine): StepCrossing[] {
   return boundaries.map(({from, cache}) => {
-    const {bytes, fits} = crossing(loop, cache, SHARED);
-    return {from, bytes: addBytes([bytes]), fits, whole: loop.whole};
+    const {bytes, dirty, fits} = crossing(loop, cache, SHARED);
+    return {from, bytes: addBytes([bytes]), dirty: addBytes([dirty]), fits, whole: loop.whole};
   });
 }
 
@@ -108,7 +105,7 @@ export function levelTraffic(
   crossings: readonly StepCrossing[],
   {streams = false, kept}: {streams?: boolean; kept?: readonly Bytes[]} = {},
 ): LevelTraffic[] {
-  return crossings.map(({from, bytes}, index) => {
+  return crossings.map(({from, bytes, dirty}, index) => {
     let readBytes = 0;
     let writtenBytes = 0;
     const streamedBytes = streams ? (bytes.get('y') ?? 0) : 0;
@@ -116,7 +113,8 @@ export function levelTraffic(
       const count = Math.max(0, all - (kept?.[index]?.get(operand) ?? 0));
       if (streams && operand === 'y') continue;
       readBytes += count;
-      if (WRITTEN.has(operand)) writtenBytes += count;
+      // What is fetched no more need not go back either.
+      writtenBytes += Math.min(count, dirty.get(operand) ?? 0);
     }
     return {
       from,

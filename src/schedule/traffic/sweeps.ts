@@ -28,11 +28,14 @@ export function depthwiseLoop(work: TapsWork, region: Region): Loop {
   const pixel = new Map(
     [...row].map(([operand, bytes]) => [operand, operand === 'weights' ? bytes : bytes / pixels]),
   );
-  return nest([
-    {trips: rows, isParallel: true, whole: of(rows)},
-    {trips: pixels, whole: row},
-    {trips: 1, whole: pixel},
-  ]);
+  return nest(
+    [
+      {trips: rows, isParallel: true, whole: of(rows)},
+      {trips: pixels, whole: row},
+      {trips: 1, whole: pixel},
+    ],
+    ['y'],
+  );
 }
 
 /** A pass over every operand, and a second one over x where moments come first. */
@@ -42,7 +45,7 @@ export function sweepLoop(step: SweepStep): Loop {
   const whole = new Map(sweptViews(step).map(({operand, view}) => [operand, viewBytes(view)]));
   // Its elements are no f32.
   if (step.op === 'widen') whole.set('x', step.counts.readBytes);
-  const pass: Loop = {trips: 1, isParallel: true, whole, body: []};
+  const pass: Loop = {trips: 1, isParallel: true, whole, writes: ['y'], body: []};
   if (step.op !== 'normalize') return pass;
   // Image by image: the moments of one, then its outputs.
   const images = step.x.shape[0]!;
@@ -82,23 +85,26 @@ function windowLoop(step: Extract<SweepStep, {op: 'pool' | 'resize'}>): Loop {
   const taps = step.op === 'pool' ? step.kernel[0] : step.tapsY;
   const rows = batch * y.shape[1]!;
   const row = pixelBytes(x, {rows: Math.min(taps, height), columns: width, channels});
-  return nest([
-    {
-      trips: rows,
-      isParallel: true,
-      whole: new Map([
-        ['x', viewBytes(x)],
-        ['y', viewBytes(y)],
-      ]),
-    },
-    {
-      trips: 1,
-      whole: new Map([
-        ['x', row],
-        ['y', viewBytes(y) / rows],
-      ]),
-    },
-  ]);
+  return nest(
+    [
+      {
+        trips: rows,
+        isParallel: true,
+        whole: new Map([
+          ['x', viewBytes(x)],
+          ['y', viewBytes(y)],
+        ]),
+      },
+      {
+        trips: 1,
+        whole: new Map([
+          ['x', row],
+          ['y', viewBytes(y) / rows],
+        ]),
+      },
+    ],
+    ['y'],
+  );
 }
 
 /** A packed panel of the right matrix serves a block of rows of the left. */
@@ -125,11 +131,17 @@ function matmulLoop({a, b, y}: Extract<SweepStep, {op: 'matmul'}>): Loop {
     b: (block.b * panelColumns) / columns,
     y: (block.y * panelColumns) / columns,
   };
-  return nest([
-    {trips: batch, whole: of({...all, panel})},
-    {trips: Math.ceil(rows / blockRows), isParallel: true, whole: of({...one, panel})},
-    {trips: panels, whole: of({...block, panel})},
-    {trips: Math.ceil(blockRows / 4), whole: of({...item, panel})},
-    {trips: 1, whole: of({a: (item.a * 4) / blockRows, b: 0, y: (item.y * 4) / blockRows, panel})},
-  ]);
+  return nest(
+    [
+      {trips: batch, whole: of({...all, panel})},
+      {trips: Math.ceil(rows / blockRows), isParallel: true, whole: of({...one, panel})},
+      {trips: panels, whole: of({...block, panel})},
+      {trips: Math.ceil(blockRows / 4), whole: of({...item, panel})},
+      {
+        trips: 1,
+        whole: of({a: (item.a * 4) / blockRows, b: 0, y: (item.y * 4) / blockRows, panel}),
+      },
+    ],
+    ['y'],
+  );
 }

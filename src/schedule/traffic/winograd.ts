@@ -141,6 +141,7 @@ function kernelLoop(work: WinogradWork, cut: KernelCut, {tile}: Runner): Loop {
       ['x', at.inputs(blockTiles)],
       ['factors', factors],
     ]),
+    writes: ['factors'],
     body: [],
   };
   const outputs: Loop = {
@@ -150,6 +151,7 @@ function kernelLoop(work: WinogradWork, cut: KernelCut, {tile}: Runner): Loop {
       ['y', at.outputs(blockTiles)],
       ['residual', at.residual(blockTiles)],
     ]),
+    writes: ['y'],
     body: [],
   };
   const operands = (of: {x: number; y: number; residual: number}): Bytes =>
@@ -183,6 +185,7 @@ function kernelLoop(work: WinogradWork, cut: KernelCut, {tile}: Runner): Loop {
       ['weights', weights],
       ['kernel', kernel],
     ]),
+    writes: ['kernel'],
     body: [],
   };
   return {
@@ -207,23 +210,26 @@ function keptProducts(
     ]);
   const tiles = Math.max(1, blockTiles / rows);
   const columns = products * columnTiles;
-  return nest([
-    {trips: products, whole: of({factors: 1, sums: 1, kernel: 1})},
-    {trips: columnTiles, whole: of({factors: products, sums: products, kernel: products})},
-    {trips: slices, whole: of({factors: products, sums: columns, kernel: columns})},
-    {
-      trips: tiles,
-      whole: of({factors: products * slices, sums: columns, kernel: columns * slices}),
-    },
-    {
-      trips: 1,
-      whole: of({
-        factors: products * slices * tiles,
-        sums: columns * tiles,
-        kernel: columns * slices,
-      }),
-    },
-  ]);
+  return nest(
+    [
+      {trips: products, whole: of({factors: 1, sums: 1, kernel: 1})},
+      {trips: columnTiles, whole: of({factors: products, sums: products, kernel: products})},
+      {trips: slices, whole: of({factors: products, sums: columns, kernel: columns})},
+      {
+        trips: tiles,
+        whole: of({factors: products * slices, sums: columns, kernel: columns * slices}),
+      },
+      {
+        trips: 1,
+        whole: of({
+          factors: products * slices * tiles,
+          sums: columns * tiles,
+          kernel: columns * slices,
+        }),
+      },
+    ],
+    ['sums'],
+  );
 }
 
 /** Column tile by column tile, row of products by row, each slice of the weights transformed into the workspace first. */
@@ -242,17 +248,28 @@ function rowProducts(
       ['workspace', made],
     ]);
   const tiles = Math.max(1, blockTiles / runRows);
-  return nest([
-    {trips: columnTiles, isParallel: true, whole: of({factors: 1, sums: 1, weights: 1})},
-    {trips: rows, whole: of({factors: 1, sums: columnTiles, weights: columnTiles})},
-    {trips: slices, whole: of({factors: rows, sums: columnTiles * rows, weights: columnTiles})},
-    {
-      trips: products / rows,
-      whole: of({factors: rows * slices, sums: columnTiles * rows, weights: columnTiles * slices}),
-    },
-    {
-      trips: tiles,
-      whole: of({factors: products * slices, sums: columnTiles * products, weights: Infinity}),
-    },
-  ]);
+  return nest(
+    [
+      {trips: columnTiles, isParallel: true, whole: of({factors: 1, sums: 1, weights: 1})},
+      {trips: rows, whole: of({factors: 1, sums: columnTiles, weights: columnTiles})},
+      {
+        trips: slices,
+        writes: ['workspace'],
+        whole: of({factors: rows, sums: columnTiles * rows, weights: columnTiles}),
+      },
+      {
+        trips: products / rows,
+        whole: of({
+          factors: rows * slices,
+          sums: columnTiles * rows,
+          weights: columnTiles * slices,
+        }),
+      },
+      {
+        trips: tiles,
+        whole: of({factors: products * slices, sums: columnTiles * products, weights: Infinity}),
+      },
+    ],
+    ['sums'],
+  );
 }
