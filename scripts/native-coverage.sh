@@ -8,23 +8,24 @@ cd "$(dirname "$0")/.."
 out=$PWD/build-coverage
 addon=build/Release/untangle_edge.node
 
-rm -rf "$out/tests" "$out/addon"
-# The GPU's host side is counted under the suite below; emulated kernels that count lines are slow.
-cmake -S . -B "$out/tests" -G Ninja -DUNTANGLE_TESTS=ON -DUNTANGLE_COVERAGE=ON -DUNTANGLE_GPU_EMULATOR=OFF >/dev/null
-cmake --build "$out/tests"
-ctest --test-dir "$out/tests" --output-on-failure --timeout 900 | tail -3
-npx cmake-js compile --out "$out/addon" --CDUNTANGLE_COVERAGE=ON --CDUNTANGLE_CUDA=off >"$out/addon.log" 2>&1 || {
-  cat "$out/addon.log"
+mkdir -p "$out"
+rm -rf "$out/native"
+# One build for the C++ tests and the addon. The GPU's host side is counted under the suite below; emulated kernels that
+# count lines are slow.
+npx cmake-js compile --out "$out/native" --CDUNTANGLE_TESTS=ON --CDUNTANGLE_COVERAGE=ON --CDUNTANGLE_CUDA=off \
+  --CDUNTANGLE_GPU_EMULATOR=OFF >"$out/native.log" 2>&1 || {
+  cat "$out/native.log"
   exit 1
 }
+ctest --test-dir "$out/native" -j "$(nproc)" --output-on-failure --timeout 900 | tail -3
 
 # The package loads its addon from one place: the counting one stands there for the time being.
 cp "$addon" "$out/plain.node"
 trap 'cp "$out/plain.node" "$addon"' EXIT
-cp "$out/addon/Release/untangle_edge.node" "$addon"
+cp "$out/native/Release/untangle_edge.node" "$addon"
 UNTANGLE_PROPERTY_RUNS=${UNTANGLE_PROPERTY_RUNS:-200} npx ava --concurrency 1 \
   'dist/test/runtime/*.test.js' dist/test/gpu/session.test.js dist/test/conformance.test.js dist/test/zoo.test.js | tail -3
 
-gcovr --root . --filter 'native/' --exclude 'native/test/' --print-summary --txt "$out/native.txt" "$out/tests" "$out/addon"
+gcovr --root . --filter 'native/' --exclude 'native/test/' --print-summary --txt "$out/native.txt" "$out/native"
 echo 'files with the lowest coverage:'
 grep -E '^native/.*%' "$out/native.txt" | sort -t% -k1,1 | awk '{print $4, $1, $3 "/" $2}' | sort -n | head -12

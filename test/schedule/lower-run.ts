@@ -34,7 +34,7 @@ export function encodeSchedule(graph: Graph, planned: Schedule): Uint8Array {
     ...step.counts,
     op: step.op,
     name: step.name,
-    schedule: step.schedule,
+    schedule: '',
     shape: step.y.shape,
     arenaOffset: -1,
   }));
