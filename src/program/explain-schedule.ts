@@ -68,9 +68,10 @@ export function explainSchedule({
     totals,
     baselines: baselineTotals(totals, convolutions, memory),
     ...(graph.notes === undefined || graph.notes.length === 0 ? {} : {notes: graph.notes}),
-    convolutions: convolutions.map(({firstStep, plainBytes, baselines}) => ({
+    convolutions: convolutions.map(({firstStep, steps, plainBytes, baselines}) => ({
       command: firstStep,
       weightsBytes: plainBytes,
+      own: addCounts(steps.map(step => step.counts)),
       zeroInsertIm2col: countsOf(baselines.zeroInsertIm2col),
       zeroInsertDirect: countsOf(baselines.zeroInsertDirect),
       gemmCol2im: countsOf(baselines.gemmCol2im),

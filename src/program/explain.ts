@@ -54,6 +54,7 @@ const block = v.object({
 const convolution = v.object({
   command: size,
   weightsBytes: amount,
+  own: v.object(counts),
   zeroInsertIm2col: v.object(counts),
   zeroInsertDirect: v.object(counts),
   gemmCol2im: v.object(counts),

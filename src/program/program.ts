@@ -88,10 +88,12 @@ export interface Explanation {
   readonly board?: ExplainedBoard | undefined;
   /** What to know about results: where they may differ from integer arithmetic. */
   readonly notes?: readonly string[] | undefined;
-  /** Per convolution: counts of the three baselines, in command order (index into commands). */
+  /** Per convolution: its counts and those of the three baselines, in command order (index into commands). */
   readonly convolutions: readonly {
     readonly command: number;
     readonly weightsBytes: number;
+    /** Of all its commands, those of every band. */
+    readonly own: Counts;
     readonly zeroInsertIm2col: Counts;
     readonly zeroInsertDirect: Counts;
     readonly gemmCol2im: Counts;

@@ -1,12 +1,10 @@
 // Traffic of every convolution beside what the usual methods would move.
 
 import type {Explanation} from '../../program/program.js';
-import {addCounts} from '../../schedule/counts.js';
 import type {Counts} from '../../schedule/steps.js';
 import {formatBytes, formatCount} from '../sizes.js';
 import {trafficBytes} from '../traffic.js';
 import {AUTOSIZE, type ChartSpec, SCHEMA, shortName, unitFor} from './chart.js';
-import {familyOf} from './families.js';
 
 /** In the order of the bars; `browser/theme.ts` has a colour for each. */
 export const METHODS = [
@@ -26,20 +24,16 @@ export interface LayerTraffic {
 
 /** The convolutions in order. */
 export function layerTraffic({commands, convolutions}: Explanation): LayerTraffic[] {
-  return convolutions.flatMap(({command, zeroInsertIm2col, zeroInsertDirect, gemmCol2im}) => {
-    const first = commands[command];
-    if (first === undefined) return [];
-    let end = command;
-    while (commands[end]?.name === first.name && familyOf(commands[end]!.op) === 'convolution')
-      end++;
-    const counts = {
-      untangled: addCounts(commands.slice(command, Math.max(end, command + 1))),
+  return convolutions.map(({command, own, zeroInsertIm2col, zeroInsertDirect, gemmCol2im}) => ({
+    command,
+    name: commands[command]?.name ?? '',
+    counts: {
+      untangled: own,
       'zero insertion + im2col': zeroInsertIm2col,
       'zero insertion, direct': zeroInsertDirect,
       'GEMM + col2im': gemmCol2im,
-    };
-    return [{command, name: first.name, counts}];
-  });
+    },
+  }));
 }
 
 /** Pixels of four bars and the gap to the next. */
