@@ -23,31 +23,50 @@ export interface WeightRows {
 
 /** Changes sides in `rounded` where that makes the sums of errors of kernels and phases smaller. */
 export function balanceErrors(column: WeightColumn, {channels, phaseTaps}: WeightRows): void {
-  const rows = new Int32Array(Math.max(channels, ...phaseTaps));
+  const rows = new Int32Array(Math.max(0, ...phaseTaps));
   const sums = new Float64Array(channels);
   let first = 0;
   for (const taps of phaseTaps) {
     let total = 0;
     for (let channel = 0; channel < channels; channel++) {
-      for (let tap = 0; tap < taps; tap++) rows[tap] = first + tap * channels + channel;
-      sums[channel] = balance(column, rows.subarray(0, taps), errorOf(column, rows, taps), null);
-      total += sums[channel]!;
+      const sum = balanceKernel(column, {first: first + channel, taps, channels}, rows);
+      sums[channel] = sum;
+      total += sum;
     }
     balanceChannels(column, {first, taps, channels}, sums, total);
     first += taps * channels;
   }
 }
 
-function errorOf({exact, rounded}: WeightColumn, rows: Int32Array, count: number): number {
+/** `taps` rows from `first` on, `channels` apart. */
+interface KernelRows {
+  readonly first: number;
+  readonly taps: number;
+  readonly channels: number;
+}
+
+/** The taps of one channel; returns what is left of the sum of their errors. */
+function balanceKernel(
+  column: WeightColumn,
+  {first, taps, channels}: KernelRows,
+  rows: Int32Array,
+): number {
+  const {exact, rounded, toOther} = column;
   let sum = 0;
-  for (let i = 0; i < count; i++) sum += rounded[rows[i]!]! - exact[rows[i]!]!;
-  return sum;
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let tap = 0, row = first; tap < taps; tap++, row += channels) {
+    rows[tap] = row;
+    sum += rounded[row]! - exact[row]!;
+    const step = Math.abs(toOther[row]!);
+    if (step > 0 && step < smallest) smallest = step;
+  }
+  return smallest >= 2 * Math.abs(sum) ? sum : balance(column, rows, taps, sum, null);
 }
 
 /** The sum over the channels of a phase: each kernel whose sum has its sign offers one weight. */
 function balanceChannels(
   column: WeightColumn,
-  {first, taps, channels}: {first: number; taps: number; channels: number},
+  {first, taps, channels}: KernelRows,
   sums: Float64Array,
   total: number,
 ): void {
@@ -70,7 +89,7 @@ function balanceChannels(
     leaning[count] = Math.abs(sums[channel]! / column.toOther[best]!);
     offered[count++] = best;
   }
-  balance(column, offered.subarray(0, count), total, leaning);
+  balance(column, offered, count, total, leaning);
 }
 
 /** How close a weight lies to the middle between two steps: 0 to 1/2. */
@@ -80,7 +99,7 @@ function closenessOf({exact, rounded, toOther}: WeightColumn, row: number): numb
 }
 
 /**
- * Lets weights of `rows` change sides, the closest to the middle first, while their sum of errors becomes smaller; returns what is
+ * Lets weights of the first `count` of `rows` change sides, the closest to the middle first, while their sum of errors becomes smaller; returns what is
  * left of it.
  *
  * @param leaning what else speaks for each of them
@@ -88,6 +107,7 @@ function closenessOf({exact, rounded, toOther}: WeightColumn, row: number): numb
 function balance(
   column: WeightColumn,
   rows: Int32Array,
+  count: number,
   error: number,
   leaning: Float64Array | null,
 ): number {
@@ -96,7 +116,7 @@ function balance(
   for (;;) {
     let best = -1;
     let closest = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < rows.length; i++) {
+    for (let i = 0; i < count; i++) {
       const step = toOther[rows[i]!]!;
       if (step * sum >= 0 || Math.abs(step) >= 2 * Math.abs(sum)) continue;
       const closeness = closenessOf(column, rows[i]!) + (leaning === null ? 0 : leaning[i]!);

@@ -110,28 +110,21 @@ function columnScales(values: Float32Array, width: number): Float32Array {
   return largest.map(value => value / BYTE.largest);
 }
 
-/** Numbers to round to: multiples of 2^exponent, which depends on the number, up to `largest`. */
+/** Numbers to round to, up to `largest`: multiples of 1, or of a step for each exponent of an f32 (biased by 127). */
 interface Grid {
   readonly largest: number;
-  readonly stepOf: (value: number) => number;
+  readonly steps: Float64Array | null;
 }
 
-const BYTE: Grid = {largest: 127, stepOf: () => 1};
+const BYTE: Grid = {largest: 127, steps: null};
 
 /** 11 significant bits, down to multiples of 2^-24. */
 const HALF: Grid = {
   largest: LARGEST.fp16,
-  stepOf: value => Math.max(2 ** -24, 2 ** (exponentOf(value) - 10)),
+  steps: Float64Array.from({length: 256}, (_, biased) =>
+    Math.max(2 ** -24, 2 ** (biased - 127 - 10)),
+  ),
 };
-
-const FLOAT = new Float32Array(1);
-const BITS = new Uint32Array(FLOAT.buffer);
-
-/** The exponent of an f32; at most -126 for smaller ones. */
-function exponentOf(value: number): number {
-  FLOAT[0] = value;
-  return ((BITS[0]! >>> 23) & 0xff) - 127;
-}
 
 /** Sums of numbers with so many of their steps have no room for less than one, and round as the standard says. */
 const ROUNDER = 1.5 * 2 ** 52;
@@ -140,15 +133,16 @@ const ROUNDER = 1.5 * 2 ** 52;
 function roundColumn(
   values: Float32Array,
   {c, width, scale}: {c: number; width: number; scale: number},
-  {largest, stepOf}: Grid,
+  {largest, steps}: Grid,
   column: WeightColumn,
   rows: WeightRows,
 ): void {
   const {exact, rounded, toOther} = column;
   const factor = scale > 0 ? 1 / scale : 0;
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let row = 0, at = c; row < exact.length; row++, at += width) {
     const value = values[at]! * factor;
-    const step = stepOf(value);
+    const step = steps === null ? 1 : steps[(words[at]! >>> 23) & 0xff]!;
     const nearest = value + step * ROUNDER - step * ROUNDER;
     exact[row] = value;
     rounded[row] = Math.max(-largest, Math.min(largest, nearest));
