@@ -13,6 +13,10 @@ namespace {
 // Shorter runs fill too little of a tile.
 constexpr uint32_t kMinRun = 8;
 constexpr size_t kMaxChunkEntries = 2048;
+// Weights that are no f32 are widened for a whole chunk where so many pixels use them: on the way
+// into registers that takes a tenth of the time of large tiles.
+constexpr size_t kManyPixels = 192;
+constexpr size_t kWidenedFloats = 32768;
 
 /// Pixels that lie evenly apart.
 struct PixelRun {
@@ -30,6 +34,7 @@ struct RunsWorkspace {
   PixelRun runs[kMaxBlockPixels];
   const float* x[kMaxChunkEntries];
   uint32_t tap_k[kMaxChunkEntries];
+  alignas(64) float widened[kWidenedFloats];  // of a chunk: [panel][entry][kc][kPanel]
 };
 static_assert(sizeof(RunsWorkspace) <= kWorkspaceBytes);
 
@@ -105,17 +110,55 @@ class GemmRuns {
                  .finish = {},
                  .scales = columns.scales};
     if (is_last) args.finish = columns.finish;
+    const bool is_widened = widens(chunk);
+    if (is_widened) widen(columns, chunk, args);
+    const WeightType type = is_widened ? WeightType::kFp32 : job_.weights.type;
+    const GemmKernels& kernels = job_.kernels.gemm[static_cast<size_t>(type)];
     for (size_t i = 0; i < count_; i++) {
       if (job_.run.aborted.load(std::memory_order_relaxed)) return false;
       const PixelRun& run = work_.runs[i];
       list_entries(run, chunk);
+      if (is_widened) list_widened(chunk);
       args.c = job_.fused() ? run.out : run.out + column * job_.tile_columns();
-      multiply_rows(job_.gemm(), job_.kernels.run_rows, args, run.count);
+      multiply_rows(kernels, job_.kernels.run_rows, args, run.count);
       // Fused sums wait for the others: together they are long rows of y.
       if (is_last && !job_.fused()) finish(run.first, run.count, column);
     }
     if (is_last && job_.fused()) finish(0, pixel_count_, column);
     return true;
+  }
+
+  /// Depends on shapes alone: bytes that are scaled first do not give the same bits.
+  bool widens(const Chunk& chunk) const {
+    const size_t floats = (chunk.last - chunk.first) * chunk.kc * job_.tile_columns();
+    return job_.weights.type != WeightType::kFp32 && floats <= kWidenedFloats &&
+           count_pixels(region_, job_.y) >= kManyPixels;
+  }
+
+  /// The weights of a chunk in the workspace, where `args` then finds them.
+  void widen(const GemmColumns& columns, const Chunk& chunk, GemmRun& args) {
+    const size_t panels = divide_up(columns.count, kPanel);
+    const size_t stride = (chunk.last - chunk.first) * chunk.kc * kPanel;
+    for (size_t panel = 0; panel < panels; panel++) {
+      for (size_t entry = chunk.first; entry < chunk.last; entry++) {
+        const size_t row = entries_.tap(entry).k + chunk.channel;
+        float* target = work_.widened + panel * stride + (entry - chunk.first) * chunk.kc * kPanel;
+        job_.kernels.widen({.type = job_.weights.type,
+                            .source = job_.weights.at(columns.panel + panel, row),
+                            .scales = job_.weights.scales(columns.panel + panel),
+                            .rows = chunk.kc,
+                            .width = kPanel,
+                            .target = target});
+      }
+    }
+    args.weights = work_.widened;
+    args.panel_stride = stride;
+    args.scales = nullptr;
+  }
+
+  void list_widened(const Chunk& chunk) {
+    for (size_t i = 0; i < chunk.last - chunk.first; i++)
+      work_.tap_k[i] = static_cast<uint32_t>(i * chunk.kc);
   }
 
   /// What the entries of the run's first pixel read.

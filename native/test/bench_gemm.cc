@@ -40,13 +40,14 @@ void report(const char* name, double macs, double seconds, double peak) {
 }
 
 /// A tile over 9 taps of 256 channels: 36 rows of x, weights of one column tile from L2.
-void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
+void bench_tile(const Kernels& kernels, WeightType type, size_t panels, size_t mr, double peak) {
   constexpr size_t kTaps = 9;
   constexpr size_t kKc = 256;
   constexpr size_t kCalls = 20;
   const auto x = integers((mr + kTaps) * kKc, 1, 4);
-  auto weights_memory = integers(panels * kTaps * kKc * kPanel + kPanel, 2, 4);
-  const std::span<float> weights = aligned(weights_memory);
+  const auto weights =
+      store(type, integers(panels * kTaps * kKc * kPanel, 2, 4), kTaps * kKc, kPanel);
+  const std::byte* first = weights.data() + scale_weights(type, kPanel) * weight_bytes(type);
   std::vector<float> out(mr * panels * kPanel);
   std::vector<const float*> rows;
   std::vector<uint32_t> tap_k;
@@ -56,14 +57,17 @@ void bench_tile(const Kernels& kernels, size_t panels, size_t mr, double peak) {
     for (size_t i = 0; i < mr; i++) rows.push_back(x.data() + (tap + i) * kKc);
   }
   for (size_t i = 0; i < mr; i++) c.push_back(out.data() + i * panels * kPanel);
-  const GemmTile tile{
-      rows.data(), tap_k.data(),    kTaps, kKc, weights.data(), kTaps * kKc * kPanel, nullptr,
-      c.data(),    panels * kPanel, false, {}};
+  const GemmTile tile{rows.data(), tap_k.data(), kTaps,
+                      kKc,         first,        panel_weights(type, kTaps * kKc, kPanel),
+                      nullptr,     c.data(),     panels * kPanel,
+                      false,       {},           reinterpret_cast<const float*>(weights.data())};
+  const GemmF32 kernel = kernels.gemm[static_cast<size_t>(type)].tile[panels - 1][mr - 1];
   const double seconds = mean_seconds([&] {
-    for (size_t i = 0; i < kCalls; i++) kernels.gemm[0].tile[panels - 1][mr - 1](tile);
+    for (size_t i = 0; i < kCalls; i++) kernel(tile);
   });
   char name[64];
-  std::snprintf(name, sizeof(name), "gemm_f32_%zux%zu_%s", mr, panels * kPanel, kernels.isa);
+  std::snprintf(name, sizeof(name), "gemm_%s_%zux%zu_%s", name_of(type), mr, panels * kPanel,
+                kernels.isa);
   report(name, static_cast<double>(kCalls * mr * panels * kPanel * kTaps * kKc), seconds, peak);
 }
 
@@ -81,14 +85,15 @@ ConvCase conv(Shape x, uint32_t outputs, int kernel, uint32_t flags) {
   return c;
 }
 
-void bench_conv(const Kernels& kernels, size_t threads, const char* name, const ConvCase& c,
-                double peak) {
+void bench_conv(const Kernels& kernels, size_t threads, const char* name, ConvCase c, double peak,
+                WeightType type = WeightType::kFp32) {
+  c.type = type;
   ConvProgram program(c);
   const double macs = static_cast<double>(c.y.n) * c.y.height * c.y.width *
                       static_cast<double>(c.columns()) * c.k_total;
   double seconds = 0;
   program.repeat(kernels, threads, [&](auto&& once) { seconds = mean_seconds(once); });
-  report(name, macs, seconds, peak);
+  report((std::string(name) + " " + name_of(type)).c_str(), macs, seconds, peak);
 }
 
 }  // namespace
@@ -103,25 +108,31 @@ int main(int argc, char** argv) {
               peak, measure_read_gbs(*kernels, memory.data(), memory.size(), 0.2), threads);
   for (size_t panels = 1; panels <= kernels->panels; panels++) {
     for (size_t mr : {size_t{1}, size_t{2}, size_t{4}, size_t{8}}) {
-      if (mr < kernels->mr) bench_tile(*kernels, panels, mr, peak);
+      for (const WeightType type : kWeightTypes)
+        if (mr < kernels->mr) bench_tile(*kernels, type, panels, mr, peak);
     }
-    bench_tile(*kernels, panels, kernels->mr, peak);
+    for (const WeightType type : kWeightTypes)
+      bench_tile(*kernels, type, panels, kernels->mr, peak);
   }
-  bench_conv(*kernels, threads, "3x3 64x64x256 -> 256",
-             conv({1, 64, 64, 256}, 256, 3, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "3x3 64x64x256 -> 256 per tap",
-             conv({1, 64, 64, 256}, 256, 3, kRegionPerTap), peak);
-  bench_conv(*kernels, threads, "2x2 4x4x1024 -> 512", conv({1, 4, 4, 1024}, 512, 2, kRegionPadded),
-             peak);
-  bench_conv(*kernels, threads, "3x3 8x8x1024 -> 512", conv({1, 8, 8, 1024}, 512, 3, kRegionPadded),
-             peak);
-  bench_conv(*kernels, threads, "2x2 16x16x256 -> 128",
-             conv({1, 16, 16, 256}, 128, 2, kRegionPadded), peak);
-  bench_conv(*kernels, threads, "2x2 32x32x128 -> 64", conv({1, 32, 32, 128}, 64, 2, kRegionPadded),
-             peak);
-  bench_conv(*kernels, threads, "3x3 64x64x64 -> 12", conv({1, 64, 64, 64}, 12, 3, kRegionPadded),
-             peak);
-  bench_conv(*kernels, threads, "1x1 256x256x16 -> 16", conv({1, 256, 256, 16}, 16, 1, 0), peak);
-  bench_conv(*kernels, threads, "1x1x100 -> 16384", conv({1, 1, 1, 100}, 16384, 1, 0), peak);
+  for (const WeightType type : kWeightTypes) {
+    bench_conv(*kernels, threads, "3x3 64x64x256 -> 256",
+               conv({1, 64, 64, 256}, 256, 3, kRegionPadded), peak, type);
+    bench_conv(*kernels, threads, "3x3 64x64x256 -> 256 per tap",
+               conv({1, 64, 64, 256}, 256, 3, kRegionPerTap), peak, type);
+    bench_conv(*kernels, threads, "2x2 4x4x1024 -> 512",
+               conv({1, 4, 4, 1024}, 512, 2, kRegionPadded), peak, type);
+    bench_conv(*kernels, threads, "3x3 8x8x1024 -> 512",
+               conv({1, 8, 8, 1024}, 512, 3, kRegionPadded), peak, type);
+    bench_conv(*kernels, threads, "2x2 16x16x256 -> 128",
+               conv({1, 16, 16, 256}, 128, 2, kRegionPadded), peak, type);
+    bench_conv(*kernels, threads, "2x2 32x32x128 -> 64",
+               conv({1, 32, 32, 128}, 64, 2, kRegionPadded), peak, type);
+    bench_conv(*kernels, threads, "3x3 64x64x64 -> 12", conv({1, 64, 64, 64}, 12, 3, kRegionPadded),
+               peak, type);
+    bench_conv(*kernels, threads, "1x1 256x256x16 -> 16", conv({1, 256, 256, 16}, 16, 1, 0), peak,
+               type);
+    bench_conv(*kernels, threads, "1x1x100 -> 16384", conv({1, 1, 1, 100}, 16384, 1, 0), peak,
+               type);
+  }
   return 0;
 }
