@@ -11,6 +11,7 @@
 
 #include "native/cpu/kernels/kernels.h"
 #include "native/program/crc32.h"
+#include "native/program/packing.h"
 #include "native/program/program.h"
 #include "native/test/check.h"
 #include "native/test/op_program.h"
@@ -48,6 +49,16 @@ struct File {
   std::vector<int32_t> indices;
   std::vector<float> constants;
   uint32_t arena_bytes = 0;
+
+  /// Constants: packed weights that are no f32.
+  uint32_t packed(WeightType type, uint32_t panels, uint32_t rows, uint32_t width) {
+    const auto elements = static_cast<uint32_t>(panels * panel_weights(type, rows, width));
+    const uint32_t start = constant_bytes;
+    const uint32_t index = view(kSlotConstants, {elements});
+    views[index].type = static_cast<uint32_t>(type);
+    constant_bytes = start + (elements * static_cast<uint32_t>(weight_bytes(type)) + 3) / 4 * 4;
+    return index;
+  }
 
   uint32_t view(uint32_t slot, std::vector<uint32_t> dims) {
     uint32_t& end = slot == kSlotArena ? arena_bytes : constant_bytes;
@@ -134,6 +145,30 @@ void add_products_and_tables(File& f) {
   f.add(ScatterIndexedCommand{Opcode::kScatterIndexed, found, table, tuples, add, {}});
 }
 
+/// Commands that take weights of other types, and the one that widens them.
+void add_stored_weights(File& f, uint32_t x, uint32_t y, uint32_t scratch) {
+  for (const WeightType type : {WeightType::kFp16, WeightType::kInt8}) {
+    const auto first = static_cast<uint32_t>(f.regions.size());
+    f.regions.push_back({0, 0, 1, 1, 4, 4, 0, 0, 1, 1, 0, 2, 3, kRegionPadded, 0, 0});
+    const auto tap = static_cast<uint32_t>(f.taps.size());
+    f.taps.push_back({0, 0, 0, 0});
+    f.regions.push_back({0, 0, 1, 1, 4, 4, -1, -1, 1, 1, tap, 1, 3, kRegionPadded, 0, 0});
+    f.add(GemmTapsCommand{Opcode::kGemmTaps, x, y, f.packed(type, 1, 27, 16), kNone, kNone, kNone,
+                          27, 1, 1, 1, first, 1, 0, 0, 0});
+    f.add(WinogradCommand{Opcode::kWinograd, x, y, f.packed(type, 1, 27, 16), kNone, kNone, kNone,
+                          scratch, 2, 3, 3, first + 1, 1, 0, 0, 0});
+    const uint32_t wide = f.view(kSlotArena, {2, 7, 3});
+    f.add(WidenCommand{Opcode::kWiden, f.packed(type, 2, 7, 3), wide, {}});
+  }
+}
+
+void add_grid_sample(File& f) {
+  const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
+  const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});
+  const uint32_t sampled = f.view(kSlotArena, {1, 2, 2, 3, 2});
+  f.add(GridSampleCommand{Opcode::kGridSample, volume, sampled, grid, 1, 2, 0, {}});
+}
+
 /// Every command once, on small maps.
 File make_file() {
   File f;
@@ -199,10 +234,8 @@ File make_file() {
     f.add(WinogradCommand{Opcode::kWinograd, x, y, transformed, bias, out, bias, memory, 2, 3, 3,
                           first, 2, prelu, 0, 0});
   }
-  const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
-  const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});
-  const uint32_t sampled = f.view(kSlotArena, {1, 2, 2, 3, 2});
-  f.add(GridSampleCommand{Opcode::kGridSample, volume, sampled, grid, 1, 2, 0, {}});
+  add_stored_weights(f, x, y, tiles);
+  add_grid_sample(f);
   return f;
 }
 

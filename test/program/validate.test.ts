@@ -6,7 +6,15 @@ import {checksum} from '../../src/program/checksum.js';
 import {HEADER} from '../../src/program/commands.js';
 import {decodeProgram, validateProgram} from '../../src/program/decode.js';
 import {encodeProgram} from '../../src/program/encode.js';
-import type {GemmTapsStep, PlanarTapsStep, Region, Step, View} from '../../src/schedule/steps.js';
+import type {
+  Buffer,
+  GemmTapsStep,
+  PlanarTapsStep,
+  Region,
+  Step,
+  View,
+} from '../../src/schedule/steps.js';
+import type {WeightType} from '../../src/untangle/stored-weights.js';
 import {dense, GEMM, PLANAR_STEP, STEPS, sampleParts} from './encode-sample.js';
 
 const COUNTS = {macs: 0, readBytes: 0, writtenBytes: 0};
@@ -14,8 +22,9 @@ const SAMPLE = encodeProgram(sampleParts());
 const CHECKSUM_AT = HEADER.fields.indexOf('checksum') * 4;
 
 /** The message and code with which a program of `steps` is refused. */
-function refusal(steps: readonly Step[]): string {
-  const bytes = encodeProgram(sampleParts(steps));
+function refusal(steps: readonly Step[], buffers: readonly Buffer[] = []): string {
+  const parts = sampleParts(steps);
+  const bytes = encodeProgram({...parts, buffers: [...parts.buffers, ...buffers]});
   try {
     validateProgram(bytes);
   } catch (error) {
@@ -122,6 +131,26 @@ test('what is cropped away is computed, so there is little of it', t => {
   const cropped = {cropped: true, padded: true};
   t.is(refusal([gemm({...cropped, countY: 5})]), 'accepted');
   t.regex(refusal([gemm({...cropped, countY: 6})]), /has 6 x 4 pixels/);
+});
+
+test('weights of other types have their own sizes, and only commands that widen them take them', t => {
+  const stored = (type: WeightType, elements: number): Buffer => ({
+    id: 20,
+    storage: {kind: 'constant'},
+    elements,
+    type,
+    data: {
+      write: () => {},
+      stored: {type, node: 'n', panels: 1, rows: 18, width: 16, channels: 2, phaseTaps: [9]},
+    },
+  });
+  const refuse = (buffer: Buffer, step: Step) => refusal([step], [buffer]);
+  const weights = (elements: number) => dense(20, [elements]);
+  t.is(refuse(stored('fp16', 288), gemm({}, {weights: weights(288)})), 'accepted');
+  t.is(refuse(stored('int8', 352), gemm({}, {weights: weights(352)})), 'accepted');
+  t.regex(refuse(stored('int8', 352), gemm({}, {weights: weights(288)})), /expected 352/);
+  t.regex(refuse(stored('int8', 352), copy(weights(8), dense(1, [8]))), /has int8 elements/);
+  t.regex(refuse(stored('fp16', 288), gemm({}, {weights: weights(287)})), /expected 288/);
 });
 
 test('taps stay inside the packed weights', t => {
