@@ -26,7 +26,7 @@ const {values} = parseArgs({
     board: {type: 'string', default: 'jetson-nano'},
     rows: {
       type: 'string',
-      default: '^(dcgan_k4_2|dcgan_k5_3|dcgan_k5_4|pix2pix_1|cycle_1|unet_k2s2|odd_k3s2|enet_d8)$',
+      default: '^(dcgan_k4_2|dcgan_k4_3|fcn_k4s2|odd_k3s2|odd_rect|pix2pix_1|s3_k5|unet_k2s2)$',
     },
     schedules: {type: 'string', default: 'fused-taps,huge2,winograd'},
     markdown: {type: 'boolean', default: false},

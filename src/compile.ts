@@ -58,14 +58,14 @@ export function compileModel(
   options: CompileOptions & {readonly threads: number},
   allocate?: (bytes: number) => Uint8Array,
 ): Program {
-  const {name = 'model', board, threads} = options;
+  const {name = 'model', board, threads, device = 'cpu'} = options;
   const {graph, placed, workspaceBytes} = scheduleModel(bound, options);
   const explanation = explainSchedule({
     model: name,
     graph,
     schedule: placed,
     workspaceBytes,
-    target: board && {board, threads},
+    target: board && {board, threads, device},
   });
 
   const {steps, buffers, offsetsBytes: offsets, arenaPeakBytes: arenaBytes} = placed;

@@ -6,7 +6,9 @@ import {runTimeType} from '../graph/types.js';
 import {type Baseline, type ConvBaselines, convBaselines} from '../schedule/baselines.js';
 import {type Memory, scheduleMemory} from '../schedule/budget.js';
 import {isConvStep} from '../schedule/conv-choice.js';
+import {predictGpuNs} from '../schedule/cost-gpu.js';
 import {addCounts} from '../schedule/counts.js';
+import type {Device} from '../schedule/device.js';
 import {predictStepNs} from '../schedule/predict.js';
 import type {Schedule} from '../schedule/schedule.js';
 import type {Counts, Step} from '../schedule/steps.js';
@@ -22,7 +24,9 @@ export interface ExplainParts {
   readonly schedule: Schedule;
   readonly workspaceBytes: number;
   /** What levels and times are given for. */
-  readonly target?: {readonly board: Board; readonly threads: number} | undefined;
+  readonly target?:
+    | {readonly board: Board; readonly threads: number; readonly device: Device}
+    | undefined;
 }
 
 /** A convolution of the graph and the steps it became. */
@@ -84,7 +88,13 @@ type Target = NonNullable<ExplainParts['target']>;
 function commandInfos(schedule: Schedule, target: Target | undefined): CommandInfo[] {
   const infos = schedule.steps.map(step => commandInfo(step, schedule));
   if (target === undefined) return infos;
-  const {board, threads} = target;
+  const {board, threads, device} = target;
+  if (device === 'cuda') {
+    // Its caches are not modelled.
+    const {gpu} = board;
+    if (gpu === null) return infos;
+    return infos.map(info => ({...info, predictedNs: Math.round(predictGpuNs(info, gpu))}));
+  }
   const traffic = programTraffic(schedule, trafficMachine(board, threads));
   return infos.map((info, index) => {
     const levels = traffic[index]!;
@@ -93,8 +103,9 @@ function commandInfos(schedule: Schedule, target: Target | undefined): CommandIn
   });
 }
 
-function explainedBoard({board, threads}: Target): ExplainedBoard {
-  const {name, source, freeBytes} = board;
+function explainedBoard({board, threads, device}: Target): ExplainedBoard {
+  const {source, freeBytes} = board;
+  const name = device === 'cuda' && board.gpu !== null ? `${board.name} (GPU)` : board.name;
   return {name, source, threads, freeBytes};
 }
 

@@ -1,7 +1,8 @@
 // What a step costs on a GPU, in nanoseconds of a board of the Orin class: launches, and the larger of arithmetic and traffic.
 
+import type {BoardGpu} from '../boards/board.js';
 import type {ConvProblem} from './candidates/problem.js';
-import type {Region, View} from './steps.js';
+import type {Counts, Region, View} from './steps.js';
 import {elementCount} from './view-math.js';
 
 /** The constants of the model, from public data of the Orin NX 16GB; others have the same order of preferences. */
@@ -25,13 +26,30 @@ export function gpuStepCost(
   regions: readonly Region[],
   fused: number,
 ): number {
-  const {launchNs, macsPerNs, bytesPerNs} = GPU_COST;
+  const {launchNs} = GPU_COST;
+  const {macsPerNs, bytesPerNs} = gpuRates(problem.target?.board.gpu);
   const launches = regions.reduce((sum, {perTap, taps}) => sum + (perTap ? taps.length : 0), 1);
   const macs = regions.reduce((sum, region) => sum + regionMacs(problem, region, fused), 0);
   return (
     launches * launchNs +
     Math.max(macs / macsPerNs, stepBytes(problem, regions, fused) / bytesPerNs)
   );
+}
+
+/** What a GPU reaches: its profile's figures, as far as they are known. */
+function gpuRates(gpu: BoardGpu | null | undefined): {macsPerNs: number; bytesPerNs: number} {
+  const fp32 = gpu?.gflops.fp32 ?? null;
+  return {
+    macsPerNs: fp32 === null ? GPU_COST.macsPerNs : fp32 / 2,
+    bytesPerNs: gpu?.gbs ?? GPU_COST.bytesPerNs,
+  };
+}
+
+/** The time of a step with these counts on a board's GPU. */
+export function predictGpuNs({macs, readBytes, writtenBytes}: Counts, gpu: BoardGpu): number {
+  const {macsPerNs, bytesPerNs} = gpuRates(gpu);
+  const moving = (readBytes + writtenBytes) / bytesPerNs;
+  return GPU_COST.launchNs + Math.max(macs / macsPerNs, moving);
 }
 
 /** With the rows and columns that fill up the last tiles. */

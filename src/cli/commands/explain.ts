@@ -108,6 +108,7 @@ async function writePage(
 
 function commandTable({commands}: Explanation): string {
   const levels = commands[0]?.levels;
+  const isPredicted = commands[0]?.predictedNs !== undefined;
   const columns = [
     {title: '#', align: 'right'},
     {title: 'op'},
@@ -118,7 +119,7 @@ function commandTable({commands}: Explanation): string {
     {title: 'read', align: 'right'},
     {title: 'written', align: 'right'},
     ...levelColumns(levels),
-    ...(levels === undefined ? [] : [{title: 'predicted', align: 'right'} as const]),
+    ...(isPredicted ? [{title: 'predicted', align: 'right'} as const] : []),
     {title: 'arena offset', align: 'right'},
   ] as const;
   const rows = commands.map((command, index) => [
@@ -145,7 +146,9 @@ function boardLines({board, commands}: Explanation): string[] {
   return [
     '',
     `on ${name} (${source}), ${threads} thread(s): ${formatNs(ns)} predicted${free}`,
-    'levels: bytes that are expected to come from and go to each, in whole cache lines',
+    ...(commands[0]?.levels === undefined
+      ? []
+      : ['levels: bytes that are expected to come from and go to each, in whole cache lines']),
   ];
 }
 

@@ -1,9 +1,10 @@
 // Bytes at every level: what has to hold whatever the sizes, and what a board changes in an explanation.
 
+import {readFileSync} from 'node:fs';
 import test from 'ava';
 import {layerModel} from '../../../bench/models/layer-model.js';
 import {model} from '../../../bench/models/onnx-file.js';
-import {readRows} from '../../../bench/shapes.js';
+import {type Layer, readRows} from '../../../bench/shapes.js';
 import {compile, type Explanation, readBoard, type ScheduleName} from '../../../src/index.js';
 
 const board = await readBoard('jetson-nano');
@@ -76,3 +77,37 @@ test('a board adds levels and times to an explanation, and nothing else unless i
     t.true(predictedNs! > 0);
   }
 });
+
+test("a program for the board's GPU has times by the GPU's figures and no levels", t => {
+  const {commands, board: explained} = compile(layerBytes('cycle_1'), {
+    device: 'cuda',
+    board,
+    threads: 1,
+  }).explanation;
+  t.is(explained?.name, 'jetson-nano (GPU)');
+  for (const {levels, predictedNs, macs, readBytes, writtenBytes} of commands) {
+    t.is(levels, undefined);
+    // 236 GFLOP/s, 25.6 GB/s, and 4 us of a launch.
+    const bound = Math.max(macs / 118, (readBytes + writtenBytes) / 25.6);
+    t.is(predictedNs, Math.round(4000 + bound));
+  }
+});
+
+/** The predictions in docs/04-traffic.md of small layers, MB. */
+const PAGE = readFileSync('docs/04-traffic.md', 'utf8');
+for (const id of ['fcn_k4s2', 'odd_rect', 'dcgan_k4_3']) {
+  test(`docs/04-traffic.md has the predictions for ${id}`, t => {
+    const row = readRows().find((one): one is Layer => one.id === id)!;
+    const bytes = model(layerModel(row));
+    const avx2 = {...board, instructionSets: ['avx2']};
+    for (const schedule of ['fused-taps', 'huge2', 'winograd'] as const) {
+      const {commands} = compile(bytes, {schedule, board: avx2, threads: 1}).explanation;
+      const fetched = commands.reduce((sum, {levels}) => {
+        const {readBytes, streamedBytes = 0} = levels!.at(-1)!;
+        return sum + readBytes + streamedBytes;
+      }, 0);
+      const cells = new RegExp(`\\| \`${id}\` \\| \`${schedule}\` \\| ([\\d.]+) \\|`).exec(PAGE);
+      t.is(cells?.[1], (fetched / 1e6).toFixed(2), schedule);
+    }
+  });
+}
