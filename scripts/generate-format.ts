@@ -12,6 +12,7 @@ import {
   EXTREME,
   GRID_MODE,
   GRID_PADDING,
+  NORMALIZE_PART,
   POOL,
   REDUCE,
   SCATTER,
@@ -36,6 +37,7 @@ import {ALIGNMENT_BYTES, PAGE_BYTES} from '../src/program/file-layout.js';
 import {formatHash, formatHashHex} from '../src/program/format-hash.js';
 import {
   NORMALIZE_CHUNKS,
+  NORMALIZE_PIXELS,
   PANEL,
   PLANAR,
   WINOGRAD_CHANNELS,
@@ -103,6 +105,7 @@ export function generateHeader(): string {
     Cumulate: CUMULATE,
     Pool: POOL,
     Scatter: SCATTER,
+    NormalizePart: NORMALIZE_PART,
     GridMode: GRID_MODE,
     GridPadding: GRID_PADDING,
     WeightType: WEIGHT_TYPE,
@@ -119,6 +122,7 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kNone = ${hex(NONE)};\n`,
     `inline constexpr uint32_t kPanel = ${PANEL};\n`,
     `inline constexpr uint32_t kNormalizeChunks = ${NORMALIZE_CHUNKS};\n`,
+    `inline constexpr uint32_t kMaxNormalizePixels = ${NORMALIZE_PIXELS};\n`,
     `inline constexpr uint32_t kMaxPlanarRows = ${PLANAR.rows};\n`,
     `inline constexpr uint32_t kMaxPlanarChannels = ${PLANAR.channels};\n`,
     `inline constexpr uint32_t kPlanarTile = ${PLANAR.tile};\n`,

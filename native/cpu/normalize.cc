@@ -3,6 +3,9 @@
 // Moments are made per chunk of the map (kNormalizeChunks of them, whatever the number of threads),
 // each from small blocks whose exact moments are merged; then the chunks are merged in order. No
 // sum of squares of large values is ever subtracted from another.
+//
+// A map that comes in bands has its moments made band by band: a chunk goes on where the band before
+// left it, so that the sums are those of the whole map. Bands are normalized once all have come.
 
 #include <bit>
 #include <cmath>
@@ -40,7 +43,9 @@ struct Normalization {
   float* scratch;      // [2 * kNormalizeChunks + 2][N][C]: chunk means, chunk m2, mean, factor
   float epsilon;
   Activation activation;
-  size_t batch, width, pixels, channels, channel_blocks;
+  size_t batch, width, channels, channel_blocks;
+  size_t pixels;       // of the whole map
+  size_t first, here;  // the pixels that x holds: the first one, and how many
 
   float* row(size_t index, size_t n, size_t c) const {
     return scratch + (index * batch + n) * channels + c;
@@ -71,10 +76,13 @@ void chunk_moments(const Normalization& norm, size_t n, size_t chunk, size_t c, 
   float* block_mean = buffers;
   float* block_m2 = buffers + kChannels;
   float* staged = buffers + 2 * kChannels;
-  size_t merged = 0;
-  for_pixel_runs(norm, norm.chunk_start(chunk), norm.chunk_start(chunk + 1), block_pixels(channels),
+  const size_t begin = std::max(norm.chunk_start(chunk), norm.first);
+  const size_t end = std::min(norm.chunk_start(chunk + 1), norm.first + norm.here);
+  if (begin >= end) return;
+  size_t merged = begin - norm.chunk_start(chunk);
+  for_pixel_runs(norm, begin, end, block_pixels(channels),
                  [&](size_t p, size_t count) {
-                   float* x = norm.x.pixel(n, p, c);
+                   float* x = norm.x.pixel(n, p - norm.first, c);
                    ptrdiff_t stride = norm.x.view.strides[2];
                    if (!norm.x.is_direct()) {
                      const ptrdiff_t row = static_cast<ptrdiff_t>(channels);
@@ -177,19 +185,18 @@ Normalization make_normalization(const NormalizeCommand& command, const Executio
           .activation = resolve_activation(command, run),
           .batch = x.dims[0],
           .width = x.dims[2],
-          .pixels = size_t{x.dims[1]} * x.dims[2],
           .channels = x.dims[3],
-          .channel_blocks = (x.dims[3] + kChannels - 1) / kChannels};
+          .channel_blocks = (x.dims[3] + kChannels - 1) / kChannels,
+          .pixels = size_t{command.rows} * x.dims[2],
+          .first = size_t{command.row} * x.dims[2],
+          .here = size_t{x.dims[1]} * x.dims[2]};
 }
 
-}  // namespace
-
-void run_normalize(const NormalizeCommand& command, const Execution& run) {
-  const Normalization norm = make_normalization(command, run);
+void make_moments(const Normalization& norm) {
+  const Execution& run = norm.run;
   const size_t channels = std::min(kChannels, norm.channels);
-
   for_ranges(run, norm.batch * norm.channel_blocks * kNormalizeChunks,
-             (norm.pixels / kNormalizeChunks + 1) * channels,
+             (norm.here / kNormalizeChunks + 1) * channels,
              [&](size_t begin, size_t end, size_t thread) {
                for (size_t item = begin; item < end; item++) {
                  const size_t outer = item / kNormalizeChunks;
@@ -197,22 +204,36 @@ void run_normalize(const NormalizeCommand& command, const Execution& run) {
                                outer % norm.channel_blocks * kChannels, workspace(run, thread));
                }
              });
+}
+
+void apply_moments(const Normalization& norm) {
+  const Execution& run = norm.run;
+  const size_t channels = std::min(kChannels, norm.channels);
   for (size_t n = 0; n < norm.batch; n++) merge_chunks(norm, n);
 
   const size_t step = block_pixels(channels);
-  const size_t steps = (norm.pixels + step - 1) / step;
+  const size_t steps = (norm.here + step - 1) / step;
   for_ranges(run, norm.batch * norm.channel_blocks * steps, step * channels,
              [&](size_t begin, size_t end, size_t thread) {
                for (size_t item = begin; item < end; item++) {
                  const size_t outer = item / steps;
                  const size_t p = item % steps * step;
                  for_pixel_runs(
-                     norm, p, std::min(norm.pixels, p + step), step, [&](size_t at, size_t count) {
+                     norm, p, std::min(norm.here, p + step), step, [&](size_t at, size_t count) {
                        apply_run(norm, outer / norm.channel_blocks, at, count,
                                  outer % norm.channel_blocks * kChannels, workspace(run, thread));
                      });
                }
              });
+}
+
+}  // namespace
+
+void run_normalize(const NormalizeCommand& command, const Execution& run) {
+  const Normalization norm = make_normalization(command, run);
+  const auto part = static_cast<NormalizePart>(command.part);
+  if (part != NormalizePart::kApply) make_moments(norm);
+  if (part != NormalizePart::kMoments) apply_moments(norm);
 }
 
 }  // namespace untangle

@@ -175,10 +175,16 @@ void Planner::plan_normalize(const NormalizeCommand& command) {
   params.scratch = resolve(command.scratch_view).data;
   params.epsilon = std::bit_cast<float>(command.epsilon_bits);
   params.activation = activation(command);
+  params.row = command.row;
+  params.rows = command.rows;
+  const auto part = static_cast<NormalizePart>(command.part);
   const auto channels = static_cast<uint32_t>(params.x.channels);
   const auto images = static_cast<uint32_t>(params.x.n);
-  launch(Kernel::normalize_moments, params,
-         uint64_t{divided_up(channels, kMomentChannels)} * kNormalizeChunks * images);
+  if (part != NormalizePart::kApply) {
+    launch(Kernel::normalize_moments, params,
+           uint64_t{divided_up(channels, kMomentChannels)} * kNormalizeChunks * images);
+  }
+  if (part == NormalizePart::kMoments) return;
   launch(Kernel::normalize_merge, params, divided_up(uint64_t{images} * channels, kThreads));
   launch_over(Kernel::normalize_apply, params, element_count(params.y));
 }

@@ -18,6 +18,7 @@ inline constexpr uint32_t kMaxLoads = 64;
 inline constexpr uint32_t kNone = 0xffffffffu;
 inline constexpr uint32_t kPanel = 16;
 inline constexpr uint32_t kNormalizeChunks = 16;
+inline constexpr uint32_t kMaxNormalizePixels = 2147483647;
 inline constexpr uint32_t kMaxPlanarRows = 8;
 inline constexpr uint32_t kMaxPlanarChannels = 256;
 inline constexpr uint32_t kPlanarTile = 64;
@@ -171,6 +172,13 @@ enum class Scatter : uint32_t {
   kMax = 4,
 };
 inline constexpr uint32_t kScatterCount = 5;
+
+enum class NormalizePart : uint32_t {
+  kAll = 0,
+  kMoments = 1,
+  kApply = 2,
+};
+inline constexpr uint32_t kNormalizePartCount = 3;
 
 enum class GridMode : uint32_t {
   kNearest = 0,
@@ -401,7 +409,10 @@ struct NormalizeCommand {
   uint32_t activation;
   uint32_t alpha_bits;
   uint32_t beta_bits;
-  uint32_t unused[4];
+  uint32_t part;
+  uint32_t row;
+  uint32_t rows;
+  uint32_t unused[1];
 };
 static_assert(sizeof(NormalizeCommand) == 64, "");
 

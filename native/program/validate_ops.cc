@@ -121,8 +121,15 @@ bool Validator::normalize(const NormalizeCommand& command) {
     return false;
   }
   const uint64_t batch = dims(command.x)[0];
+  const uint64_t height = dims(command.x)[1];
   const uint64_t channels = dims(command.x)[3];
-  return optional_flat(command.scale_view, channels) &&
+  const uint64_t pixels = uint64_t{command.rows} * dims(command.x)[2];
+  const bool is_whole = command.part == static_cast<uint32_t>(NormalizePart::kAll);
+  return require(command.part < kNormalizePartCount, "its part does not exist") &&
+         require(command.row + height <= command.rows && pixels <= kMaxNormalizePixels &&
+                     (!is_whole || height == command.rows),
+                 "its rows are not in the map") &&
+         optional_flat(command.scale_view, channels) &&
          optional_flat(command.bias_view, channels) && writable(command.scratch_view) &&
          flat(command.scratch_view, (2 * kNormalizeChunks + 2) * batch * channels) &&
          epilogue(command.activation, command.residual_view, command.slope_view, command.y,

@@ -128,6 +128,9 @@ void check_normalize(uint32_t seed, const Dims& dims, Lay lay, bool in_place) {
                            activation,
                            0,
                            0,
+                           static_cast<uint32_t>(NormalizePart::kAll),
+                           0,
+                           dims[1],
                            {}},
           expected, "normalize " + std::to_string(seed), 2e-4, scratch);
 }

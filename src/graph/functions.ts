@@ -102,6 +102,9 @@ export const CUMULATE = {sum: 0, prod: 1} as const;
 export const POOL = {max: 0, average: 1} as const;
 
 /** How gridSample reads between pixels, and what lies outside the input. */
+/** Normalising a map that comes in runs of rows: making its moments, applying them, or both at once. */
+export const NORMALIZE_PART = {all: 0, moments: 1, apply: 2} as const;
+
 export const GRID_MODE = {nearest: 0, linear: 1, cubic: 2} as const;
 export const GRID_PADDING = {zeros: 0, border: 1, reflection: 2} as const;
 
@@ -113,6 +116,7 @@ export type ScatterFunction = keyof typeof SCATTER;
 export type ExtremeFunction = keyof typeof EXTREME;
 export type CumulateFunction = keyof typeof CUMULATE;
 export type PoolFunction = keyof typeof POOL;
+export type NormalizePart = keyof typeof NORMALIZE_PART;
 export type GridMode = keyof typeof GRID_MODE;
 export type GridPadding = keyof typeof GRID_PADDING;
 

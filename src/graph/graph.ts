@@ -99,13 +99,17 @@ export type Operation =
   /** inputs a [..,M,K], b [..,K,N], neither constant; batch dims broadcast. */
   | {readonly op: 'matmul'}
   | {readonly op: 'chain'; readonly ops: readonly ChainOp[]}
+  /** With `rows`, inputs x and its moments, of a map of that many rows of which x are some. */
   | {
       readonly op: 'instanceNorm';
+      readonly rows?: number;
       readonly epsilon: number;
       readonly scale: Float32Array;
       readonly bias: Float32Array;
       readonly epilogue: Epilogue;
     }
+  /** inputs x, rows row.. of a map of `rows`, and the moments of the rows before (none when row is 0): what 'instanceNorm' applies. */
+  | {readonly op: 'moments'; readonly row: number; readonly rows: number}
   | {readonly op: 'softmax'; readonly axis: number; readonly log: boolean}
   | {
       readonly op: 'pool';

@@ -6,6 +6,7 @@ import {
   EXTREME,
   GRID_MODE,
   GRID_PADDING,
+  NORMALIZE_PART,
   POOL,
   REDUCE,
   SCATTER,
@@ -191,6 +192,9 @@ function normalizeFields(tables: Tables, step: NormalizeStep): Fields {
     scaleView: addView(tables, step.scale),
     scratchView: addView(tables, step.scratch),
     epsilonBits: floatBits(step.epsilon),
+    part: NORMALIZE_PART[step.part],
+    row: step.row,
+    rows: step.rows,
   };
 }
 

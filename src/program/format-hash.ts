@@ -8,6 +8,7 @@ import {
   EXTREME,
   GRID_MODE,
   GRID_PADDING,
+  NORMALIZE_PART,
   POOL,
   REDUCE,
   SCATTER,
@@ -16,6 +17,7 @@ import {
 } from '../graph/functions.js';
 import {
   NORMALIZE_CHUNKS,
+  NORMALIZE_PIXELS,
   PANEL,
   PLANAR,
   WINOGRAD_CHANNELS,
@@ -68,6 +70,8 @@ export function formatTables(): string {
     extreme: EXTREME,
     cumulate: CUMULATE,
     pool: POOL,
+    normalizePart: NORMALIZE_PART,
+    normalizePixels: NORMALIZE_PIXELS,
     gridMode: GRID_MODE,
     gridPadding: GRID_PADDING,
   });

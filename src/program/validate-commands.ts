@@ -1,8 +1,8 @@
 // Checks of the commands that are not convolutions.
 
-import {CUMULATE, EXTREME, MAX_WINDOW, POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {CUMULATE, EXTREME, MAX_WINDOW, NORMALIZE_PART, POOL, REDUCE, UNARY} from '../graph/functions.js';
 import {MAX_CHAIN_INPUTS} from '../graph/graph.js';
-import {NORMALIZE_CHUNKS} from '../schedule/steps.js';
+import {NORMALIZE_CHUNKS, NORMALIZE_PIXELS} from '../schedule/steps.js';
 import {type Command, type CommandName, NONE} from './commands.js';
 import type {ViewRecord} from './program.js';
 import {readRange} from './ranges.js';
@@ -115,8 +115,13 @@ export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>
   const y = writable(checker, 'y', command.y);
   const x = readable(checker, 'x', command.x);
   requireMap(checker, 'x', x);
-  const [n, , , channels] = requireMap(checker, 'y', y);
+  const [n, height, width, channels] = requireMap(checker, 'y', y);
   requireShape(checker, 'x', x, y.shape);
+  const {part, row, rows} = command;
+  ensure(checker, part < Object.keys(NORMALIZE_PART).length, () => `part is ${part}`);
+  const isInside = row + height <= rows && rows * width <= NORMALIZE_PIXELS;
+  const isWhole = part !== NORMALIZE_PART.all || height === rows;
+  ensure(checker, isInside && isWhole, () => `rows ${row} to ${row + height} of ${rows}`);
   const scale = optional(checker, 'scale', command.scaleView);
   if (scale !== null) requireDense(checker, 'scale', scale, channels);
   checkEpilogue(checker, command, y, channels);

@@ -68,6 +68,7 @@ function loadCounts({x, type}: Pick<LoadStep, 'x' | 'type'>): Counts {
 
 /** Where indices lead is known at run time only: scattering counts an element for every update. */
 function writtenElements(step: PlainStep): number {
+  if (step.op === 'normalize' && step.part === 'moments') return 0;
   return step.op === 'scatterIndexed' ? elementCount(step.x.shape) : distinctElements(step.y);
 }
 
@@ -86,14 +87,7 @@ function readElements(step: PlainStep): number {
     case 'pool':
       return touchedElements(step.x, [null, poolRows(step, 0), poolRows(step, 1), null]);
     case 'normalize':
-      return (
-        distinctElements(step.x) +
-        unionElements([
-          step.x,
-          ...(step.scale ? [step.scale] : []),
-          ...epilogueViews(step.epilogue),
-        ])
-      );
+      return normalizedElements(step);
     case 'resize':
       return (
         touchedElements(step.x, [null, resizeRows(step, 'Y'), resizeRows(step, 'X'), null]) +
@@ -112,6 +106,14 @@ function readElements(step: PlainStep): number {
     case 'gather':
       return touchedElements(step.x, [null, new Set(step.indices).size, null]);
   }
+}
+
+/** One pass for the moments, another one that applies them. */
+function normalizedElements(step: Extract<UncountedStep, {op: 'normalize'}>): number {
+  const {part, x, scale, epilogue} = step;
+  const moments = part === 'apply' ? 0 : distinctElements(x);
+  if (part === 'moments') return moments;
+  return moments + unionElements([x, ...(scale ? [scale] : []), ...epilogueViews(epilogue)]);
 }
 
 /** Elements of `x` when only `touched[d]` indices of dimension d are read; null means all. */

@@ -69,7 +69,10 @@ function collectWishes(graph: Graph, planar: ReadonlySet<string>): Map<string, O
 
 /** What a node reads as its output lies; weights computed at run time are copied from any order, grids read from any. */
 function mapReads(node: Node): string[] {
-  if (node.operation.op === 'gridSample') return [node.inputs[0]!];
+  const {op} = node.operation;
+  if (op === 'gridSample' || op === 'moments') return [node.inputs[0]!];
+  if (op === 'instanceNorm' && node.operation.rows !== undefined)
+    return nodeReads(node).filter((_, input) => input !== 1);
   if (node.operation.op !== 'dynamicConv') return nodeReads(node);
   const {residual} = node.operation.epilogue;
   return [node.inputs[0]!, ...(residual === undefined ? [] : [residual])];
@@ -86,6 +89,8 @@ function neededOrder(graph: Graph, node: Node): Order | null {
     case 'gridSample':
     case 'instanceNorm':
       return channelsLast(rank);
+    case 'moments':
+      return channelsLast(4);
     case 'gemm':
       return identityOrder(rank);
     default:
@@ -163,6 +168,7 @@ function outputOrder(
     case 'matmul':
     case 'gatherIndexed':
     case 'scatterIndexed':
+    case 'moments':
       return identityOrder(shape.length);
     case 'conv':
     case 'dynamicConv':

@@ -16,3 +16,6 @@ export const WINOGRAD_CHANNELS = 2048;
 
 /** Fixed split of a map for normalisation, so that sums do not depend on the thread count. */
 export const NORMALIZE_CHUNKS = 16;
+
+/** Most pixels of an image that is normalised: chunks are found with 32 bits. */
+export const NORMALIZE_PIXELS = 2 ** 31 - 1;

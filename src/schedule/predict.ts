@@ -59,7 +59,7 @@ export function predictStepNs(
   const machine = trafficMachine(board, threads);
   const work = isConv(step)
     ? {vectors: convVectors(convWork(step), machine), phases: convPhases(convWork(step), machine)}
-    : {vectors: sweepVectors(step), phases: step.op === 'normalize' ? 3 : 1};
+    : {vectors: sweepVectors(step), phases: step.op === 'normalize' && step.part === 'all' ? 3 : 1};
   return workNs(work, board, threads, traffic);
 }
 
@@ -168,7 +168,7 @@ function sweepVectors(step: Exclude<Step, ConvStep>): number {
     case 'resize':
       return vectors * step.tapsY * step.tapsX;
     case 'normalize':
-      return 4 * vectors;
+      return (step.part === 'all' ? 4 : 2) * vectors;
     case 'softmax':
       return vectors * SCALAR.transcendental;
     case 'reduce':

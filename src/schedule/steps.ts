@@ -9,6 +9,7 @@ import type {
   ExtremeFunction,
   GridMode,
   GridPadding,
+  NormalizePart,
   PoolFunction,
   ReduceFunction,
   ScatterFunction,
@@ -279,6 +280,11 @@ export interface NormalizeStep extends StepBase {
   /** [NORMALIZE_CHUNKS * 2 + 2, N, C] partial sums: scratch in the arena. */
   readonly scratch: View;
   readonly epilogue: StepEpilogue;
+  /** Making moments reads x and scratches (y is x then); applying them finds them in the scratch. */
+  readonly part: NormalizePart;
+  /** The first row of x in the whole map, and the rows of that: bands make its moments one after another. */
+  readonly row: number;
+  readonly rows: number;
 }
 
 /** Over the last dim of the views. */
@@ -391,4 +397,4 @@ export type Step =
   | LoadStep;
 
 export {PANEL, planarRows} from '../untangle/pack.js';
-export {NORMALIZE_CHUNKS, PLANAR, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from './limits.js';
+export {NORMALIZE_CHUNKS, NORMALIZE_PIXELS, PLANAR, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from './limits.js';

@@ -7,6 +7,7 @@ import type {Graph} from '../graph/graph.js';
 import {type BandGraph, bandGraph} from './bands/band-graph.js';
 import {emitBands} from './bands/emit.js';
 import {concatsToCopy} from './bands/memory.js';
+import {splitNorms} from './bands/norms.js';
 import {BandSearch} from './bands/search.js';
 import type {Segment} from './bands/segment.js';
 import type {ConvChoice} from './conv-choice.js';
@@ -61,7 +62,7 @@ interface LeanPlan {
 function leanPlan(graph: Graph, options: ScheduleOptions, scratchBytes: number): LeanPlan {
   const limited = {...options, scratchLimit: scratchBytes / F32_BYTES};
   const whole = schedule(graph, limited);
-  const bands = bandGraph(graph, whole.choices);
+  const bands = bandGraph(splitNorms(graph), whole.choices);
   const copied = concatsToCopy(bands);
   const apart = {...limited, copiedConcats: copied};
   let found: BandSearch | undefined;

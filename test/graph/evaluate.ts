@@ -99,6 +99,8 @@ function evaluateOperation(operation: Operation, inputs: Evaluated[], y: Evaluat
     case 'gridSample':
       sampleGrid(operation, inputs, y);
       break;
+    case 'moments':
+      throw new Error('moments are made for schedules only');
     default:
       evaluateRearranging(operation, inputs, y);
   }

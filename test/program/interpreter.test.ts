@@ -153,6 +153,9 @@ test('normalize takes two passes over x', t => {
       epsilonBits: 0,
       ...PLAIN,
       biasView: 3,
+      part: 0,
+      row: 0,
+      rows: 1,
     },
   });
   t.deepEqual(y, [8, 12]);

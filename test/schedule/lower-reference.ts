@@ -79,6 +79,8 @@ function evaluate(
       );
     case 'gridSample':
       return {shape, data: sampleGrid(operation, operands, shape)};
+    case 'moments':
+      throw new Error('moments are made for schedules only');
     default:
       return rearrange(operation, operands, shape);
   }

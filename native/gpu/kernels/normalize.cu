@@ -41,17 +41,25 @@ extern "C" __global__ void __launch_bounds__(256)
   __shared__ float counts[kThreads];
   const auto channels = static_cast<uint32_t>(p.x.channels);
   const auto width = static_cast<uint32_t>(p.x.width);
-  const uint32_t pixels = static_cast<uint32_t>(p.x.height) * width;
+  const uint32_t pixels = p.rows * width;
+  const uint32_t first = p.row * width;
   const uint32_t blocks = divided_up(channels, kMomentChannels);
   const uint32_t c = blockIdx.x % blocks * kMomentChannels + threadIdx.x % kMomentChannels;
   const uint32_t chunk = blockIdx.x / blocks % kNormalizeChunks;
   const uint32_t n = blockIdx.x / blocks / kNormalizeChunks;
   const uint32_t lane = threadIdx.x / kMomentChannels;
 
+  // The pixels of this chunk that x holds; those of bands before are in the scratch.
+  const uint32_t start = chunk_start(pixels, chunk);
+  const uint32_t begin = first > start ? first : start;
+  const uint32_t last = first + static_cast<uint32_t>(p.x.height) * width;
+  const uint32_t stop = chunk_start(pixels, chunk + 1);
+  const uint32_t end = last < stop ? last : stop;
+  if (begin >= end) return;
+
   Moments own = {0.0f, 0.0f, 0.0f};
   if (c < channels) {
-    const uint32_t end = chunk_start(pixels, chunk + 1);
-    for (uint32_t i = chunk_start(pixels, chunk) + lane; i < end; i += kMomentLanes) {
+    for (uint32_t i = begin - first + lane; i < end - first; i += kMomentLanes) {
       const auto y = static_cast<int32_t>(i / width);
       const auto x = static_cast<int32_t>(i % width);
       const float value = p.x.data[pixel_offset(p.x, static_cast<int32_t>(n), y, x) +
@@ -72,6 +80,11 @@ extern "C" __global__ void __launch_bounds__(256)
     const Moments other = {counts[at], means[at], m2s[at]};
     own = merged(own, other);
   }
+  if (begin > start) {
+    const Moments before = {static_cast<float>(begin - start), scratch_row(p, chunk, n)[c],
+                            scratch_row(p, kNormalizeChunks + chunk, n)[c]};
+    own = merged(before, own);
+  }
   scratch_row(p, chunk, n)[c] = own.mean;
   scratch_row(p, kNormalizeChunks + chunk, n)[c] = own.m2;
 }
@@ -80,7 +93,7 @@ extern "C" __global__ void __launch_bounds__(256)
 extern "C" __global__ void __launch_bounds__(256)
     untangle_normalize_merge(const NormalizeParams p) {
   const auto channels = static_cast<uint32_t>(p.x.channels);
-  const uint32_t pixels = static_cast<uint32_t>(p.x.height) * static_cast<uint32_t>(p.x.width);
+  const uint32_t pixels = p.rows * static_cast<uint32_t>(p.x.width);
   const uint32_t i = thread_index();
   if (i >= static_cast<uint32_t>(p.x.n) * channels) return;
   const uint32_t n = i / channels;

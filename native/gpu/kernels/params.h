@@ -139,6 +139,7 @@ struct NormalizeParams {
   float* scratch;      // [2 * kNormalizeChunks + 2][N][C]: chunk means, chunk m2, mean, factor
   float epsilon;
   ActivationParams activation;
+  uint32_t row, rows;  // the first row of x in the whole map, and the rows of that
 };
 
 struct ResizeAxis {

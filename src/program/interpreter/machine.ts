@@ -19,6 +19,8 @@ export interface Machine {
   /** Indexed by slot: arena, constants, then one per output, then one per input. */
   readonly slots: readonly Float32Array[];
   readonly counter: AccessCounter;
+  /** Rows whose moments are being made, by the offset of their scratch. */
+  readonly moments: Map<number, Float32Array[]>;
 }
 
 /** Allocates arena and outputs; `inputs` (one per input binding) are read where they are. */
@@ -47,6 +49,7 @@ export function createMachine(
   return {
     program,
     slots,
+    moments: new Map(),
     counter: new AccessCounter(
       slots.map(slot => slot.length),
       count,

@@ -1,6 +1,6 @@
 // Commands that summarise an axis: reduce, softmax, normalize.
 
-import {REDUCE} from '../../graph/functions.js';
+import {NORMALIZE_PART, REDUCE} from '../../graph/functions.js';
 import type {Command} from '../commands.js';
 import {elementOf, resolveEpilogue} from './epilogue.js';
 import {
@@ -10,7 +10,6 @@ import {
   elementCount,
   elementOffsets,
   type Machine,
-  type Operand,
   resolve,
   resolveOptional,
 } from './machine.js';
@@ -71,20 +70,28 @@ export function runSoftmax(command: Extract<Command, {op: 'softmax'}>, machine: 
   }
 }
 
-/** Instance normalisation of x [N, H, W, C] over H and W, then bias, residual and activation. */
+/** Instance normalisation of x [N, H, W, C] over H and W, then bias, residual and activation; moments may come from rows before. */
 export function runNormalize(command: Extract<Command, {op: 'normalize'}>, machine: Machine): void {
   const x = resolve(machine, command.x);
+  const {counter} = machine;
+  const xOffsets = elementOffsets(x);
+  const scratch = resolve(machine, command.scratchView).offset;
+  const values = Float32Array.from(xOffsets, offset => x.data[offset]!);
+
+  if (command.part !== NORMALIZE_PART.apply) {
+    counter.beginPass();
+    countReads(counter, x, xOffsets);
+    const before = command.row === 0 ? [] : (machine.moments.get(scratch) ?? []);
+    machine.moments.set(scratch, [...before, values]);
+    if (command.part === NORMALIZE_PART.moments) return;
+  }
   const y = resolve(machine, command.y);
   const scale = resolveOptional(machine, command.scaleView);
   const epilogue = resolveEpilogue(machine, command);
-  const {counter} = machine;
-  const xOffsets = elementOffsets(x);
   const yOffsets = elementOffsets(y);
   const residualOffsets = epilogue.residual === null ? null : elementOffsets(epilogue.residual);
-
-  counter.beginPass();
-  countReads(counter, x, xOffsets);
-  const {means, factors} = moments(x, xOffsets, floatFromBits(command.epsilonBits));
+  const rows = machine.moments.get(scratch) ?? [values];
+  const {means, factors} = momentsOf(rows, x.shape, floatFromBits(command.epsilonBits));
 
   counter.beginPass();
   countReads(counter, x, xOffsets);
@@ -93,36 +100,36 @@ export function runNormalize(command: Extract<Command, {op: 'normalize'}>, machi
   countWrites(counter, y, yOffsets);
   const channels = x.shape[3]!;
   const perImage = elementCount(x.shape.slice(1));
-  for (let i = 0; i < xOffsets.length; i++) {
+  values.forEach((value, i) => {
     const c = i % channels;
     const at = Math.floor(i / perImage) * channels + c;
     const normal =
-      (x.data[xOffsets[i]!]! - means[at]!) *
-        factors[at]! *
-        (scale === null ? 1 : elementOf(scale, c)) +
+      (value - means[at]!) * factors[at]! * (scale === null ? 1 : elementOf(scale, c)) +
       elementOf(epilogue.bias, c);
     const added = residualOffsets === null ? 0 : epilogue.residual!.data[residualOffsets[i]!]!;
     y.data[yOffsets[i]!] = epilogue.activate(normal + added, c);
-  }
+  });
 }
 
-/** Mean and 1/sqrt(variance + epsilon) per image and channel, [N, C]. */
-function moments(
-  x: Operand,
-  offsets: Int32Array,
+/** Mean and 1/sqrt(variance + epsilon) per image and channel, [N, C], over runs of rows [N, rows, W, C]. */
+function momentsOf(
+  runs: readonly Float32Array[],
+  shape: readonly number[],
   epsilon: number,
 ): {means: Float64Array; factors: Float64Array} {
-  const channels = x.shape[3]!;
-  const perImage = elementCount(x.shape.slice(1));
-  const count = perImage / channels;
-  const indexOf = (i: number) => Math.floor(i / perImage) * channels + (i % channels);
-
-  const means = new Float64Array(x.shape[0]! * channels);
-  for (let i = 0; i < offsets.length; i++) means[indexOf(i)]! += x.data[offsets[i]!]!;
-  for (let at = 0; at < means.length; at++) means[at]! /= count;
-
-  const squares = new Float64Array(means.length);
-  for (let i = 0; i < offsets.length; i++)
-    squares[indexOf(i)]! += (x.data[offsets[i]!]! - means[indexOf(i)]!) ** 2;
+  const [batch, , , channels] = shape as [number, number, number, number];
+  const count = runs.reduce((sum, run) => sum + run.length, 0) / (batch * channels);
+  const total = (term: (value: number, at: number) => number): Float64Array => {
+    const sums = new Float64Array(batch * channels);
+    for (const run of runs) {
+      run.forEach((value, i) => {
+        const at = Math.floor((i * batch) / run.length) * channels + (i % channels);
+        sums[at]! += term(value, at);
+      });
+    }
+    return sums;
+  };
+  const means = total(value => value).map(sum => sum / count);
+  const squares = total((value, at) => (value - means[at]!) ** 2);
   return {means, factors: squares.map(sum => 1 / Math.sqrt(sum / count + epsilon))};
 }

@@ -76,24 +76,25 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
   const nodes = graph.nodes.map((node, index): BandNode => {
     const shape = shapeOf(graph, node.output);
     const bytes = elementCount(shape) * 4;
-    const isMap = shape.length === 4;
+    const isMap = shape.length === 4 && node.operation.op !== 'moments';
+    const height = rowsOf(graph, node);
     const isView = isViewNode(node);
     const bandShape = shapes.get(node.output) ?? PLAIN;
-    const isCut = bytes > 0 && bandShape.rowAlign * 2 <= (shape[ROW_AXIS] ?? 0);
+    const isCut = bytes > 0 && bandShape.rowAlign * 2 <= height;
     const needs = isCut ? inputRows(graph, node) : null;
     return {
       node,
-      height: isMap ? shape[ROW_AXIS]! : 0,
+      height,
       rowBytes: isMap ? bytes / shape[ROW_AXIS]! : 0,
       bytes: isView ? 0 : bytes,
       isView,
       needs,
-      reach: (needs ?? []).map(need => (need === 'all' ? null : reachOf(need, shape[ROW_AXIS]!))),
+      reach: (needs ?? []).map(need => (need === 'all' ? null : reachOf(need, height))),
       producers: node.inputs.map(name => numbers.get(name) ?? -1),
       lastUse: lastUses.get(node.output) ?? index,
       consumers: consumers[index]!,
       shape: bandShape,
-      cuts: {align: bandShape.rowAlign, ...tapRows(graph, node)},
+      cuts: {align: bandShape.rowAlign, ...tapRows(graph, node, height)},
     };
   });
   const inputs = graph.inputs.map(name => ({
@@ -107,8 +108,11 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
  * Cuts that leave every tap some row inside the input, above and below: a band without would drop it, and compute and pack
  * its weights otherwise.
  */
-function tapRows(graph: Graph, {operation, inputs, output}: Node): Pick<Cuts, 'first' | 'last'> {
-  const height = shapeOf(graph, output)[ROW_AXIS] ?? 0;
+function tapRows(
+  graph: Graph,
+  {operation, inputs}: Node,
+  height: number,
+): Pick<Cuts, 'first' | 'last'> {
   if (operation.op !== 'conv' || height === 0) return {first: 1, last: height - 1};
   const {transposed, kernel, strides, dilations, padBegin} = operation.geometry;
   const [stride, pad] = [strides[0]!, padBegin[0]!];
@@ -149,6 +153,12 @@ function reachOf(need: Exclude<InputRows, 'all'>, height: number): Reach {
   for (let row = height - 1; row >= 0; row--)
     starts[row] = Math.min(starts[row + 1]!, each[row]!.start);
   return {starts, ends};
+}
+
+/** Rows that a node goes through: those of its result, of a map whose moments it makes; 0 where there are none. */
+function rowsOf(graph: Graph, {operation, inputs, output}: Node): number {
+  const shape = shapeOf(graph, operation.op === 'moments' ? inputs[0]! : output);
+  return shape.length === 4 ? shape[ROW_AXIS]! : 0;
 }
 
 /** The last reader of every value; who reads a view reads what it looks at. */

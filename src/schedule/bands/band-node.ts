@@ -41,6 +41,14 @@ function bandOperation(
       const added = epilogue.residual === undefined ? epilogue : {...epilogue, residual};
       return {...operation, geometry: bandGeometry(geometry, rows, first), epilogue: added};
     }
+    case 'instanceNorm': {
+      const {epilogue} = operation;
+      return epilogue.residual === undefined
+        ? operation
+        : {...operation, epilogue: {...epilogue, residual}};
+    }
+    case 'moments':
+      return {...operation, row: rows.start};
     case 'pool': {
       const [kernel, stride, dilation, pad] = [
         operation.kernel[0]!,

@@ -3,7 +3,7 @@
 import type {Graph, Node, Value} from '../../graph/graph.js';
 import {shapeOf} from '../layout.js';
 import type {BandGraph} from './band-graph.js';
-import {bandNode, neededRows} from './band-node.js';
+import {type BandInput, bandNode, neededRows} from './band-node.js';
 import {ROW_AXIS, type Rows} from './rows.js';
 import {type BandRows, type Segment, segmentBands, segmentTargets} from './segment.js';
 
@@ -62,6 +62,11 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
         const window = windows.get(name) ?? {name, rows: wholeRows(out, name)};
         return {name: sliceRows(out, window, rows), rows};
       });
+      if (node.operation.op === 'moments') {
+        emitMoments(out, node, {rows: each.rows, x: inputs[0]!, before: windows.get(node.output)});
+        windows.set(node.output, piece);
+        return;
+      }
       const made = bandNode(out.graph, node, {rows: each.rows, inputs, output: piece.name});
       for (const one of made) define(out, one, node.output, each.rows);
       parts.get(node.output)?.push(piece);
@@ -72,6 +77,7 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
     });
   }
   for (const [name, pieces] of parts) {
+    if (pieces.length === 0) continue;
     const inputs = pieces.map(piece => piece.name);
     const {name: nodeName} = bands.nodes.find(({node}) => node.output === name)!.node;
     out.nodes.push({
@@ -81,6 +87,21 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
       output: name,
     });
   }
+}
+
+/** Moments go on from those of the band before; the last ones bear the node's name. */
+function emitMoments(
+  out: Emission,
+  node: Node,
+  {rows, x, before}: {rows: Rows; x: BandInput; before: Piece | undefined},
+): void {
+  const isLast = rows.end === wholeRows(out, node.inputs[0]!).end;
+  const output = isLast ? node.output : rowsName(out, node.output, rows);
+  const inputs = before === undefined ? [x.name] : [x.name, before.name];
+  const own = {rows, inputs: [x], output};
+  for (const made of bandNode(out.graph, node, own)) out.nodes.push({...made, inputs});
+  out.values.set(output, {...out.graph.values.get(node.output)!, name: output});
+  out.origins.set(output, node.output);
 }
 
 /** What readers of a band see: rows kept from the window before it, and the new ones. */

@@ -24,11 +24,15 @@ const MAP_RANK = 4;
 
 /** What a node needs of each of its inputs, in their order; null when it cannot be computed band by band. */
 export function inputRows(graph: Graph, node: Node): readonly InputRows[] | null {
+  if (node.operation.op === 'moments') return [rows => rows];
   if (shapeOf(graph, node.output).length !== MAP_RANK) return null;
   const rule = ruleOf(graph, node);
   if (rule === null) return null;
+  const hasMoments = node.operation.op === 'instanceNorm';
   return node.inputs.map((name, index) =>
-    index === 0 || node.operation.op === 'concat' ? rule(name) : alignedRows(graph, node, name),
+    hasMoments && index === 1
+      ? 'all'
+      : index === 0 || node.operation.op === 'concat' ? rule(name) : alignedRows(graph, node, name),
   );
 }
 
@@ -58,6 +62,8 @@ function ruleOf(graph: Graph, node: Node): Rule | null {
       return through(rows => resizedRows(operation.axes[ROW_AXIS]!, rows));
     case 'concat':
       return operation.axis === ROW_AXIS ? null : through(rows => rows);
+    case 'instanceNorm':
+      return operation.rows === undefined ? null : through(rows => rows);
     case 'softmax':
       return operation.axis === ROW_AXIS ? null : through(rows => rows);
     case 'pad':

@@ -1,8 +1,8 @@
 // Operations on maps [N, H, W, C]: convolutions, gemms, pools and instance normalisation.
 
-import type {Epilogue, Node, Operation} from '../../graph/graph.js';
+import type {Node, Operation} from '../../graph/graph.js';
 import {type FoldedMap, foldDepth, toMap, toVolume} from '../map-view.js';
-import {NORMALIZE_CHUNKS, type StepEpilogue, type View} from '../steps.js';
+import type {View} from '../steps.js';
 import {
   broadcastView,
   channelsLast,
@@ -10,7 +10,6 @@ import {
   gemmRows,
   identityOrder,
   isInjective,
-  normalize,
   reshapeView,
   sameStrides,
 } from '../view-math.js';
@@ -103,7 +102,7 @@ function foldedResidual(lowering: Lowering, node: Node, value: string): View {
 }
 
 /** What the epilogue adds, as a map of the output's shape; a constant [C, ...] repeats along the batch. */
-function residualMap(lowering: Lowering, node: Node, value: string): View {
+export function residualMap(lowering: Lowering, node: Node, value: string): View {
   const {shape} = lowering.graph.values.get(node.output)!;
   const map = toMap(broadcastView(residualView(lowering, node, value), shape));
   const {shape: sizes, strides} = map;
@@ -178,44 +177,4 @@ export function lowerPool(node: Node, operation: OperationOf<'pool'>, lowering: 
     padEnd: pair(operation.padEnd, 0),
     countIncludePad: operation.countIncludePad,
   });
-}
-
-export function lowerInstanceNorm(
-  node: Node,
-  operation: OperationOf<'instanceNorm'>,
-  lowering: Lowering,
-): void {
-  const {residual} = operation.epilogue;
-  const x = mapOf(lowering, {name: node.name, value: node.inputs[0]!});
-  const y = toMap(lowering.target(node.output));
-  const [batch, , , channels] = x.shape as [number, number, number, number];
-  const scratchShape = [NORMALIZE_CHUNKS * 2 + 2, batch, channels];
-  emit(lowering, {
-    op: 'normalize',
-    name: node.name,
-    schedule: '',
-    x,
-    y,
-    scale: lowering.buffers.constant(operation.scale),
-    epsilon: operation.epsilon,
-    scratch: reshapeView(lowering.buffers.scratch(elementCount(scratchShape)), scratchShape)!,
-    epilogue: stepEpilogue(operation.epilogue, {
-      lowering,
-      bias: operation.bias,
-      residual: residual === undefined ? null : residualMap(lowering, node, residual),
-    }),
-  });
-}
-
-function stepEpilogue(
-  epilogue: Epilogue,
-  operands: {lowering: Lowering; bias: Float32Array; residual: View | null},
-): StepEpilogue {
-  const {buffers} = operands.lowering;
-  return {
-    bias: buffers.constant(operands.bias),
-    residual: operands.residual && normalize(operands.residual),
-    activation: epilogue.activation,
-    slope: epilogue.slope === undefined ? null : buffers.constant(epilogue.slope),
-  };
 }

@@ -8,7 +8,8 @@ import {lowerChain, lowerReduce} from './elementwise.js';
 import {lowerGridSample} from './grid-sample.js';
 import {lowerGatherIndexed, lowerScatterIndexed} from './indexed.js';
 import type {Lowering} from './lowering.js';
-import {lowerConvolution, lowerGemm, lowerInstanceNorm, lowerPool} from './maps.js';
+import {lowerConvolution, lowerGemm, lowerPool} from './maps.js';
+import {lowerInstanceNorm, lowerMoments} from './normalize.js';
 import {lowerMatmul} from './matmul.js';
 import {lowerConcat, lowerGather, lowerPad, lowerView} from './rearrange.js';
 import {lowerResize} from './resize.js';
@@ -18,6 +19,10 @@ import {lowerStandardize} from './standardize.js';
 export function lowerNode(node: Node, lowering: Lowering, options: ConvOptions): void {
   if (isViewNode(node)) {
     lowerView(node, lowering);
+    return;
+  }
+  if (node.operation.op === 'moments') {
+    lowerMoments(node, node.operation, lowering);
     return;
   }
   lowerComputed(node, lowering, options);

@@ -89,6 +89,9 @@ function emitNormalize(
     y,
     scale: null,
     epsilon,
+    part: 'all',
+    row: 0,
+    rows: x.shape[1]!,
     scratch: reshapeView(lowering.buffers.scratch(elementCount(scratch)), scratch)!,
     epilogue: {bias: null, residual: null, activation: IDENTITY, slope: null},
   });

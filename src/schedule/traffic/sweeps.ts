@@ -46,7 +46,7 @@ export function sweepLoop(step: SweepStep): Loop {
   // Its elements are no f32.
   if (step.op === 'widen') whole.set('x', step.counts.readBytes);
   const pass: Loop = {trips: 1, isParallel: true, whole, writes: ['y'], body: []};
-  if (step.op !== 'normalize') return pass;
+  if (step.op !== 'normalize' || step.part !== 'all') return pass;
   // Image by image: the moments of one, then its outputs.
   const images = step.x.shape[0]!;
   const x = whole.get('x')! / images;
@@ -65,6 +65,8 @@ export function sweptViews(step: SweepStep): {readonly operand: string; readonly
     case 'fill':
       return y;
     case 'normalize':
+      // What only makes moments writes nothing.
+      if (step.part === 'moments') return named('x', step.x);
       return [...named('x', step.x), ...named('residual', step.epilogue.residual), ...y];
     case 'gridSample':
       return [...named('x', step.x), ...named('grid', step.grid), ...y];
