@@ -1,6 +1,14 @@
 // Checks of the commands that are not convolutions.
 
-import {CUMULATE, EXTREME, MAX_WINDOW, NORMALIZE_PART, POOL, REDUCE, UNARY} from '../graph/functions.js';
+import {
+  CUMULATE,
+  EXTREME,
+  MAX_WINDOW,
+  NORMALIZE_PART,
+  POOL,
+  REDUCE,
+  UNARY,
+} from '../graph/functions.js';
 import {MAX_CHAIN_INPUTS} from '../graph/graph.js';
 import {NORMALIZE_CHUNKS, NORMALIZE_PIXELS} from '../schedule/steps.js';
 import {type Command, type CommandName, NONE} from './commands.js';
@@ -112,7 +120,9 @@ export function checkCumulative(checker: Checker, command: CommandOf<'cumulative
 }
 
 export function checkNormalize(checker: Checker, command: CommandOf<'normalize'>): void {
-  const y = writable(checker, 'y', command.y);
+  // What only makes moments writes scratch alone.
+  const isRead = command.part === NORMALIZE_PART.moments && command.y === command.x;
+  const y = (isRead ? readable : writable)(checker, 'y', command.y);
   const x = readable(checker, 'x', command.x);
   requireMap(checker, 'x', x);
   const [n, height, width, channels] = requireMap(checker, 'y', y);

@@ -22,6 +22,7 @@ const KINDS = [
   'add',
   'concat',
   'slice',
+  'norm',
 ] as const;
 const MODES = ['constant', 'reflect', 'edge', 'wrap'] as const;
 
@@ -183,6 +184,19 @@ const LAYERS: Readonly<Record<Layer['kind'], (at: At) => string | null>> = {
       [x],
       [channels, rows, width],
     );
+  },
+  norm({x, channels, height, width, numbers, like, emit}) {
+    if (x.startsWith('x')) return null;
+    const residual = numbers[0] % 2 === 0 ? like[0] : undefined;
+    const operation: Operation = {
+      op: 'instanceNorm',
+      epsilon: 1,
+      scale: Float32Array.from({length: channels}, (_, c) => c + 1),
+      bias: Float32Array.from({length: channels}, (_, c) => 1 - c),
+      epilogue: {...NO_EPILOGUE, ...(residual === undefined ? {} : {residual})},
+    };
+    const inputs = residual === undefined ? [x] : [x, residual];
+    return emit(operation, inputs, [channels, height, width]);
   },
 };
 

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import type {Graph} from '../../src/graph/graph.js';
 import {decodeProgram} from '../../src/program/decode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
-import {bandGraph} from '../../src/schedule/bands/band-graph.js';
+import {type BandGraph, bandGraph} from '../../src/schedule/bands/band-graph.js';
+import {splitNorms} from '../../src/schedule/bands/norms.js';
 import {canBand, type Segment, segmentBands} from '../../src/schedule/bands/segment.js';
 import {type Schedule, schedule} from '../../src/schedule/schedule.js';
 import {scheduleBands} from '../../src/schedule/tighten.js';
@@ -25,9 +26,8 @@ function run(graph: Graph, planned: Schedule): readonly Float32Array[] {
 }
 
 /** The longest segment from each node on, in bands of `height` rows. */
-function segmentsOf(graph: Graph, planned: Schedule, height: number): Segment[] {
-  const bands = bandGraph(graph, planned.choices);
-  const count = graph.nodes.length;
+function segmentsOf(bands: BandGraph, height: number): Segment[] {
+  const count = bands.nodes.length;
   const segments: Segment[] = [];
   for (let start = 0; start < count; start++) {
     let end = start;
@@ -48,8 +48,8 @@ test('random networks: bands of any height compute what the whole computes, bit 
       const options = {schedule: name} as const;
       const whole = schedule(graph, options);
       const fixed = {...options, choices: whole.choices};
-      const bands = bandGraph(graph, whole.choices);
-      const planned = scheduleBands(bands, segmentsOf(graph, whole, height), fixed);
+      const bands = bandGraph(splitNorms(graph), whole.choices);
+      const planned = scheduleBands(bands, segmentsOf(bands, height), fixed);
       if (planned.steps.length > whole.steps.length) banded++;
       run(graph, planned).forEach((actual, index) => {
         assert.deepEqual(actual, run(graph, whole)[index]);
@@ -63,8 +63,8 @@ test('random networks: bands of any height compute what the whole computes, bit 
 test('every row is computed once, and what a band reads is in its window', t => {
   checkProperty(t, fc.tuple(NETWORKS, fc.integer({min: 1, max: 9})), ([graph, height]) => {
     const whole = schedule(graph, {schedule: 'auto'});
-    const bands = bandGraph(graph, whole.choices);
-    for (const segment of segmentsOf(graph, whole, height)) {
+    const bands = bandGraph(splitNorms(graph), whole.choices);
+    for (const segment of segmentsOf(bands, height)) {
       const ends = new Array<number>(segment.end - segment.start).fill(0);
       for (const band of segmentBands(bands, segment)) {
         band.forEach(({rows, window}, offset) => {

@@ -19,8 +19,7 @@ function splitNorm(graph: Graph, node: Node, values: Map<string, Value>): Node[]
   const [batch, channels, rows] = shape as [number, number, number];
   const moments = `${output}/moments`;
   const x = inputs[0]!;
-  // Constants and inputs of the graph lie where moments have nothing to write beside them.
-  if (values.has(moments) || !graph.nodes.some(other => other.output === x)) return null;
+  if (values.has(moments)) return null;
   values.set(moments, {name: moments, dtype: 'float32', shape: momentsShape(batch, channels)});
   return [
     {name, operation: {op: 'moments', row: 0, rows}, inputs: [x], output: moments},

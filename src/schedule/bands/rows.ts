@@ -32,7 +32,9 @@ export function inputRows(graph: Graph, node: Node): readonly InputRows[] | null
   return node.inputs.map((name, index) =>
     hasMoments && index === 1
       ? 'all'
-      : index === 0 || node.operation.op === 'concat' ? rule(name) : alignedRows(graph, node, name),
+      : index === 0 || node.operation.op === 'concat'
+        ? rule(name)
+        : alignedRows(graph, node, name),
   );
 }
 
