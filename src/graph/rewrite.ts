@@ -156,7 +156,8 @@ export function renameUses(graph: Graph, names: ReadonlyMap<string, string>): Gr
   };
 }
 
-function renameInputs(node: Node, rename: (name: string) => string): Node {
+/** The node with other inputs, its residual among them. */
+export function renameInputs(node: Node, rename: (name: string) => string): Node {
   const inputs = node.inputs.map(rename);
   if (inputs.every((name, index) => name === node.inputs[index])) return node;
   const {operation} = node;

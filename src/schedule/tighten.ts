@@ -8,15 +8,18 @@ import {type BandGraph, bandGraph} from './bands/band-graph.js';
 import {emitBands} from './bands/emit.js';
 import {concatsToCopy} from './bands/memory.js';
 import {splitNorms} from './bands/norms.js';
-import {BandSearch} from './bands/search.js';
+import {type Recomputing, recomputations} from './bands/recompute.js';
+import {type BandPlan, BandSearch} from './bands/search.js';
 import type {Segment} from './bands/segment.js';
-import type {ConvChoice} from './conv-choice.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
 
 const F32_BYTES = 4;
 
 /** Shares of the scratch that a plan takes at first. */
 const SCRATCH_SHARES = [1 / 4, 1 / 16];
+
+/** Values that are computed again, one after another. */
+const MOST_RECOMPUTED = 12;
 
 /** Attempts to come under a limit by asking for less than it. */
 const ATTEMPTS = 3;
@@ -34,7 +37,9 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   const {checkTime} = options;
   const fixed = {...options, choices: fast.choices};
   const lean = leanPlan(graph, fixed, 0);
-  const smallest = [lean.whole, lean.banded(lean.search().smallest().segments)].reduce(smaller);
+  let smallest = lean.whole;
+  for (const {search, schedule} of lean.banded())
+    smallest = smaller(smallest, schedule(search.smallest().segments));
 
   return {
     smallest,
@@ -55,36 +60,96 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
 /** A plan with limited scratch, and what bands make of it. */
 interface LeanPlan {
   readonly whole: Schedule;
-  search(): BandSearch;
-  banded(segments: readonly Segment[]): Schedule;
+  /** Ways to keep less, each with the next value computed again where it is used. */
+  banded(): Generator<BandedPlan>;
+}
+
+interface BandedPlan {
+  readonly search: BandSearch;
+  schedule(segments: readonly Segment[]): Schedule;
 }
 
 function leanPlan(graph: Graph, options: ScheduleOptions, scratchBytes: number): LeanPlan {
   const limited = {...options, scratchLimit: scratchBytes / F32_BYTES};
   const whole = schedule(graph, limited);
-  const bands = bandGraph(splitNorms(graph), whole.choices);
-  const copied = concatsToCopy(bands);
+  const copied = concatsToCopy(bandGraph(graph, whole.choices));
   const apart = {...limited, copiedConcats: copied};
-  let found: BandSearch | undefined;
+  const known: BandedPlan[] = [];
+  const fixed = {...apart, choices: whole.choices};
+  const rest = bandedPlans(splitNorms(graph), whole.arenaPeakBytes, fixed);
   return {
     whole: copied.size > 0 ? smaller(whole, schedule(graph, apart)) : whole,
-    search() {
-      found ??= new BandSearch(bands, copied, options.checkTime);
-      return found;
+    *banded() {
+      yield* known;
+      for (const next of rest) {
+        known.push(next);
+        yield next;
+      }
     },
-    banded: segments => scheduleBands(bands, segments, apart),
   };
+}
+
+/** A graph, the search in it and how small its memory can be. */
+interface Found extends Recomputing {
+  readonly bands: BandGraph;
+  readonly search: BandSearch;
+  readonly smallest: BandPlan;
+  /** Nodes that keep the memory from being smaller. */
+  readonly tight: number;
+}
+
+/** Searches in a graph, and in the graphs that keep less and less of what fills its fullest moment. */
+function* bandedPlans(
+  graph: Graph,
+  mostBytes: number,
+  options: ScheduleOptions,
+): Generator<BandedPlan, undefined> {
+  const {copiedConcats: copied = new Set(), choices = new Map(), checkTime} = options;
+  const find = ({graph: given, origins}: Recomputing, most: number): Found => {
+    const bands = bandGraph(given, withOrigins(choices, origins));
+    const search = new BandSearch(bands, {copied, mostBytes: most, checkTime});
+    const smallest = search.smallest();
+    const tight = search.tightNodes(smallest.bytes);
+    return {graph: given, origins, bands, search, smallest, tight};
+  };
+  let current: Found | undefined = find({graph, origins: new Map()}, mostBytes);
+  for (let round = 0; round < MOST_RECOMPUTED && current !== undefined; round++) {
+    const {bands, search, smallest, origins, tight}: Found = current;
+    yield {search, schedule: segments => scheduleBands(bands, segments, options, origins)};
+    current = undefined;
+    for (const next of recomputations(bands, smallest, origins)) {
+      const found = find(next, smallest.bytes);
+      const isSame = found.smallest.bytes === smallest.bytes && found.tight < tight;
+      if (found.smallest.bytes < smallest.bytes || isSame) current = found;
+      if (current !== undefined) break;
+    }
+  }
+}
+
+/** Copies of a value share its choice. */
+function withOrigins<T>(
+  known: ReadonlyMap<string, T>,
+  origins: ReadonlyMap<string, string>,
+): Map<string, T> {
+  const all = new Map(known);
+  for (const [name, origin] of origins) {
+    const value = known.get(origin);
+    if (value !== undefined) all.set(name, value);
+  }
+  return all;
 }
 
 /** Asks for less and less until what was asked for holds. */
 function* bandedWithin(plan: LeanPlan, limitBytes: number): Generator<Schedule> {
-  let asked = limitBytes;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const found = plan.search().within(asked);
-    if (found === null) return;
-    const planned = plan.banded(found.segments);
-    yield planned;
-    asked *= Math.min(0.97, limitBytes / planned.arenaPeakBytes);
+  let attempts = 0;
+  for (const {search, schedule} of plan.banded()) {
+    for (let asked = limitBytes; attempts < ATTEMPTS; attempts++) {
+      const found = search.within(asked);
+      if (found === null) break;
+      const planned = schedule(found.segments);
+      yield planned;
+      asked *= Math.min(0.97, limitBytes / planned.arenaPeakBytes);
+    }
   }
 }
 
@@ -93,15 +158,16 @@ export function scheduleBands(
   bands: BandGraph,
   segments: readonly Segment[],
   options: ScheduleOptions,
+  copies: ReadonlyMap<string, string> = new Map(),
 ): Schedule {
   const {graph, origins} = emitBands(bands, segments);
-  const choices = new Map(options.choices);
-  for (const [name, origin] of origins) {
-    const choice: ConvChoice | undefined = choices.get(origin);
-    if (choice !== undefined) choices.set(name, choice);
-  }
-  const planned = schedule(graph, {...options, choices});
-  return {...planned, values: planned.values.map(value => origins.get(value) ?? value)};
+  const known = withOrigins(options.choices ?? new Map(), copies);
+  const planned = schedule(graph, {...options, choices: withOrigins(known, origins)});
+  const origin = (value: string) => {
+    const whole = origins.get(value) ?? value;
+    return copies.get(whole) ?? whole;
+  };
+  return {...planned, values: planned.values.map(origin)};
 }
 
 /** The schedule that holds less; the first of equals. */

@@ -8,9 +8,9 @@ import {decodeProgram} from '../../src/program/decode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
 import {type BandGraph, bandGraph} from '../../src/schedule/bands/band-graph.js';
 import {splitNorms} from '../../src/schedule/bands/norms.js';
-import {canBand, type Segment, segmentBands} from '../../src/schedule/bands/segment.js';
+import {canJoin, type Segment, segmentBands} from '../../src/schedule/bands/segment.js';
 import {type Schedule, schedule} from '../../src/schedule/schedule.js';
-import {scheduleBands} from '../../src/schedule/tighten.js';
+import {scheduleBands, tighten} from '../../src/schedule/tighten.js';
 import {checkProperty} from '../helpers/properties.js';
 import {NETWORKS} from './bands-graph.js';
 import {buildGraph, convolution} from './lower-graph.js';
@@ -31,7 +31,7 @@ function segmentsOf(bands: BandGraph, height: number): Segment[] {
   const segments: Segment[] = [];
   for (let start = 0; start < count; start++) {
     let end = start;
-    while (end < count && canBand(bands, start, end + 1)) end++;
+    while (end < count && canJoin(bands, start, end)) end++;
     if (end === start) continue;
     segments.push({start, end, height});
     start = end - 1;
@@ -58,6 +58,26 @@ test('random networks: bands of any height compute what the whole computes, bit 
     150,
   );
   t.true(banded > 100, `${banded} networks in bands`);
+});
+
+test('random networks: the smallest schedule, and those on the way, compute the same', t => {
+  let smaller = 0;
+  checkProperty(
+    t,
+    NETWORKS,
+    graph => {
+      const options = {schedule: 'auto'} as const;
+      const whole = schedule(graph, options);
+      const {smallest, within} = tighten(graph, options, whole);
+      if (smallest.arenaPeakBytes < whole.arenaPeakBytes) smaller++;
+      const expected = run(graph, whole);
+      const between = (smallest.arenaPeakBytes + whole.arenaPeakBytes) / 2;
+      for (const planned of [smallest, ...within(between)])
+        assert.deepEqual(run(graph, planned), expected);
+    },
+    60,
+  );
+  t.true(smaller > 15, `${smaller} networks in less memory`);
 });
 
 test('every row is computed once, and what a band reads is in its window', t => {

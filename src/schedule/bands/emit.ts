@@ -40,6 +40,8 @@ interface Emission {
   readonly origins: Map<string, string>;
 }
 
+const BANDED = {op: 'concat', axis: ROW_AXIS, isBanded: true} as const;
+
 /** Rows of a value that lie together under a name. */
 interface Piece {
   readonly name: string;
@@ -76,16 +78,14 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
       );
     });
   }
-  for (const [name, pieces] of parts) {
-    if (pieces.length === 0) continue;
-    const inputs = pieces.map(piece => piece.name);
-    const {name: nodeName} = bands.nodes.find(({node}) => node.output === name)!.node;
-    out.nodes.push({
-      name: nodeName,
-      operation: {op: 'concat', axis: ROW_AXIS, isBanded: true},
-      inputs,
-      output: name,
-    });
+  for (const index of segmentTargets(bands, segment)) {
+    const {node} = bands.nodes[index]!;
+    const {name, output} = node;
+    const inputs = parts.get(output)!.map(piece => piece.name);
+    // Moments bear their name.
+    if (looksAtWhole(bands, segment, index)) out.nodes.push(node);
+    else if (node.operation.op !== 'moments')
+      out.nodes.push({name, operation: BANDED, inputs, output});
   }
 }
 
@@ -102,6 +102,13 @@ function emitMoments(
   for (const made of bandNode(out.graph, node, own)) out.nodes.push({...made, inputs});
   out.values.set(output, {...out.graph.values.get(node.output)!, name: output});
   out.origins.set(output, node.output);
+}
+
+/** Whether a value is another look at one that is whole, before the segment or by its end. */
+function looksAtWhole({nodes}: BandGraph, {start, end}: Segment, index: number): boolean {
+  const {isView, producers} = nodes[index]!;
+  const source = producers[0]!;
+  return isView && (source < start || nodes[source]!.lastUse >= end);
 }
 
 /** What readers of a band see: rows kept from the window before it, and the new ones. */

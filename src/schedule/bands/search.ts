@@ -6,7 +6,7 @@
 
 import type {BandGraph, BandNode} from './band-graph.js';
 import {aliveBytes, heldBytes, wholeBytes} from './memory.js';
-import {canBand, exactPrice, guessPrice, type Segment, type SegmentPrice} from './segment.js';
+import {canJoin, exactPrice, guessPrice, type Segment, type SegmentPrice} from './segment.js';
 
 /** A run of nodes: start..end-1, whole when `height` is 0. */
 interface Edge extends Segment {
@@ -18,7 +18,15 @@ interface Edge extends Segment {
   isExact: boolean;
 }
 
+/** A run of nodes of a plan, and the bytes alive while it goes on. */
+export interface PlannedRun extends Segment {
+  readonly bytes: number;
+}
+
 export interface BandPlan {
+  /** All nodes, in order. */
+  readonly runs: readonly PlannedRun[];
+  /** The runs that are computed in bands. */
   readonly segments: readonly Segment[];
   /** The most bytes alive at once, as the prices see it. */
   readonly bytes: number;
@@ -30,11 +38,22 @@ const PARTS = [2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
 /** Steps of pricing (nodes of all edges) that planning may take. */
 const MOST_WORK = 150_000;
 
+/** What counts as less. */
+const CLEARLY = 0.97;
+
 /** Segments of which all bands may be priced. */
 const MOST_EXACT = 50;
 
 /** What starting a command costs, as bytes that could be moved meanwhile. */
 const COMMAND_BYTES = 32 * 1024;
+
+export interface SearchOptions {
+  /** Concats whose parts wait where they are computed. */
+  readonly copied: ReadonlySet<string>;
+  /** Bands that need more are left out. */
+  readonly mostBytes: number;
+  readonly checkTime?: (() => void) | undefined;
+}
 
 /** All edges of a graph, to be searched for several limits. */
 export class BandSearch {
@@ -42,8 +61,7 @@ export class BandSearch {
   readonly #edges: readonly (readonly Edge[])[];
   #exactLeft = MOST_EXACT;
 
-  /** `copied` are the concats whose parts wait where they are computed. */
-  constructor(graph: BandGraph, copied: ReadonlySet<string>, checkTime: () => void = () => {}) {
+  constructor(graph: BandGraph, {copied, mostBytes, checkTime = () => {}}: SearchOptions) {
     this.#graph = graph;
     const alive = aliveBytes(graph);
     const count = graph.nodes.length;
@@ -51,7 +69,7 @@ export class BandSearch {
     this.#edges = graph.nodes.map((_, start) => {
       checkTime();
       const last = Math.min(count, start + longest);
-      return edgesFrom(graph, {start, last, before: alive[start]!, copied});
+      return edgesFrom(graph, {start, last, before: alive[start]!, copied, mostBytes});
     });
   }
 
@@ -61,20 +79,27 @@ export class BandSearch {
     return this.within(bytes)!;
   }
 
+  /** Nodes for which no edge needs clearly less than `bytes`: what keeps the smallest plan from being smaller. */
+  tightNodes(bytes: number): number {
+    const least = this.#edges.map(() => Number.POSITIVE_INFINITY);
+    for (const edge of this.#edges.flat())
+      for (let at = edge.start; at < edge.end; at++) least[at] = Math.min(least[at]!, edge.bytes);
+    return least.filter(each => each > bytes * CLEARLY).length;
+  }
+
   /** The cheapest plan of at most `limit` bytes; null when there is none. */
   within(limit: number): BandPlan | null {
     const {values, taken} = this.#best((edge, rest) =>
       edge.bytes > limit ? Number.POSITIVE_INFINITY : edge.cost + rest,
     );
     if (values[0] === Number.POSITIVE_INFINITY) return null;
-    const segments: Segment[] = [];
-    let bytes = 0;
+    const runs: PlannedRun[] = [];
     for (let at = 0; at < this.#edges.length; at = taken[at]!.end) {
-      const edge = taken[at]!;
-      bytes = Math.max(bytes, edge.bytes);
-      if (edge.height > 0) segments.push({start: edge.start, end: edge.end, height: edge.height});
+      const {start, end, height, bytes} = taken[at]!;
+      runs.push({start, end, height, bytes});
     }
-    return {segments, bytes};
+    const segments = runs.filter(({height}) => height > 0);
+    return {runs, segments, bytes: Math.max(0, ...runs.map(run => run.bytes))};
   }
 
   /** The best value from each node on, and the edge taken there, for exact prices. */
@@ -121,19 +146,22 @@ interface EdgeParts {
   /** Bytes alive before. */
   readonly before: number;
   readonly copied: ReadonlySet<string>;
+  readonly mostBytes: number;
 }
 
-function edgesFrom(graph: BandGraph, {start, last, before, copied}: EdgeParts): Edge[] {
+function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
+  const {start, last, before, copied, mostBytes} = parts;
   const {nodes} = graph;
   const bytes = before + wholeBytes(graph, start, copied.has(nodes[start]!.node.output));
   const edges: Edge[] = [
     {start, end: start + 1, height: 0, heldBytes: before, bytes, cost: 0, isExact: true},
   ];
   let [targets, coarsest] = [0, 0];
-  for (let end = start + 1; end <= last && canBand(graph, start, end); end++) {
+  for (let end = start + 1; end <= last && canJoin(graph, start, end - 1); end++) {
     targets = 0;
     for (let index = start; index < end; index++) targets += targetBytes(graph, index, end);
     coarsest = Math.max(coarsest, blockShare(nodes[end - 1]!));
+    if (before + targets > mostBytes) continue;
     for (const height of heightsOf(nodes[end - 1]!, coarsest)) {
       const edge = {
         start,
@@ -145,7 +173,7 @@ function edgesFrom(graph: BandGraph, {start, last, before, copied}: EdgeParts): 
         isExact: false,
       };
       setPrice(edge, guessPrice(graph, edge));
-      edges.push(edge);
+      if (edge.bytes <= mostBytes) edges.push(edge);
     }
   }
   return edges;

@@ -27,15 +27,11 @@ export function segmentTargets({nodes}: BandGraph, {start, end}: Segment): numbe
   return Array.from({length: end - start}, (_, offset) => start + offset).filter(isTarget);
 }
 
-/** Whether the nodes can be computed band by band: none needs all of what another one makes. */
-export function canBand({nodes}: BandGraph, start: number, end: number): boolean {
-  for (let index = start; index < end; index++) {
-    const {needs, producers} = nodes[index]!;
-    if (needs === null) return false;
-    if (producers.some((producer, input) => producer >= start && needs[input] === 'all'))
-      return false;
-  }
-  return true;
+/** Whether a node can be computed band by band together with those from `start` on: it needs all of none of them. */
+export function canJoin({nodes}: BandGraph, start: number, index: number): boolean {
+  const {needs, producers} = nodes[index]!;
+  if (needs === null) return false;
+  return !producers.some((producer, input) => producer >= start && needs[input] === 'all');
 }
 
 /** The number of bands, those that only lead up to the first one left out. */

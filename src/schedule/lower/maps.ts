@@ -6,11 +6,9 @@ import type {View} from '../steps.js';
 import {
   broadcastView,
   channelsLast,
-  elementCount,
   gemmRows,
   identityOrder,
   isInjective,
-  reshapeView,
   sameStrides,
 } from '../view-math.js';
 import {type ConvIo, type ConvOptions, lowerConv} from './conv.js';
