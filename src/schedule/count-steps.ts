@@ -109,7 +109,7 @@ function readElements(step: PlainStep): number {
 }
 
 /** One pass for the moments, another one that applies them. */
-function normalizedElements(step: Extract<UncountedStep, {op: 'normalize'}>): number {
+function normalizedElements(step: Extract<PlainStep, {op: 'normalize'}>): number {
   const {part, x, scale, epilogue} = step;
   const moments = part === 'apply' ? 0 : distinctElements(x);
   if (part === 'moments') return moments;
