@@ -21,6 +21,9 @@ const SCRATCH_SHARES = [1 / 4, 1 / 16];
 /** Values that are computed again, one after another. */
 const MOST_RECOMPUTED = 12;
 
+/** Of those, the last ones that are scheduled to find the smallest: prices are not exact. */
+const MOST_SMALLEST = 2;
+
 /** Attempts to come under a limit by asking for less than it. */
 const ATTEMPTS = 3;
 
@@ -37,9 +40,10 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   const {checkTime} = options;
   const fixed = {...options, choices: fast.choices};
   const lean = leanPlan(graph, fixed, 0);
-  let smallest = lean.whole;
-  for (const {search, schedule} of lean.banded())
-    smallest = smaller(smallest, schedule(search.smallest().segments));
+  const plans = [...lean.banded()].slice(-MOST_SMALLEST);
+  const smallest = plans
+    .map(({search, schedule}) => schedule(search.smallest().segments))
+    .reduce(smaller, lean.whole);
 
   return {
     smallest,
