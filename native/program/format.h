@@ -9,8 +9,8 @@
 namespace untangle {
 
 inline constexpr uint32_t kMagic = 0x50544e55u;
-inline constexpr uint32_t kFormatHash = 0xd38c76dcu;
-inline constexpr char kFormatHashHex[] = "d38c76dc";
+inline constexpr uint32_t kFormatHash = 0x3b0f74bbu;
+inline constexpr char kFormatHashHex[] = "3b0f74bb";
 inline constexpr uint32_t kCommandBytes = 64;
 inline constexpr uint32_t kSectionAlignment = 64;
 inline constexpr uint32_t kPageBytes = 4096;
