@@ -31,7 +31,9 @@ export function whyTable({candidates}: ExplainedChoice): string {
   );
 }
 
-function row({schedule, isChosen, work, reason}: ExplainedCandidate, levels: number): string[] {
+function row(candidate: ExplainedCandidate, levels: number): string[] {
+  const {isChosen, tile, work, reason} = candidate;
+  const schedule = tile === null ? candidate.schedule : `${candidate.schedule} ${tile}x${tile}`;
   const mark = isChosen ? '*' : '';
   if (work === null) {
     const blanks = Array<string>(6 + levels + (levels > 0 ? 1 : 0)).fill('');

@@ -17,6 +17,8 @@ import {denseView, elementCount} from '../schedule/view-math.js';
 /** A schedule of a convolution, as `explain --why` lists it. */
 export interface ExplainedCandidate {
   readonly schedule: ScheduleName;
+  /** Winograd's form with tiles of so many outputs an axis wherever it can be; null: of the cheapest sizes. */
+  readonly tile: number | null;
   readonly isChosen: boolean;
   /** Null where the schedule does not apply; `reason` says why. */
   readonly work: CandidateWork | null;
@@ -52,12 +54,13 @@ export function explainChoice({name, problem, candidate}: Choice): ExplainedChoi
   return {
     name,
     candidates: options.map((option): ExplainedCandidate => {
-      const {schedule, refusal} = option;
+      const {schedule, refusal, tile} = option;
       const copiedElements = wantsPixels(schedule) ? pixels!.copied : 0;
       const at = wantsPixels(schedule) ? pixels!.problem : problem;
       return {
         schedule,
-        isChosen: schedule === candidate.name,
+        tile,
+        isChosen: schedule === candidate.name && tile === null,
         work: workOf(at, option, copiedElements),
         reason: option.candidate === null ? (refusal ?? 'it does not apply') : null,
       };

@@ -15,7 +15,7 @@ import {
 } from './candidates/methods.js';
 import {predictCandidate} from './candidates/predicted.js';
 import type {ConvProblem} from './candidates/problem.js';
-import {winograd, winogradRefusal} from './candidates/tiled.js';
+import {winograd, winogradRefusal, winogradVariants} from './candidates/tiled.js';
 import {COST, clearlyCheapest} from './cost.js';
 
 export {
@@ -101,6 +101,8 @@ export interface ScheduleOption {
   readonly schedule: ScheduleName;
   readonly candidate: Candidate | null;
   readonly refusal: string | null;
+  /** With Winograd's tiles of one size: outputs of a tile along an axis. Null: of whatever sizes are cheapest. */
+  readonly tile: number | null;
 }
 
 /** What every schedule would do. */
@@ -109,13 +111,17 @@ export function scheduleOptions(problem: ConvProblem): ScheduleOption[] {
     schedule: ScheduleName,
     candidate: Candidate | null,
     refusal: string | null = null,
-  ): ScheduleOption => ({schedule, candidate, refusal});
+    tile: number | null = null,
+  ): ScheduleOption => ({schedule, candidate, refusal, tile});
   const isSwept = !problem.isDepthwise;
   return [
     option('fused-taps', fusedTaps(problem)),
     option('fused-phases', fusedPhases(problem), fusedPhasesRefusal(problem)),
     option('planar', isSwept ? planar(problem) : null, planarRefusal(problem)),
     option('winograd', winograd(problem, true), winogradRefusal(problem)),
+    ...winogradVariants(problem).map(({tile, candidate}) =>
+      option('winograd', candidate, null, tile),
+    ),
     isSwept
       ? option('huge2', huge2(problem))
       : option('huge2', null, 'a depthwise convolution has no GEMM to sweep'),

@@ -27,9 +27,9 @@ for (const id of ['dcgan_k4_3', 'enet_d8', 'odd_k3s2', 'dw_bilinear', 's3_k5']) 
       choice!.candidates.filter(({isChosen}) => isChosen).map(({schedule}) => schedule),
       [chosen.commands.find(({op}) => TAPS.has(op))!.schedule],
     );
-    for (const {schedule, work, reason} of choice!.candidates) {
+    for (const {schedule, tile, work, reason} of choice!.candidates) {
       t.is(work === null, reason !== null, schedule);
-      if (work === null || (id === 'dw_bilinear' && schedule === 'ks')) continue;
+      if (tile !== null || work === null || (id === 'dw_bilinear' && schedule === 'ks')) continue;
       t.deepEqual(
         work.levels?.map(({from}) => from),
         ['L2', 'L3', 'memory'],
@@ -46,6 +46,18 @@ for (const id of ['dcgan_k4_3', 'enet_d8', 'odd_k3s2', 'dw_bilinear', 's3_k5']) 
     }
   });
 }
+
+test("the tiles of Winograd's form are listed one by one, none cheaper than the mix of them", t => {
+  const [choice] = explainChoices(layerBytes('dcgan_k4_3'), {threads: 1});
+  const tiles = choice!.candidates.filter(({schedule}) => schedule === 'winograd');
+  t.deepEqual(
+    tiles.map(({tile}) => tile),
+    [null, 2, 4],
+  );
+  const [mix, ...single] = tiles.map(({work}) => work!.cost);
+  // Near ties go to the first.
+  t.true(mix! <= Math.min(...single) * 1.01, `${mix} ${single}`);
+});
 
 test('what does not apply has a reason', t => {
   const [choice] = explainChoices(layerBytes('dw_bilinear'), {threads: 1});

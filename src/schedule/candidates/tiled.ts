@@ -1,7 +1,12 @@
 // The candidate in Winograd's form: each kind of phases in a step of its own, what cannot be tiled beside them.
 
 import {isDeep, type PlanePhase} from '../../untangle/conv.js';
-import {WINOGRAD_PAIR, type WinogradForm} from '../../untangle/winograd.js';
+import {
+  isWinogradForm,
+  WINOGRAD_PAIR,
+  WINOGRAD_TILES,
+  type WinogradForm,
+} from '../../untangle/winograd.js';
 import {formKey} from '../conv-choice.js';
 import {COST, clearlyCheapest} from '../cost.js';
 import {addCounts} from '../counts.js';
@@ -74,6 +79,24 @@ export function winograd(
     },
     cost: parts.reduce((sum, {cost}) => sum + cost, 0),
   };
+}
+
+/** A tile of `tile` outputs an axis, wherever there is one. */
+export interface WinogradVariant {
+  readonly tile: number;
+  readonly candidate: Candidate;
+}
+
+/** Winograd's form with tiles of one size in all kinds of phases that have such tiles. */
+export function winogradVariants(problem: ConvProblem): WinogradVariant[] {
+  if (winogradRefusal(problem) !== null) return [];
+  const kinds = kindsOf(problem);
+  return WINOGRAD_TILES.flatMap(tile => {
+    const forms = kinds.map(({taps}): WinogradForm => ({tile, taps})).filter(isWinogradForm);
+    const byKind = new Map(forms.map(form => [formKey(form.taps), form]));
+    const candidate = byKind.size === 0 ? null : winograd(problem, true, byKind);
+    return candidate === null ? [] : [{tile, candidate}];
+  });
 }
 
 /** Pairs in tiles and the outputs between them directly; nothing where there are no pairs. */
