@@ -147,6 +147,15 @@ struct ThreadPool::State {
     }
   }
 
+  void stop() {
+    {
+      std::lock_guard lock(mutex);
+      stopping.store(true);
+    }
+    work.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   void open_job(size_t count, Body run, void* argument) {
     const uint64_t epoch = ticket.load() / kEpoch;
     ticket.store((epoch + 1) * kEpoch);
@@ -171,20 +180,18 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(size_t threads) : state_(std::make_unique<State>()) {
-  for (size_t thread = 1; thread < threads; thread++) {
-    state_->workers.emplace_back(
-        [state = state_.get(), thread] { state->work_until_stopped(thread); });
+  try {
+    for (size_t thread = 1; thread < threads; thread++) {
+      state_->workers.emplace_back(
+          [state = state_.get(), thread] { state->work_until_stopped(thread); });
+    }
+  } catch (...) {  // the system has no more threads, or no memory for them
+    state_->stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stopping.store(true);
-  }
-  state_->work.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
-}
+ThreadPool::~ThreadPool() { state_->stop(); }
 
 void ThreadPool::settle_caller() {
   const int cpu = current_cpu();

@@ -120,12 +120,7 @@ WeightReader::WeightReader(WeightSource source, std::byte* arena)
     : state_(std::make_unique<State>()) {
   state_->source = source;
   state_->arena = arena;
-  try {
-    state_->thread = std::thread([state = state_.get()] { state->read_until_stopped(); });
-  } catch (...) {
-    if (source.file >= 0) close(source.file);
-    throw;
-  }
+  state_->thread = std::thread([state = state_.get()] { state->read_until_stopped(); });
 }
 
 WeightReader::~WeightReader() {

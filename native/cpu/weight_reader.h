@@ -25,7 +25,8 @@ struct WeightSource {
 /// and that is checked.
 class WeightReader {
  public:
-  /// Throws std::system_error when there is no thread to be had; the file is closed then too.
+  /// Throws std::system_error when there is no thread to be had, or std::bad_alloc; the file is the
+  /// caller's then.
   WeightReader(WeightSource source, std::byte* arena);
   /// Waits for a read of at most kPieceBytes.
   ~WeightReader();

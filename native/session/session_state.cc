@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +14,6 @@
 
 #ifdef __linux__
 #include <sys/mman.h>
-#include <unistd.h>
 #endif
 
 #include "native/gpu/widen.h"
@@ -94,10 +94,14 @@ std::optional<OpenError> open_reader(SessionState& state, int file) {
   }
   try {
     state.reader = std::make_unique<WeightReader>(source, state.arena.data());
+    return std::nullopt;
   } catch (const std::system_error&) {
+    if (source.file >= 0) close(source.file);
     return out_of_memory(kWorkspaceBytes, "the stack of the thread that reads weights");
+  } catch (const std::bad_alloc&) {
+    if (source.file >= 0) close(source.file);
+    throw;
   }
-  return std::nullopt;
 }
 
 std::optional<OpenError> allocate(AlignedBytes& target, size_t bytes, const char* what) {

@@ -157,7 +157,8 @@ class ConvProgram {
                           nullptr,     team.fresh_workspace(),
                           team.pool(), kernels,
                           aborted,     fault};
-      body([&] { run_command(run); }, std::span<const float>(arena).subspan(y_at));
+      body([&] { without_allocations([&] { run_command(run); }); },
+           std::span<const float>(arena).subspan(y_at));
     });
   }
 

@@ -164,9 +164,11 @@ class OpProgram {
     Team& team = team_of(threads);
     const std::atomic<bool> aborted{false};
     IndexFault fault;
-    execute({program, reinterpret_cast<std::byte*>(memory.data()), nullptr, team.fresh_workspace(),
-             team.pool(), kernels, aborted, fault},
-            nullptr);
+    const Execution run{program,     reinterpret_cast<std::byte*>(memory.data()),
+                        nullptr,     team.fresh_workspace(),
+                        team.pool(), kernels,
+                        aborted,     fault};
+    without_allocations([&] { execute(run, nullptr); });
     return memory;
   }
 

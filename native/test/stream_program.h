@@ -46,6 +46,31 @@ class StreamProgram {
     return !validate_program(program);
   }
 
+  /// The program as a file, with or without its streamed weights.
+  std::vector<std::byte> file(bool is_whole) const {
+    std::vector<std::byte> bytes(sizeof(HeaderRecord));
+    const auto section = [&bytes](std::span<const std::byte> content, size_t alignment) {
+      bytes.resize((bytes.size() + alignment - 1) / alignment * alignment);
+      bytes.insert(bytes.end(), content.begin(), content.end());
+    };
+    section(std::as_bytes(std::span(views)), kSectionAlignment);
+    section(std::as_bytes(std::span(commands)), kSectionAlignment);
+    section({}, kPageBytes);
+    HeaderRecord header{};
+    const auto streamed = std::as_bytes(std::span(weights));
+    header.magic = kMagic;
+    header.format_hash = kFormatHash;
+    header.file_bytes_low = static_cast<uint32_t>(bytes.size() + streamed.size());
+    header.arena_bytes = arena_bytes();
+    header.view_count = static_cast<uint32_t>(views.size());
+    header.command_count = static_cast<uint32_t>(commands.size());
+    header.streamed_lines = static_cast<uint32_t>(streamed.size() / kSectionAlignment);
+    header.checksum = crc32(std::span(bytes).subspan(sizeof(header)));
+    std::memcpy(bytes.data(), &header, sizeof(header));
+    if (is_whole) section(streamed, kPageBytes);
+    return bytes;
+  }
+
   uint32_t arena_bytes() const {
     return (buffers_ * floats_ + static_cast<uint32_t>(weights.size())) * 4;
   }
@@ -64,7 +89,7 @@ class StreamProgram {
     const uint32_t bytes = floats_ * 4;
     const auto content = std::as_bytes(std::span(weights)).subspan(size_t{block} * bytes, bytes);
     add(LoadCommand{
-        Opcode::kLoad, block % buffers_ * bytes, bytes, block * (bytes / 64), crc32(content), {}});
+        Opcode::kLoad, block % buffers_ * bytes, bytes, block * (bytes / 4), crc32(content), {}});
   }
 
   void add_copy(uint32_t block) {

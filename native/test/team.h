@@ -12,6 +12,8 @@
 
 #include "native/cpu/execution.h"
 #include "native/cpu/thread_pool.h"
+#include "native/test/allocations.h"
+#include "native/test/check.h"
 
 namespace untangle::test {
 
@@ -48,6 +50,13 @@ inline Team& team_of(size_t threads) {
   std::unique_ptr<Team>& team = teams[threads];
   if (!team) team = std::make_unique<Team>(threads);
   return *team;
+}
+
+/// Runs what executors run: nothing is allocated then, by any thread.
+template <typename F>
+void without_allocations(F&& work) {
+  const size_t made = allocations_during(work);
+  CHECK(made == 0, "%zu allocations during a run", made);
 }
 
 }  // namespace untangle::test

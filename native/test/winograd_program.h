@@ -222,11 +222,23 @@ class WinogradProgram {
                         nullptr,     team.fresh_workspace(),
                         team.pool(), kernels,
                         aborted,     fault};
-    run_winograd(
-        {Opcode::kWinograd, 0, 1, 3, case_.bias ? 4 : kNone, case_.residual ? 2 : kNone,
-         case_.activation == Unary::kPrelu ? 5 : kNone, 6, case_.tile, case_.taps_y, case_.taps_x,
-         0, static_cast<uint32_t>(regions_.size()), static_cast<uint32_t>(case_.activation), 0, 0},
-        run);
+    const WinogradCommand command{Opcode::kWinograd,
+                                  0,
+                                  1,
+                                  3,
+                                  case_.bias ? 4 : kNone,
+                                  case_.residual ? 2 : kNone,
+                                  case_.activation == Unary::kPrelu ? 5 : kNone,
+                                  6,
+                                  case_.tile,
+                                  case_.taps_y,
+                                  case_.taps_x,
+                                  0,
+                                  static_cast<uint32_t>(regions_.size()),
+                                  static_cast<uint32_t>(case_.activation),
+                                  0,
+                                  0};
+    without_allocations([&] { run_winograd(command, run); });
   }
 
   /// The definition, for the output `at` floats after the start of y.

@@ -76,6 +76,7 @@ export function explainSchedule({
       command: firstStep,
       weightsBytes: plainBytes,
       own: addCounts(steps.map(step => step.counts)),
+      ...(baselines.upsampledBytes > 0 ? {upsampledBytes: baselines.upsampledBytes} : {}),
       zeroInsertIm2col: countsOf(baselines.zeroInsertIm2col),
       zeroInsertDirect: countsOf(baselines.zeroInsertDirect),
       gemmCol2im: countsOf(baselines.gemmCol2im),

@@ -55,6 +55,7 @@ const convolution = v.object({
   command: size,
   weightsBytes: amount,
   own: v.object(counts),
+  upsampledBytes: v.optional(amount),
   zeroInsertIm2col: v.object(counts),
   zeroInsertDirect: v.object(counts),
   gemmCol2im: v.object(counts),

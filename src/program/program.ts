@@ -94,6 +94,8 @@ export interface Explanation {
     readonly weightsBytes: number;
     /** Of all its commands, those of every band. */
     readonly own: Counts;
+    /** The upsampled map that zero insertion would hold, of one image; nothing here does. */
+    readonly upsampledBytes?: number | undefined;
     readonly zeroInsertIm2col: Counts;
     readonly zeroInsertDirect: Counts;
     readonly gemmCol2im: Counts;

@@ -28,6 +28,8 @@ export interface ConvBaselines {
   readonly zeroInsertDirect: Baseline;
   /** One GEMM into a buffer of all taps, then col2im; for a plain convolution im2col, then one GEMM. */
   readonly gemmCol2im: Baseline;
+  /** The padded map with zeros between its pixels that zero insertion holds, one image; 0 where no stride asks for one. */
+  readonly upsampledBytes: number;
 }
 
 const F32_BYTES = 4;
@@ -104,6 +106,7 @@ function transposedBaselines(conv: BaselineConv): ConvBaselines {
       scratch: columns,
       yAgain: isPoint ? 0 : size.y,
     }),
+    upsampledBytes: hasStride(plane) ? upsampled * F32_BYTES : 0,
   };
 }
 
@@ -130,7 +133,12 @@ function plainBaselines(conv: BaselineConv): ConvBaselines {
       scratch: 0,
     }),
     gemmCol2im: gemm,
+    upsampledBytes: 0,
   };
+}
+
+function hasStride({z, y, x}: PlaneConv): boolean {
+  return [z, y, x].some(({stride}) => stride > 1);
 }
 
 /** Already a matrix product: no method needs a buffer. */

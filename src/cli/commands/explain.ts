@@ -156,7 +156,8 @@ function shorten(name: string): string {
   return name.length > 40 ? `...${name.slice(-37)}` : name;
 }
 
-function totalLines({totals, baselines}: Explanation): string[] {
+function totalLines(explanation: Explanation): string[] {
+  const {totals, baselines} = explanation;
   const traffic = trafficBytes(totals);
   const lines = [
     `macs           ${formatCount(totals.macs)}`,
@@ -187,5 +188,17 @@ function totalLines({totals, baselines}: Explanation): string[] {
     formatBytes(trafficBytes(baseline)),
     describeLess(traffic, trafficBytes(baseline)),
   ]);
-  return [...lines, formatTable(columns, cells)];
+  return [...lines, formatTable(columns, cells), ...upsampledLine(explanation)];
+}
+
+/** The upsampled maps that zero insertion makes and nothing here needs, all together and the largest. */
+function upsampledLine({convolutions}: Explanation): string[] {
+  const bytes = convolutions.map(({upsampledBytes = 0}) => upsampledBytes);
+  const most = Math.max(0, ...bytes);
+  if (most === 0) return [];
+  const sum = bytes.reduce((total, each) => total + each, 0);
+  return [
+    '',
+    `upsampled maps that zero insertion would hold: ${formatBytes(sum)} in all, ${formatBytes(most)} at a time`,
+  ];
 }
