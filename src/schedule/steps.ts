@@ -397,4 +397,4 @@ export type Step =
   | LoadStep;
 
 export {PANEL, planarRows} from '../untangle/pack.js';
-export {NORMALIZE_CHUNKS, NORMALIZE_PIXELS, PLANAR, WINOGRAD_CHANNELS, WORKSPACE_BYTES} from './limits.js';
+export * from './limits.js';
