@@ -44,7 +44,7 @@ export function chooseCandidate(
   const fast = schedule === 'auto' || isForced ? winograd(problem, isForced, forms) : null;
   if (fast === null) return direct;
   const isTaken =
-    isForced || priceOf(problem, fast) < priceOf(problem, direct) * COST.winogradShare;
+    isForced || priceOf(problem, fast) < priceOf(problem, direct) * winogradShare(problem);
   return isTaken ? fast : direct;
 }
 
@@ -86,6 +86,10 @@ function cheapestDirect(problem: ConvProblem): DirectCandidate {
     .filter(one => one !== null)
     .map(candidate => ({candidate, cost: priceOf(problem, candidate)}));
   return clearlyCheapest(options).candidate;
+}
+
+function winogradShare({target}: ConvProblem): number {
+  return target === null ? COST.winogradShare : COST.predictedWinogradShare;
 }
 
 /** What candidates are compared by: nanoseconds on the board where there is one, else vector multiply-adds. */

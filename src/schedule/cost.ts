@@ -50,6 +50,8 @@ export const COST = {
   winogradRegion: 1500,
   /** Winograd's share of the direct cost from which on its larger errors are worth it. */
   winogradShare: 0.9,
+  /** The same of predicted times, which fall shorter of measured ones for its transforms than for GEMMs. */
+  predictedWinogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */
   stepOverhead: 10_000,
   /** Weight bytes that arrive from L3 or memory while one vector is multiplied. */
