@@ -4,8 +4,9 @@
 // each from small blocks whose exact moments are merged; then the chunks are merged in order. No
 // sum of squares of large values is ever subtracted from another.
 //
-// A map that comes in bands has its moments made band by band: a chunk goes on where the band before
-// left it, so that the sums are those of the whole map. Bands are normalized once all have come.
+// A map that comes in bands has its moments made band by band: a chunk goes on where the band
+// before left it, so that the sums are those of the whole map. Bands are normalized once all have
+// come.
 
 #include <bit>
 #include <cmath>
@@ -80,26 +81,24 @@ void chunk_moments(const Normalization& norm, size_t n, size_t chunk, size_t c, 
   const size_t end = std::min(norm.chunk_start(chunk + 1), norm.first + norm.here);
   if (begin >= end) return;
   size_t merged = begin - norm.chunk_start(chunk);
-  for_pixel_runs(norm, begin, end, block_pixels(channels),
-                 [&](size_t p, size_t count) {
-                   float* x = norm.x.pixel(n, p - norm.first, c);
-                   ptrdiff_t stride = norm.x.view.strides[2];
-                   if (!norm.x.is_direct()) {
-                     const ptrdiff_t row = static_cast<ptrdiff_t>(channels);
-                     kernels.copy_block({x, stride, norm.x.view.strides[3]}, {staged, row, 1},
-                                        count, channels);
-                     x = staged;
-                     stride = row;
-                   }
-                   if (merged == 0) {
-                     kernels.moments(x, stride, count, channels, mean, m2);
-                   } else {
-                     kernels.moments(x, stride, count, channels, block_mean, block_m2);
-                     kernels.merge_moments(static_cast<float>(merged), static_cast<float>(count),
-                                           block_mean, block_m2, mean, m2, channels);
-                   }
-                   merged += count;
-                 });
+  for_pixel_runs(norm, begin, end, block_pixels(channels), [&](size_t p, size_t count) {
+    float* x = norm.x.pixel(n, p - norm.first, c);
+    ptrdiff_t stride = norm.x.view.strides[2];
+    if (!norm.x.is_direct()) {
+      const ptrdiff_t row = static_cast<ptrdiff_t>(channels);
+      kernels.copy_block({x, stride, norm.x.view.strides[3]}, {staged, row, 1}, count, channels);
+      x = staged;
+      stride = row;
+    }
+    if (merged == 0) {
+      kernels.moments(x, stride, count, channels, mean, m2);
+    } else {
+      kernels.moments(x, stride, count, channels, block_mean, block_m2);
+      kernels.merge_moments(static_cast<float>(merged), static_cast<float>(count), block_mean,
+                            block_m2, mean, m2, channels);
+    }
+    merged += count;
+  });
 }
 
 /// Merges the chunks of one image in order and turns them into mean and factor.

@@ -212,8 +212,22 @@ File make_file() {
   f.add(ArgReduceCommand{Opcode::kArgReduce, x, places, 1, 1, {}});
   f.add(CumulativeCommand{Opcode::kCumulative, y, out, 1, 1, {}});
   const uint32_t scratch = f.view(kSlotArena, {kNormalizeChunks * 2 + 2, 1, 2});
-  f.add(NormalizeCommand{
-      Opcode::kNormalize, y, out, pair, pair, y, pair, scratch, 0x3f800000, prelu, 0, 0, 0, 0, 4, {}});
+  f.add(NormalizeCommand{Opcode::kNormalize,
+                         y,
+                         out,
+                         pair,
+                         pair,
+                         y,
+                         pair,
+                         scratch,
+                         0x3f800000,
+                         prelu,
+                         0,
+                         0,
+                         0,
+                         0,
+                         4,
+                         {}});
   f.add(SoftmaxCommand{Opcode::kSoftmax, out, y, 0, {}});
   const uint32_t large = f.view(kSlotArena, {1, 6, 4, 2});
   const uint32_t halves = f.view(kSlotConstants, {12});
