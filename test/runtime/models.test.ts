@@ -1,31 +1,18 @@
 // The ten real models of ../shared/models: native at one and two threads, interpreter, reference, and counts.
 
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {compile, open, type Program} from '../../src/index.js';
-import {decodeTensor, type NamedTensor} from '../../src/onnx/tensor-file.js';
+import type {NamedTensor} from '../../src/onnx/tensor-file.js';
 import {decodeProgram} from '../../src/program/decode.js';
 import {interpret} from '../../src/program/interpreter/interpret.js';
-
-const MODELS = path.resolve(import.meta.dirname, '..', '..', '..', '..', 'shared', 'models');
-const NAMES = [
-  'bodypix-mnv1-050-s8',
-  'cvae-quickdraw',
-  'dcgan-mnist',
-  'espnet-camvid',
-  'fns-candy',
-  'fsrcnn-x2',
-  'selfie-segmentation',
-  'sinet-portrait',
-  'sr-subpixel-x3',
-  'waifu2x-upconv7-x2',
-];
+import {MODEL_NAMES, MODELS, tensors} from './model-files.js';
 
 /** Largest error that is accepted, relative to the range of the output (the models' README). */
 const TOLERANCE = 1e-4;
 
-for (const name of NAMES) {
+for (const name of MODEL_NAMES) {
   const folder = path.join(MODELS, name);
   if (!existsSync(folder)) {
     test.skip(`${name}: skipped, ${folder} does not exist`, () => {});
@@ -50,14 +37,6 @@ for (const name of NAMES) {
       recount(t, program, feeds);
     },
   );
-}
-
-function tensors(folder: string, kind: 'input' | 'output'): NamedTensor[] {
-  const indexOf = (file: string) => Number(/\d+/.exec(file)?.[0]);
-  return readdirSync(folder)
-    .filter(file => file.startsWith(`${kind}_`))
-    .sort((a, b) => indexOf(a) - indexOf(b))
-    .map(file => decodeTensor(readFileSync(path.join(folder, file))));
 }
 
 async function runNative(
