@@ -63,7 +63,8 @@ export interface OpenOptions {
   readonly device?: Device | 'auto' | undefined;
   /**
    * What a GPU may round products of convolutions to, default `fp32`: with `tf32` and `fp16` its tensor cores are used where it has
-   * some (compute capability 8.0 and later). Sums, memory and everything else stay f32; CPUs always compute in f32.
+   * some (compute capability 8.0 and later), and `fp16` also stores constants that only products read as halves, on every GPU.
+   * Sums, activations and everything else stay f32; CPUs always compute in f32.
    */
   readonly precision?: Precision | undefined;
   /** 1 to 256; default: what the operating system offers this process. */

@@ -23,8 +23,9 @@ Parts parts_of(const LayerProgram& layer, const gpu::DeviceLayout& layout,
   const auto at = [base](size_t offset) { return reinterpret_cast<float*>(base + offset); };
   const Program& program = layer.program();
   const size_t weights = program.constants.size() - layer.layer().outputs;
-  return {at(layout.arena), at(layout.constants), at(layout.constants) + weights,
-          at(layout.arena) + layer.input_floats(), at(layout.outputs[0].device)};
+  return {at(layout.arena), at(layout.constants[0].device),
+          at(layout.constants[0].device) + weights, at(layout.arena) + layer.input_floats(),
+          at(layout.outputs[0].device)};
 }
 
 void add_products(const Layer& layer, const Parts& parts, gpu::Plan& plan) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "native/gpu/device.h"
+#include "native/gpu/half_constants.h"
 #include "native/program/tables.h"
 
 namespace untangle::gpu {
@@ -57,7 +58,7 @@ struct Transfer {
 
 /// Where everything lies: in the one block of device memory, from its start, and in the pinned one.
 struct DeviceLayout {
-  size_t constants = 0;
+  std::vector<ConstantRun> constants;  // all of them, in order
   size_t arena = 0;
   std::vector<Transfer> inputs;
   std::vector<Transfer> outputs;

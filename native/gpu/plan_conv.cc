@@ -17,7 +17,13 @@ bool is_multiple_of_four(int64_t value) { return value % 4 == 0; }
 
 void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
   GemmTapsParams params = gemm_params(command);
-  if (can_sweep(command, params)) return plan_sweep(command, params);
+  if (can_sweep(command, params)) {
+    params.weights = flat(command.weights_view);  // cuBLAS has them in f32
+    return plan_sweep(command, params);
+  }
+  const Operand weights = operand(command.weights_view);
+  params.weights = weights.view.data;
+  params.half_weights = weights.is_half ? 1 : 0;
   plan_tiles(command, params);
 }
 
@@ -26,7 +32,6 @@ GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) {
   params.x = map(command.x);
   params.y = map(command.y);
   params.residual = map(command.residual_view);
-  params.weights = flat(command.weights_view);
   params.bias = flat(command.bias_view);
   params.activation = activation(command);
   params.k_total = command.k_total;

@@ -201,10 +201,12 @@ void Planner::plan_resize(const ResizeCommand& command) {
 }
 
 void Planner::plan_matmul(const MatmulCommand& command) {
-  const ResolvedView a = resolve(command.a);
-  const ResolvedView b = resolve(command.b);
+  const auto [a, is_half_a] = operand(command.a);
+  const auto [b, is_half_b] = operand(command.b);
   const ResolvedView y = resolve(command.y);
   MatmulParams params{};
+  params.half_a = is_half_a ? 1 : 0;
+  params.half_b = is_half_b ? 1 : 0;
   params.a = a.data;
   params.b = b.data;
   params.y = y.data;

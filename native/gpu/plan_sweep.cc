@@ -31,20 +31,6 @@ Span overlap(Span a, Span b) { return {std::max(a.first, b.first), std::min(a.la
 
 int32_t as_signed(uint32_t value) { return static_cast<int32_t>(value); }
 
-/// Bytes of its slot that a view may touch: [first, last).
-struct Reach {
-  int64_t first, last;
-};
-
-Reach reach_of(const ViewRecord& view) {
-  Reach reach{view.offset_bytes, int64_t{view.offset_bytes} + int64_t{sizeof(float)}};
-  for (uint32_t d = 0; d < 6; d++) {
-    const int64_t bytes = int64_t{(&view.stride0)[d]} * ((&view.dim0)[d] - 1) * 4;
-    (bytes < 0 ? reach.first : reach.last) += bytes;
-  }
-  return reach;
-}
-
 }  // namespace
 
 /// Whether a command asks to be swept and products can do it.

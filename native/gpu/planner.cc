@@ -59,15 +59,29 @@ Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views) {
   return result;
 }
 
+DevicePointer Planner::address(const ViewRecord& view) {
+  if (view.slot == kSlotArena) return bases_.memory + plan_.layout.arena + view.offset_bytes;
+  if (view.slot != kSlotConstants) {
+    return port_address(view.slot - kSlotFirstOutput) + view.offset_bytes;
+  }
+  const size_t first = view.offset_bytes / sizeof(float);
+  return bases_.memory + run_of(plan_.layout.constants, first).offset(first);
+}
+
 ResolvedView Planner::resolve(uint32_t index) {
   const ViewRecord& view = program_.views[index];
-  const auto start = [&]() -> DevicePointer {
-    if (view.slot == kSlotArena) return bases_.memory + plan_.layout.arena;
-    if (view.slot == kSlotConstants) return bases_.memory + plan_.layout.constants;
-    return port_address(view.slot - kSlotFirstOutput);
-  };
-  auto* data = reinterpret_cast<float*>(start() + view.offset_bytes);
-  return {data, view.rank, &view.dim0, &view.stride0};
+  view_uses_[index] = ViewUse::kValues;
+  return {reinterpret_cast<float*>(address(view)), view.rank, &view.dim0, &view.stride0};
+}
+
+Planner::Operand Planner::operand(uint32_t index) {
+  const ViewRecord& view = program_.views[index];
+  const ViewUse use = view_uses_[index];
+  const ResolvedView resolved = resolve(index);
+  if (use != ViewUse::kValues) view_uses_[index] = ViewUse::kOperand;
+  const bool is_half = view.slot == kSlotConstants &&
+                       run_of(plan_.layout.constants, view.offset_bytes / sizeof(float)).is_half;
+  return {resolved, is_half};
 }
 
 DevicePointer Planner::port_address(uint32_t slot) {
@@ -183,7 +197,7 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   DeviceLayout layout;
   Places memory;
   Places pinned;
-  layout.constants = memory.place(program.constants.size_bytes());
+  layout.constants = constant_runs(program.constants.size(), {});
   layout.arena = memory.place(program.arena_bytes);
   for (uint32_t i = 0; i < program.input_count; i++) {
     const size_t bytes = binding_bytes(program, i);
@@ -205,6 +219,15 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   constexpr DevicePointer kAnywhere = kAlignment;
   Planner planner(program, device, precision, layout, {kAnywhere, kAnywhere});
   planner.plan_commands();
+  if (precision == Precision::kF16) {
+    const std::vector<HalfRange> halves = half_ranges(program, planner.view_uses());
+    layout.constants = constant_runs(program.constants.size(), halves);
+  }
+  for (ConstantRun& run : layout.constants) {
+    // As far past a multiple of the alignment as in the program.
+    const size_t past = run.is_half ? 0 : run.first * sizeof(float) % kAlignment;
+    run.device = memory.place(past + run.bytes()) + past;
+  }
   for (uint32_t i = 0; i < program.output_count; i++) {
     Transfer& output = layout.outputs[i];
     output.is_mapped = device.maps_host_memory && planner.is_streamed(i);

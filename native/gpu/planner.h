@@ -20,7 +20,8 @@ class Planner {
         device_(device),
         precision_(device.has_tensor_cores() ? precision : Precision::kF32),
         bases_(bases),
-        users_(program.output_count + program.input_count) {
+        users_(program.output_count + program.input_count),
+        view_uses_(program.views.size(), ViewUse::kNone) {
     plan_.layout = layout;
   }
 
@@ -29,6 +30,7 @@ class Planner {
   /// Whether all there is to an output or an input, by its slot from kSlotFirstOutput on, is that
   /// one command writes or reads each of its elements once.
   bool is_streamed(uint32_t slot) const;
+  const std::vector<ViewUse>& view_uses() const { return view_uses_; }
 
  private:
   void plan_command(const std::byte* command);
@@ -75,6 +77,13 @@ class Planner {
     return reinterpret_cast<T*>(bases_.memory + offset);
   }
   ResolvedView resolve(uint32_t view);
+  /// An operand of products, whose elements may be halves.
+  struct Operand {
+    ResolvedView view;
+    bool is_half;
+  };
+  Operand operand(uint32_t view);
+  DevicePointer address(const ViewRecord& view);
   /// Where an output or an input begins.
   DevicePointer port_address(uint32_t slot);
   /// The first element of a flat view, or null.
@@ -110,6 +119,7 @@ class Planner {
     uint32_t last = 0;
   };
   std::vector<Users> users_;  // by slot
+  std::vector<ViewUse> view_uses_;
   Plan plan_;
 };
 

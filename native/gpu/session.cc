@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "native/gpu/half.h"
 #include "native/gpu/kernels/params.h"
 
 namespace untangle::gpu {
@@ -90,10 +91,16 @@ void GpuSession::upload(const Program& program, DevicePointer base) {
   const DeviceLayout& layout = plan_.layout;
   // What a program never writes must not show what others left behind.
   check(driver_, "cuMemsetD8", driver_.memory_set(base, 0, layout.device_bytes));
-  copy(layout.constants, program.constants.data(), program.constants.size_bytes());
+  for (const ConstantRun& run : layout.constants) {
+    const std::span<const float> values = program.constants.subspan(run.first, run.count);
+    std::vector<uint16_t> halves(run.is_half ? run.count : 0);
+    if (run.is_half) std::transform(values.begin(), values.end(), halves.begin(), to_half);
+    copy(run.device, run.is_half ? static_cast<const void*>(halves.data()) : values.data(),
+         run.bytes());
+  }
   for (const RowWeights& weights : plan_.row_weights) {
     const std::vector<float> rows = to_rows(program.constants.data() + weights.first, weights);
-    copy(layout.constants + weights.first * sizeof(float), rows.data(),
+    copy(run_of(layout.constants, weights.first).offset(weights.first), rows.data(),
          rows.size() * sizeof(float));
   }
   copy(layout.regions, program.regions.data(), program.regions.size_bytes());

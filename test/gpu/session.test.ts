@@ -14,8 +14,9 @@ import {
   PRECISIONS,
   UntangleError,
 } from '../../src/index.js';
+import {decodeProgram} from '../../src/program/decode.js';
 import {DRIVER, gpuTest} from '../helpers/gpu.js';
-import {model} from '../helpers/onnx-builder.js';
+import {model, type NodeSpec} from '../helpers/onnx-builder.js';
 import {chain, GENERATOR_LAYER, integers, SMALL_MODELS} from '../runtime/small-models.js';
 
 const MAIN = path.resolve(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
@@ -180,6 +181,82 @@ gpuTest('less precise products are close, and only where they are asked for', as
     const error = errors.get(precision)!;
     t.true(error > 1e-6 && error < 1e-3, `${precision}: ${error}`);
   }
+});
+
+/** y = x * w and z = w * x from the same weights: convolutions of matrices, or a stack of products. */
+function products(
+  dims: readonly number[],
+  w: Float32Array,
+  also: readonly NodeSpec[] = [],
+): Uint8Array {
+  return model({
+    opset: 17,
+    inputs: [{name: 'x', dims}],
+    outputs: [{name: 'y'}, {name: 'z'}, ...also.map(({outputs}) => ({name: outputs[0]!}))],
+    initializers: {w: {dims, data: w}},
+    nodes: [
+      {op: 'MatMul', name: 'right', inputs: ['x', 'w'], outputs: ['y']},
+      {op: 'MatMul', name: 'left', inputs: ['w', 'x'], outputs: ['z']},
+      ...also,
+    ],
+  });
+}
+
+const STACK = [2, 32, 32];
+
+for (const dims of [[32, 32], STACK]) {
+  gpuTest(`fp16 rounds constant weights of products to halves, rank ${dims.length}`, async t => {
+    const length = count(dims);
+    const data = Float32Array.from({length}, (_, at) => Math.sin(at * 1.7) * 3);
+    await using exact = await load(products(dims, data), {threads: 1});
+    await using absolute = await load(products(dims, data.map(Math.abs)), {threads: 1});
+    await using half = await load(products(dims, data), {device: 'cuda', precision: 'fp16'});
+    const x = integers(length, 5);
+    const expected = await exact.run({x});
+    const sums = await absolute.run({x: x.map(Math.abs)});
+    const actual = await half.run({x});
+    for (const name of ['y', 'z']) {
+      const differences = Array.from(actual[name]!.data, (value, at) =>
+        Math.abs(Number(value) - Number(expected[name]!.data[at])),
+      );
+      // The unit roundoff of a half for each weight (the integers are exact), that of f32 for each of 32 sums, twice.
+      const bound = (at: number) => Number(sums[name]!.data[at]) * (2 ** -11 + 64 * 2 ** -24);
+      t.true(differences.every((value, at) => value <= bound(at)));
+      t.true(Math.max(...differences) > 1e-5, 'something was rounded');
+    }
+  });
+}
+
+gpuTest(
+  'fp16 leaves constants alone that no half holds, or that are more than weights',
+  async t => {
+    const length = count(STACK);
+    const large = Float32Array.from({length}, (_, at) => (at === 77 ? 70_001 : at / 7));
+    const scaled = Float32Array.from({length}, (_, at) => Math.cos(at));
+    const scale = {op: 'Mul', name: 'scale', inputs: ['x', 'w'], outputs: ['scaled']};
+    for (const bytes of [products(STACK, large), products(STACK, scaled, [scale])]) {
+      const program = compile(bytes, {device: 'cuda'});
+      t.true(decodeProgram(program.bytes).commands.some(({op}) => op === 'matmul'));
+      await using full = await open(program, {device: 'cuda'});
+      await using half = await open(program, {device: 'cuda', precision: 'fp16'});
+      t.deepEqual(await results(half, 6), await results(full, 6));
+    }
+  },
+);
+
+gpuTest('fp16 takes half the memory for weights', async t => {
+  const bytes = chain({
+    input: [1, 256, 3, 3],
+    output: [1, 768, 6, 6],
+    nodes: [{op: 'ConvTranspose', extra: ['w'], attrs: {strides: [2, 2], pads: [1, 1, 1, 1]}}],
+    initializers: {w: {dims: [256, 768, 4, 4], data: new Float32Array(256 * 768 * 16)}},
+  });
+  const program = compile(bytes, {device: 'cuda', schedule: 'uks'});
+  const needed = async (precision: (typeof PRECISIONS)[number]) => {
+    const tiny = {device: 'cuda', precision, memoryBudgetBytes: 1} as const;
+    return Number((await refused(t, () => open(program, tiny))).fields.neededBytes);
+  };
+  t.is((await needed('fp32')) - (await needed('fp16')), 256 * 768 * 16 * 2);
 });
 
 gpuTest('runs are aborted and timed, and sessions disposed', async t => {

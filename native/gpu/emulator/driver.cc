@@ -4,6 +4,7 @@
 // UNTANGLE_EMULATOR_FAIL=N makes the N-th call fail with out-of-memory, N:STATUS with that status;
 // untangle_emulator_fail does the same from now on. UNTANGLE_EMULATOR_MEMORY sets the bytes there
 // are; UNTANGLE_EMULATOR_NO_IMAGE makes it take no image but what its own compiler made;
+// UNTANGLE_EMULATOR_COMPUTE=53 gives it another compute capability than 8.0;
 // UNTANGLE_EMULATOR_INTEGRATED makes it a GPU that shares the host's memory.
 
 #include <cstring>
@@ -16,6 +17,11 @@ namespace untangle::gpu {
 namespace {
 
 struct Module {};
+
+int compute_capability() {
+  const char* text = std::getenv("UNTANGLE_EMULATOR_COMPUTE");
+  return text != nullptr ? static_cast<int>(std::strtol(text, nullptr, 10)) : 80;
+}
 
 }  // namespace
 
@@ -100,8 +106,13 @@ Status cuDeviceGetAttribute(int* value, int attribute, int) {
   UNTANGLE_ENTER();
   switch (attribute) {
     case kMultiprocessors:
-    case kComputeMajor:
       *value = 8;
+      break;
+    case kComputeMajor:
+      *value = compute_capability() / 10;
+      break;
+    case kComputeMinor:
+      *value = compute_capability() % 10;
       break;
     case kIntegrated:
       *value = std::getenv("UNTANGLE_EMULATOR_INTEGRATED") != nullptr ? 1 : 0;

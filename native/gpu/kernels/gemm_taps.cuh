@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "native/gpu/kernels/half.cuh"
 #include "native/gpu/kernels/scalar.cuh"
 
 namespace untangle {
@@ -176,7 +177,10 @@ class Loader {
     if (k < kc_ && panel < p_.panels) {
       const uint64_t row =
           static_cast<uint64_t>(place_.group * p_.panels + panel) * p_.k_total + tap_k_ + k;
-      quad = *reinterpret_cast<const float4*>(p_.weights + row * kPanel + at % kPanel);
+      const uint64_t first = row * kPanel + at % kPanel;
+      quad = p_.half_weights != 0
+                 ? half_quad(reinterpret_cast<const uint2*>(p_.weights)[first / kQuad])
+                 : *reinterpret_cast<const float4*>(p_.weights + first);
     }
     to[0] = quad.x;
     to[1] = quad.y;

@@ -1,7 +1,7 @@
 // matmul: [B, M, K] x [B, K, N] -> [B, M, N], any strides; a block makes a tile through shared
 // memory.
 
-#include "native/gpu/kernels/device.cuh"
+#include "native/gpu/kernels/half.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -18,8 +18,8 @@ extern "C" __global__ void __launch_bounds__(256) untangle_matmul(const MatmulPa
   const uint32_t column = blockIdx.x % column_tiles * kMatmulTile;
   const uint32_t row = blockIdx.x / column_tiles % row_tiles * kMatmulTile;
   const auto batch = static_cast<int32_t>(blockIdx.x / column_tiles / row_tiles);
-  const float* a = p.a + batch * p.a_strides[0];
-  const float* b = p.b + batch * p.b_strides[0];
+  const int32_t a = batch * p.a_strides[0];
+  const int32_t b = batch * p.b_strides[0];
   const uint32_t first_row = threadIdx.x / (kMatmulTile / kSums) * kSums;
   const uint32_t first_column = threadIdx.x % (kMatmulTile / kSums) * kSums;
 
@@ -31,16 +31,21 @@ extern "C" __global__ void __launch_bounds__(256) untangle_matmul(const MatmulPa
       const uint32_t left_k = rows_apart ? i % kMatmulDepth : i / kMatmulTile;
       const uint32_t left_row = rows_apart ? i / kMatmulDepth : i % kMatmulTile;
       const bool in_a = row + left_row < p.m && k + left_k < p.k;
-      left[left_k][left_row] = in_a ? a[static_cast<int32_t>(row + left_row) * p.a_strides[1] +
-                                        static_cast<int32_t>(k + left_k) * p.a_strides[2]]
-                                    : 0.0f;
+      left[left_k][left_row] =
+          in_a ? element(p.a,
+                         a + static_cast<int32_t>(row + left_row) * p.a_strides[1] +
+                             static_cast<int32_t>(k + left_k) * p.a_strides[2],
+                         p.half_a)
+               : 0.0f;
       const bool columns_apart = p.b_strides[1] == 1 && p.b_strides[2] != 1;
       const uint32_t right_k = columns_apart ? i % kMatmulDepth : i / kMatmulTile;
       const uint32_t right_column = columns_apart ? i / kMatmulDepth : i % kMatmulTile;
       const bool in_b = column + right_column < p.n && k + right_k < p.k;
       right[right_k][right_column] =
-          in_b ? b[static_cast<int32_t>(k + right_k) * p.b_strides[1] +
-                   static_cast<int32_t>(column + right_column) * p.b_strides[2]]
+          in_b ? element(p.b,
+                         b + static_cast<int32_t>(k + right_k) * p.b_strides[1] +
+                             static_cast<int32_t>(column + right_column) * p.b_strides[2],
+                         p.half_b)
                : 0.0f;
     }
     __syncthreads();

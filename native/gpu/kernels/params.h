@@ -59,12 +59,13 @@ struct RegionTable {
 /// gemmTaps. A block makes a tile of rows (pixels of a region) by columns (of a group).
 struct GemmTapsParams {
   Map x, y, residual;
-  const float* weights;  // [groups][panels][k_total][kPanel]
+  const float* weights;  // [groups][panels][k_total][kPanel], or halves
   const float* bias;     // [groups][panels * kPanel], or null
   ActivationParams activation;
   RegionTable table;
   uint32_t k_total, groups, panels, columns;
   uint32_t group_inputs, group_outputs, fused_y, fused_x;
+  uint32_t half_weights;
   uint32_t vectors;  // x may be read four channels at a time
   uint32_t splits;   // parts of the taps and channels, each with blocks of its own
   uint32_t blocks;   // of one split
@@ -154,11 +155,12 @@ struct ResizeParams {
 };
 
 struct MatmulParams {
-  const float* a;
+  const float* a;  // or halves
   const float* b;
   float* y;
   uint32_t batch, m, n, k;
   int32_t a_strides[3], b_strides[3], y_strides[3];
+  uint32_t half_a, half_b;
 };
 
 struct GatherParams {
