@@ -162,6 +162,31 @@ void add_stored_weights(File& f, uint32_t x, uint32_t y, uint32_t scratch) {
   }
 }
 
+/// A whole map normalized, and one whose moments come in two bands before they are applied.
+void add_normalizations(File& f, uint32_t y, uint32_t out, uint32_t pair) {
+  const uint32_t scratch = f.view(kSlotArena, {kNormalizeChunks * 2 + 2, 1, 2});
+  const uint32_t band = f.view(kSlotArena, {1, 2, 4, 2});
+  const auto add = [&](uint32_t x, uint32_t to, NormalizePart part, uint32_t row) {
+    NormalizeCommand command{};
+    command.opcode = Opcode::kNormalize;
+    command.x = x;
+    command.y = to;
+    command.scale_view = command.bias_view = command.slope_view = pair;
+    command.residual_view = kNone;
+    command.scratch_view = scratch;
+    command.epsilon_bits = 0x3f800000;
+    command.activation = static_cast<uint32_t>(Unary::kPrelu);
+    command.part = static_cast<uint32_t>(part);
+    command.row = row;
+    command.rows = 4;
+    f.add(command);
+  };
+  add(y, out, NormalizePart::kAll, 0);
+  add(band, band, NormalizePart::kMoments, 0);
+  add(band, band, NormalizePart::kMoments, 2);
+  add(band, band, NormalizePart::kApply, 0);
+}
+
 void add_grid_sample(File& f) {
   const uint32_t volume = f.view(kSlotArena, {1, 2, 4, 3, 2});
   const uint32_t grid = f.view(kSlotArena, {1, 2, 2, 3, 3});
@@ -211,23 +236,7 @@ File make_file() {
   const uint32_t places = f.view(kSlotArena, {1, 4, 4});
   f.add(ArgReduceCommand{Opcode::kArgReduce, x, places, 1, 1, {}});
   f.add(CumulativeCommand{Opcode::kCumulative, y, out, 1, 1, {}});
-  const uint32_t scratch = f.view(kSlotArena, {kNormalizeChunks * 2 + 2, 1, 2});
-  f.add(NormalizeCommand{Opcode::kNormalize,
-                         y,
-                         out,
-                         pair,
-                         pair,
-                         y,
-                         pair,
-                         scratch,
-                         0x3f800000,
-                         prelu,
-                         0,
-                         0,
-                         0,
-                         0,
-                         4,
-                         {}});
+  add_normalizations(f, y, out, pair);
   f.add(SoftmaxCommand{Opcode::kSoftmax, out, y, 0, {}});
   const uint32_t large = f.view(kSlotArena, {1, 6, 4, 2});
   const uint32_t halves = f.view(kSlotConstants, {12});
