@@ -71,6 +71,10 @@ export function explainSchedule({
     blocks: arenaBlocks(schedule),
     totals,
     baselines: baselineTotals(totals, convolutions, memory),
+    memory: {
+      arenaLowerBoundBytes: schedule.arenaLowerBoundBytes,
+      measures: schedule.measures,
+    },
     ...(graph.notes === undefined || graph.notes.length === 0 ? {} : {notes: graph.notes}),
     convolutions: convolutions.map(({firstStep, steps, plainBytes, baselines}) => ({
       command: firstStep,

@@ -70,6 +70,12 @@ const explanation = v.object({
   totals,
   baselines: v.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
   board: v.optional(v.object({name, source: name, threads: size, freeBytes: v.nullable(size)})),
+  memory: v.optional(
+    v.object({
+      arenaLowerBoundBytes: amount,
+      measures: v.pipe(v.array(v.string()), v.maxLength(LIMITS.commands)),
+    }),
+  ),
   notes: v.optional(v.pipe(v.array(name), v.maxLength(LIMITS.commands))),
   convolutions: v.pipe(v.array(convolution), v.maxLength(LIMITS.commands)),
 }) satisfies v.GenericSchema<unknown, Explanation>;

@@ -86,6 +86,10 @@ export interface Explanation {
   readonly baselines: Baselines;
   /** Absent where none was named. */
   readonly board?: ExplainedBoard | undefined;
+  /** The most bytes of the arena alive at once, which no placement can go below, and what was done to hold less. */
+  readonly memory?:
+    | {readonly arenaLowerBoundBytes: number; readonly measures: readonly string[]}
+    | undefined;
   /** What to know about results: where they may differ from integer arithmetic. */
   readonly notes?: readonly string[] | undefined;
   /** Per convolution: its counts and those of the three baselines, in command order (index into commands). */

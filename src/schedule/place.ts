@@ -1,7 +1,7 @@
 // Steps in order, offsets of their buffers out.
 
 import {placeBuffers} from './arena.js';
-import {bufferUses, type Uses} from './in-place.js';
+import {bufferUses} from './in-place.js';
 import {type Buffer, bufferBytes, type Step} from './steps.js';
 
 /** Buffers and their places in the arena. */
@@ -22,7 +22,7 @@ export function placeSteps(
   buffers: readonly Buffer[],
   inputs: readonly number[],
   checkTime?: () => void,
-): PlacedBuffers & {readonly uses: Uses} {
+): PlacedBuffers {
   const uses = bufferUses(steps, inputs);
   const used = buffers.filter(buffer => uses.first.has(buffer.id));
   const arena = used.filter(({storage}) => storage.kind === 'arena' || storage.kind === 'input');
@@ -35,7 +35,6 @@ export function placeSteps(
     checkTime,
   );
   return {
-    uses,
     buffers: used,
     offsetsBytes: new Map(arena.map(({id}, index) => [id, placement.offsetsBytes[index]!])),
     arenaPeakBytes: placement.peakBytes,

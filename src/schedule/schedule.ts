@@ -41,12 +41,12 @@ export interface Schedule extends PlacedBuffers {
     readonly value: string;
     readonly slot: number;
   }[];
-  /** Concats that take memory in that step although some part is still to come. */
-  readonly waitingConcats: readonly string[];
   /** How each convolution was scheduled, by the value it computes. */
   readonly choices: ReadonlyMap<string, ConvChoice>;
   /** The value whose node each step belongs to. */
   readonly values: readonly string[];
+  /** What was done to hold less, a sentence each. */
+  readonly measures: readonly string[];
 }
 
 /**
@@ -56,22 +56,33 @@ export interface Schedule extends PlacedBuffers {
  */
 export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const buffers = createBuffers();
-  const {steps: lowered, inputs, concats, ends} = lowerGraph(graph, buffers, options);
+  const {steps: lowered, inputs, ends} = lowerGraph(graph, buffers, options);
   const inputBuffers = inputs.map(input => input.buffer);
   const steps = shareInPlace(lowered, buffers.all, inputBuffers);
-  const {uses, ...placed} = placeSteps(steps, buffers.all, inputBuffers, options.checkTime);
+  const placed = placeSteps(steps, buffers.all, inputBuffers, options.checkTime);
   return {
     steps,
     ...placed,
     inputs,
     outputs: graph.outputs.map(({name, value}, slot) => ({name, value, slot})),
+    measures: measuresOf(options),
     ...belongings(graph, steps, {ends, buffers: buffers.all}),
-    waitingConcats: concats
-      .filter(({buffer}) => buffers.all[buffer]!.storage.kind === 'arena')
-      .filter(({buffer}) => uses.first.get(buffer)! <= placed.busiestStep)
-      .filter(({completeAt}) => completeAt > placed.busiestStep)
-      .map(({name}) => name),
   };
+}
+
+function measuresOf({scratchLimit, copiedConcats}: ScheduleOptions): string[] {
+  const limit = scratchLimit === undefined ? Number.POSITIVE_INFINITY : scratchLimit;
+  const concats = [...(copiedConcats ?? [])];
+  return [
+    ...(limit < Number.POSITIVE_INFINITY
+      ? [
+          `Winograd's form takes ${Math.round(limit * 4)} bytes of scratch at most, or the least it can`,
+        ]
+      : []),
+    ...(concats.length > 0
+      ? [`parts of concats wait where they are computed: ${concats.join(', ')}`]
+      : []),
+  ];
 }
 
 /** Steps of all nodes in order, each output handed over as soon as its value is there. */
@@ -104,7 +115,6 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
   for (const {name, view} of inputs) lowering.setView(name, view);
   for (const name of new Set([...graph.inputs, ...graph.constants.keys()])) handOver(name, name);
   const converting = {...options, weightTypes: weightTypes(graph, options.weights)};
-  const concats: Concat[] = [];
   const bands = bandPlaces(graph, lowering);
   const ends = [steps.length];
   for (const node of graph.nodes) {
@@ -113,16 +123,11 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
     const place = bands.get(node.output);
     if (place !== undefined)
       emitCopy(lowering, node.name, {x: lowering.view(node.output), y: place});
-    if (node.operation.op === 'concat' && node.operation.isBanded !== true) {
-      const {buffer} = lowering.view(node.output);
-      concats.push({name: node.output, buffer, completeAt: steps.length});
-    }
     handOver(node.output, node.name);
     ends.push(steps.length);
   }
   return {
     steps,
-    concats,
     ends,
     inputs: inputs.map(({name, view}) => ({name, buffer: view.buffer})),
   };
@@ -151,13 +156,6 @@ function belongings(
     if (choice !== null) choices.set(output, choice);
   });
   return {choices, values};
-}
-
-/** Where a concat lies and the first step after its last part is there. */
-interface Concat {
-  readonly name: string;
-  readonly buffer: number;
-  readonly completeAt: number;
 }
 
 interface LoweringParts {

@@ -74,7 +74,7 @@ export function streamWeights(
     })),
   );
   const {steps, values} = interleave(pieces);
-  const {uses: _, ...placed} = placeSteps(
+  const placed = placeSteps(
     steps,
     buffers,
     planned.inputs.map(({buffer}) => buffer),

@@ -171,7 +171,24 @@ export function scheduleBands(
     const whole = origins.get(value) ?? value;
     return copies.get(whole) ?? whole;
   };
-  return {...planned, values: planned.values.map(origin)};
+  const measures = [...planned.measures, ...bandMeasures(bands, segments, copies)];
+  return {...planned, values: planned.values.map(origin), measures};
+}
+
+/** What bands do, in words. */
+function bandMeasures(
+  {nodes}: BandGraph,
+  segments: readonly Segment[],
+  copies: ReadonlyMap<string, string>,
+): string[] {
+  const again = [...new Set(copies.values())];
+  return [
+    ...segments.map(({start, end, height}) => {
+      const [first, last] = [nodes[start]!, nodes[end - 1]!].map(({node}) => node.name);
+      return `"${first}" to "${last}": bands of ${height} rows`;
+    }),
+    ...(again.length > 0 ? [`computed again where they are used: ${again.join(', ')}`] : []),
+  ];
 }
 
 /** The schedule that holds less; the first of equals. */

@@ -156,18 +156,26 @@ function shorten(name: string): string {
   return name.length > 40 ? `...${name.slice(-37)}` : name;
 }
 
+/** What lives at once at the fullest moment: no placement can do with less. */
+function boundText({memory}: Explanation): string {
+  return memory === undefined
+    ? ''
+    : `, of ${formatBytes(memory.arenaLowerBoundBytes)} alive at once`;
+}
+
 function totalLines(explanation: Explanation): string[] {
   const {totals, baselines} = explanation;
   const traffic = trafficBytes(totals);
   const lines = [
     `macs           ${formatCount(totals.macs)}`,
     `traffic        ${formatBytes(traffic)} (${formatBytes(totals.readBytes)} read, ${formatBytes(totals.writtenBytes)} written)`,
-    `arena peak     ${formatBytes(totals.arenaPeakBytes)}`,
+    `arena peak     ${formatBytes(totals.arenaPeakBytes)}${boundText(explanation)}`,
     `weights        ${formatBytes(totals.weightsBytes)}`,
     ...(totals.streamedBytes === undefined
       ? []
       : [`read in a run  ${formatBytes(totals.streamedBytes)} of weights that stay in the file`]),
     `memory in all  ${formatBytes(totals.totalBytes)}`,
+    ...(explanation.memory?.measures ?? []).map(measure => `to hold less   ${measure}`),
     '',
     'the same model done in other ways, counted by the same rules:',
   ];
