@@ -24,6 +24,12 @@ const MOST_RECOMPUTED = 12;
 /** Of those, the last ones that are scheduled to find the smallest: prices are not exact. */
 const MOST_SMALLEST = 2;
 
+/** Nodes of a graph from which on only the last is. */
+const LARGE = 200;
+
+/** A plan may be this much larger than the smallest one: the last bytes cost the most commands. */
+const NEARLY = 1.05;
+
 /** Attempts to come under a limit by asking for less than it. */
 const ATTEMPTS = 3;
 
@@ -40,9 +46,10 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   const {checkTime} = options;
   const fixed = {...options, choices: fast.choices};
   const lean = leanPlan(graph, fixed, 0);
-  const plans = [...lean.banded()].slice(-MOST_SMALLEST);
+  const isLarge = graph.nodes.length > LARGE;
+  const plans = [...lean.banded()].slice(isLarge ? -1 : -MOST_SMALLEST);
   const smallest = plans
-    .map(({search, schedule}) => schedule(search.smallest().segments))
+    .map(({search, schedule}) => schedule(search.smallest(NEARLY).segments))
     .reduce(smaller, lean.whole);
 
   return {

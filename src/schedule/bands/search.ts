@@ -38,6 +38,9 @@ const PARTS = [2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
 /** Steps of pricing (nodes of all edges) that planning may take. */
 const MOST_WORK = 150_000;
 
+/** Commands of one segment. */
+const MOST_COMMANDS = 4096;
+
 /** What counts as less. */
 const CLEARLY = 0.97;
 
@@ -73,10 +76,10 @@ export class BandSearch {
     });
   }
 
-  /** The plan whose fullest moment is smallest. */
-  smallest(): BandPlan {
+  /** The plan whose fullest moment is smallest; with `slack`, the cheapest of those that are nearly as small. */
+  smallest(slack = 1): BandPlan {
     const bytes = this.#best((edge, rest) => Math.max(edge.bytes, rest)).values[0]!;
-    return this.within(bytes)!;
+    return this.within(bytes * slack)!;
   }
 
   /** Nodes for which no edge needs clearly less than `bytes`: what keeps the smallest plan from being smaller. */
@@ -163,6 +166,7 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
     coarsest = Math.max(coarsest, blockShare(nodes[end - 1]!));
     if (before + targets > mostBytes) continue;
     for (const height of heightsOf(nodes[end - 1]!, coarsest)) {
+      if (Math.ceil(nodes[end - 1]!.height / height) * (end - start) > MOST_COMMANDS) continue;
       const edge = {
         start,
         end,
