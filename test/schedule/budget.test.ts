@@ -61,6 +61,8 @@ test("what fits stays as it is; then Winograd's scratch shrinks, and no result c
   const tight = within(memoryOf(fast) - 1);
   t.is(count(tight, 'winograd'), 1);
   t.true(memoryOf(tight) < memoryOf(fast));
+  t.deepEqual(fast.measures, []);
+  t.regex(tight.measures[0]!, /^Winograd's form takes \d+ bytes of scratch at most/);
   t.deepEqual(outputs(tight), outputs(fast));
 });
 
