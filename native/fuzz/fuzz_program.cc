@@ -18,6 +18,7 @@
 #include "native/fuzz/program_parts.h"
 #include "native/fuzz/work.h"
 #include "native/gpu/plan.h"
+#include "native/program/crc32.h"
 #include "native/program/program.h"
 
 namespace untangle::fuzz {
