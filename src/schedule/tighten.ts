@@ -24,6 +24,9 @@ const MOST_RECOMPUTED = 12;
 /** Of those, the last ones that are scheduled to find the smallest: prices are not exact. */
 const MOST_SMALLEST = 2;
 
+/** Nodes of a graph that is computed in bands. */
+const MOST_NODES = 4096;
+
 /** Nodes of a graph from which on only the last is. */
 const LARGE = 200;
 
@@ -83,6 +86,8 @@ interface BandedPlan {
 function leanPlan(graph: Graph, options: ScheduleOptions, scratchBytes: number): LeanPlan {
   const limited = {...options, scratchLimit: scratchBytes / F32_BYTES};
   const whole = schedule(graph, limited);
+  // Graphs that no network has are scheduled whole: bands look at pairs of nodes.
+  if (graph.nodes.length > MOST_NODES) return {whole, *banded() {}};
   const copied = concatsToCopy(bandGraph(graph, whole.choices));
   const apart = {...limited, copiedConcats: copied};
   const known: BandedPlan[] = [];

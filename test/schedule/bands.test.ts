@@ -13,7 +13,7 @@ import {type Schedule, schedule} from '../../src/schedule/schedule.js';
 import {scheduleBands, tighten} from '../../src/schedule/tighten.js';
 import {checkProperty} from '../helpers/properties.js';
 import {NETWORKS} from './bands-graph.js';
-import {buildGraph, convolution} from './lower-graph.js';
+import {buildGraph, convolution, unaryChain} from './lower-graph.js';
 import {encodeSchedule, integerInputs} from './lower-run.js';
 
 function run(graph: Graph, planned: Schedule): readonly Float32Array[] {
@@ -115,6 +115,14 @@ function chain(): Graph {
   graph.output(x);
   return graph.build();
 }
+
+test('maps of more rows than any network has stay whole', t => {
+  const graph = buildGraph();
+  const shape = [1, 1, 2 ** 22, 1];
+  graph.output(graph.add(unaryChain(), [graph.input(shape)], shape));
+  const {nodes} = bandGraph(graph.build(), new Map());
+  t.is(nodes[0]!.needs, null);
+});
 
 test('a deep chain in bands holds a few rows of each value', t => {
   const graph = chain();

@@ -59,6 +59,9 @@ export interface BandGraph {
   readonly inputs: readonly {readonly bytes: number; readonly lastUse: number}[];
 }
 
+/** Rows of all maps that are looked at one by one; maps that come after stay whole. */
+const MOST_ROWS = 2 ** 21;
+
 const PLAIN: BandShape = {rowAlign: 1, scratchBytes: 0, weightBytes: 0};
 
 /** Numbers the nodes of `graph`; `shapes` has its convolutions by the value they compute. */
@@ -73,6 +76,7 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
     for (const name of nodeReads(node)) readers.set(name, [...(readers.get(name) ?? []), index]);
   });
   const lastUses = lastUsesOf(graph, readers);
+  let rowsLeft = MOST_ROWS;
   const nodes = graph.nodes.map((node, index): BandNode => {
     const shape = shapeOf(graph, node.output);
     const bytes = elementCount(shape) * 4;
@@ -81,7 +85,8 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
     const isView = isViewNode(node);
     const bandShape = shapes.get(node.output) ?? PLAIN;
     const isCut = bytes > 0 && bandShape.rowAlign * 2 <= height;
-    const needs = isCut ? inputRows(graph, node) : null;
+    const needs = isCut && height <= rowsLeft ? inputRows(graph, node) : null;
+    if (needs !== null) rowsLeft -= height;
     return {
       node,
       height,
