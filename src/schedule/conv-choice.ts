@@ -2,6 +2,8 @@
 
 import {WINOGRAD_PAIR, type WinogradForm, winogradOutputs} from '../untangle/winograd.js';
 import type {ScheduleName} from './candidates.js';
+import {leastCommonMultiple} from './pixels.js';
+import {isConvStep} from './step-views.js';
 import {type Buffer, bufferBytes, type ConvStep, type Step} from './steps.js';
 
 export interface ConvChoice {
@@ -40,20 +42,9 @@ export function choiceOf(steps: readonly Step[], buffers: readonly Buffer[]): Co
   };
 }
 
-export function isConvStep(step: Step): step is ConvStep {
-  const {op} = step;
-  return op === 'gemmTaps' || op === 'planarTaps' || op === 'depthwise' || op === 'winograd';
-}
-
 /** Pairs exist on the whole map only: bands would leave them out. */
 function alignOf(step: ConvStep): number {
   if (step.op === 'winograd' && step.form.tile === WINOGRAD_PAIR) return step.y.shape[1]!;
   const rows = step.op === 'winograd' ? winogradOutputs(step.form.tile, step.form.taps[0]) : 1;
   return step.regions.map(region => region.outStepY * rows).reduce(leastCommonMultiple, 1);
-}
-
-function leastCommonMultiple(a: number, b: number): number {
-  let [x, y] = [a, b];
-  while (y > 0) [x, y] = [y, x % y];
-  return (a / x) * b;
 }

@@ -12,10 +12,11 @@ import {
   regionCost,
   winogradCost,
 } from './cost.js';
+import {isConvStep} from './step-views.js';
 import {type ConvStep, PANEL, type Step, type View} from './steps.js';
 import type {ConvWork, TapsWork, WinogradWork} from './traffic/conv-work.js';
 import {type TrafficMachine, trafficMachine} from './traffic/machine.js';
-import {convWork, isConv, type LevelTraffic, stepTraffic} from './traffic/step-traffic.js';
+import {convWork, type LevelTraffic, stepTraffic} from './traffic/step-traffic.js';
 import {winogradCuts} from './traffic/winograd.js';
 import {elementCount} from './view-math.js';
 
@@ -57,7 +58,7 @@ export function predictStepNs(
   traffic: readonly LevelTraffic[] = stepTraffic(step, trafficMachine(board, threads)),
 ): number {
   const machine = trafficMachine(board, threads);
-  const work = isConv(step)
+  const work = isConvStep(step)
     ? {vectors: convVectors(convWork(step), machine), phases: convPhases(convWork(step), machine)}
     : {vectors: sweepVectors(step), phases: step.op === 'normalize' && step.part === 'all' ? 3 : 1};
   return workNs(work, board, threads, traffic);

@@ -1,6 +1,6 @@
 // Which views a step reads, writes and scratches; the one list of them.
 
-import type {Step, StepEpilogue, View} from './steps.js';
+import type {ConvStep, Step, StepEpilogue, View} from './steps.js';
 
 export function stepReads(step: Step): View[] {
   switch (step.op) {
@@ -122,4 +122,9 @@ function mapEpilogue(epilogue: StepEpilogue, map: (view: View) => View): StepEpi
     residual: optional(epilogue.residual),
     slope: optional(epilogue.slope),
   };
+}
+
+export function isConvStep(step: Step): step is ConvStep {
+  const {op} = step;
+  return op === 'gemmTaps' || op === 'planarTaps' || op === 'depthwise' || op === 'winograd';
 }

@@ -50,8 +50,9 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   const fixed = {...options, choices: fast.choices};
   const lean = leanPlan(graph, fixed, 0);
   const isLarge = graph.nodes.length > LARGE;
-  const plans = [...lean.banded()].slice(isLarge ? -1 : -MOST_SMALLEST);
+  const plans = [...lean.banded()];
   const smallest = plans
+    .slice(isLarge ? -1 : -MOST_SMALLEST)
     .map(({search, schedule}) => schedule(search.smallest(NEARLY).segments))
     .reduce(smaller, lean.whole);
 
@@ -62,11 +63,11 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
       for (const share of scratch > 0 ? SCRATCH_SHARES : []) {
         const plan = leanPlan(graph, fixed, scratch * share);
         yield plan.whole;
-        yield* bandedWithin(plan, limitBytes);
+        yield* bandedWithin(plan.banded(), limitBytes);
         checkTime?.();
       }
       yield lean.whole;
-      yield* bandedWithin(lean, limitBytes);
+      yield* bandedWithin(plans, limitBytes);
     },
   };
 }
@@ -75,7 +76,7 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
 interface LeanPlan {
   readonly whole: Schedule;
   /** Ways to keep less, each with the next value computed again where it is used. */
-  banded(): Generator<BandedPlan>;
+  banded(): Iterable<BandedPlan>;
 }
 
 interface BandedPlan {
@@ -87,21 +88,13 @@ function leanPlan(graph: Graph, options: ScheduleOptions, scratchBytes: number):
   const limited = {...options, scratchLimit: scratchBytes / F32_BYTES};
   const whole = schedule(graph, limited);
   // Graphs that no network has are scheduled whole: bands look at pairs of nodes.
-  if (graph.nodes.length > MOST_NODES) return {whole, *banded() {}};
+  if (graph.nodes.length > MOST_NODES) return {whole, banded: () => []};
   const copied = concatsToCopy(bandGraph(graph, whole.choices));
   const apart = {...limited, copiedConcats: copied};
-  const known: BandedPlan[] = [];
   const fixed = {...apart, choices: whole.choices};
-  const rest = bandedPlans(splitNorms(graph), whole.arenaPeakBytes, fixed);
   return {
     whole: copied.size > 0 ? smaller(whole, schedule(graph, apart)) : whole,
-    *banded() {
-      yield* known;
-      for (const next of rest) {
-        known.push(next);
-        yield next;
-      }
-    },
+    banded: () => bandedPlans(splitNorms(graph), whole.arenaPeakBytes, fixed),
   };
 }
 
@@ -156,10 +149,12 @@ function withOrigins<T>(
 }
 
 /** Asks for less and less until what was asked for holds. */
-function* bandedWithin(plan: LeanPlan, limitBytes: number): Generator<Schedule> {
+function* bandedWithin(plans: Iterable<BandedPlan>, limitBytes: number): Generator<Schedule> {
   let attempts = 0;
-  for (const {search, schedule} of plan.banded()) {
-    for (let asked = limitBytes; attempts < ATTEMPTS; attempts++) {
+  for (const {search, schedule} of plans) {
+    for (let asked = limitBytes; ; attempts++) {
+      // The next graph is not searched for nothing.
+      if (attempts === ATTEMPTS) return;
       const found = search.within(asked);
       if (found === null) break;
       const planned = schedule(found.segments);

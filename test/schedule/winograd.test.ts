@@ -317,7 +317,7 @@ test('transposed convolutions of any stride, with taps apart', t => {
 
 for (const [what, cases, forms] of [
   ['3x3 convolutions', THREE_BY_THREE_CASES, 3],
-  ['convolutions', CONV_CASES, 9],
+  ['convolutions', CONV_CASES, 12],
 ] as const) {
   test(`random ${what}: tiles of many forms, counted as they are run`, t => {
     const seen = new Set<string>();
@@ -334,7 +334,7 @@ for (const [what, cases, forms] of [
         const actual = indices(y.shape).map(index => memory.get(1)![at(y, index)]!);
         assertComputed(steps, conv.definition.inChannels, {actual, expected});
       },
-      300,
+      600,
     );
     t.true(seen.size >= forms, [...seen].join('; '));
   });

@@ -92,17 +92,11 @@ function alignedRows(graph: Graph, node: Node, input: string): InputRows {
   return shape.at(ROW_AXIS - MAP_RANK) === height && shape.length >= 2 ? rows => rows : 'all';
 }
 
-/** Rows in + kernel taps of a convolution; of a transposed one the rows whose taps reach the output rows. */
+/** Rows under the windows of a convolution; of a transposed one the rows whose taps reach the output rows. */
 function convRows(geometry: ConvGeometry, rows: Rows): Rows {
-  const [kernel, stride, dilation, pad] = [
-    geometry.kernel[0]!,
-    geometry.strides[0]!,
-    geometry.dilations[0]!,
-    geometry.padBegin[0]!,
-  ];
-  const reach = (kernel - 1) * dilation;
-  if (!geometry.transposed)
-    return {start: rows.start * stride - pad, end: (rows.end - 1) * stride - pad + reach + 1};
+  if (!geometry.transposed) return slidRows(geometry, rows);
+  const [stride, pad] = [geometry.strides[0]!, geometry.padBegin[0]!];
+  const reach = (geometry.kernel[0]! - 1) * geometry.dilations[0]!;
   return {
     start: Math.ceil((rows.start + pad - reach) / stride),
     end: Math.floor((rows.end - 1 + pad) / stride) + 1,
@@ -125,12 +119,15 @@ function isCut({begin, end}: Extract<Operation, {op: 'pad'}>): boolean {
   return begin[ROW_AXIS]! < 0 || end[ROW_AXIS]! < 0;
 }
 
-function slidRows(pool: Extract<Operation, {op: 'pool'}>, rows: Rows): Rows {
+type Windows = Pick<ConvGeometry, 'kernel' | 'strides' | 'dilations' | 'padBegin'>;
+
+/** Rows under windows that slide by a stride. */
+function slidRows(windows: Windows, rows: Rows): Rows {
   const [kernel, stride, dilation, pad] = [
-    pool.kernel[0]!,
-    pool.strides[0]!,
-    pool.dilations[0]!,
-    pool.padBegin[0]!,
+    windows.kernel[0]!,
+    windows.strides[0]!,
+    windows.dilations[0]!,
+    windows.padBegin[0]!,
   ];
   return {
     start: rows.start * stride - pad,

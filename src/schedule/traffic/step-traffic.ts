@@ -2,6 +2,7 @@
 
 import {WEIGHT_BYTES} from '../../untangle/stored-weights.js';
 import {weightRows} from '../counts.js';
+import {isConvStep} from '../step-views.js';
 import {type ConvStep, PANEL, type Step, type View} from '../steps.js';
 import {elementCount} from '../view-math.js';
 import {type ConvWork, F32_BYTES, type Runner, type TapsWork} from './conv-work.js';
@@ -127,7 +128,7 @@ export function levelTraffic(
 
 /** The loop over a step. */
 export function stepLoop(step: Step, runner: Runner): Loop {
-  return isConv(step) ? convLoop(convWork(step), runner) : sweepLoop(step);
+  return isConvStep(step) ? convLoop(convWork(step), runner) : sweepLoop(step);
 }
 
 /** What crosses each cache when none holds anything before. */
@@ -137,7 +138,7 @@ export function stepTraffic(step: Step, machine: TrafficMachine): LevelTraffic[]
 
 /** The views behind the operands of a step. */
 export function operandViews(step: Step): {readonly operand: string; readonly view: View}[] {
-  if (!isConv(step)) return sweptViews(step);
+  if (!isConvStep(step)) return sweptViews(step);
   const {residual} = step.epilogue;
   return [
     {operand: 'x', view: step.x},
@@ -169,13 +170,4 @@ export function convWork(step: ConvStep): ConvWork {
       ? {groups: step.groups, fusedY: step.fusedY, fusedX: step.fusedX}
       : {groups: 1, fusedY: 1, fusedX: 1};
   return {op: step.op, ...maps, hasEpilogue, ...fused} satisfies TapsWork;
-}
-
-export function isConv(step: Step): step is ConvStep {
-  return (
-    step.op === 'gemmTaps' ||
-    step.op === 'planarTaps' ||
-    step.op === 'depthwise' ||
-    step.op === 'winograd'
-  );
 }
