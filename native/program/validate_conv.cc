@@ -173,10 +173,12 @@ bool Validator::region(const RegionRecord& region, const Sweep& sweep) {
 }
 
 bool Validator::region_taps(const RegionRecord& region, const Sweep& sweep) {
-  if (region.tap_count == 0) return true;  // bias only
   if (!require(uint64_t{region.tap_first} + region.tap_count <= program_.taps.size(),
-               "its taps lie outside their section") ||
-      !require((tap_checks_ += region.tap_count) <= kMaxTapChecks,
+               "its taps lie outside their section")) {
+    return false;
+  }
+  if (region.tap_count == 0) return true;  // bias only
+  if (!require((tap_checks_ += region.tap_count) <= kMaxTapChecks,
                "the regions of all commands have too many taps") ||
       !require(region.kc >= 1 && (!sweep.depthwise || region.kc == 1),
                "a region's channels per tap are out of range")) {

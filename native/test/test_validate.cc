@@ -344,6 +344,14 @@ int main() {
           "%zu bytes", size);
   }
 
+  // A region of no taps (bias only) still names a place in their section.
+  File untapped = file;
+  untapped.regions.front().tap_count = 0;
+  CHECK(attempt(untapped.write()).empty(), "a region of no taps");
+  untapped.regions.front().tap_first = 0xffffffff;
+  CHECK(attempt(untapped.write()).find("taps lie outside") != std::string::npos,
+        "a region of no taps, far outside their section");
+
   // One word at a time, every word of the tables; then several words at once.
   const size_t words = good.size() / 4 - file.constant_bytes / 4;
   size_t accepted = 0;
