@@ -102,7 +102,7 @@ void plan_for_gpu(const Program& program) {
   device.multiprocessors = 16;
   device.compute_major = 8;
   device.has_cublas = true;
-  device.maps_host_memory = true;
+  device.maps_host_memory = device.can_map_host_memory = true;
   try {
     gpu::layout_program(program, device, gpu::Precision::kF16);
   } catch (const gpu::NoKernel&) {

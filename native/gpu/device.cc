@@ -72,8 +72,8 @@ void Device::read_info() {
   info_.multiprocessors = static_cast<uint32_t>(attribute(*driver_, kMultiprocessors, ordinal_));
   info_.clock_khz = attribute(*driver_, kClockKhz, ordinal_);
   info_.is_integrated = attribute(*driver_, kIntegrated, ordinal_) != 0;
-  info_.maps_host_memory =
-      info_.is_integrated && attribute(*driver_, kCanMapHostMemory, ordinal_) != 0;
+  info_.can_map_host_memory = attribute(*driver_, kCanMapHostMemory, ordinal_) != 0;
+  info_.maps_host_memory = info_.is_integrated && info_.can_map_host_memory;
   check(*driver_, "cuDeviceTotalMem", driver_->device_memory(&info_.memory_bytes, ordinal_));
   check(*driver_, "cuDriverGetVersion", driver_->driver_version(&info_.driver_version));
 }
@@ -126,13 +126,13 @@ DeviceMemory allocate_device(const std::shared_ptr<const Device>& device, size_t
 
 HostMemory allocate_host(const std::shared_ptr<const Device>& device, size_t bytes) {
   void* pointer = nullptr;
-  const unsigned flags = device->info().maps_host_memory ? kHostAllocDeviceMap : 0;
+  const unsigned flags = device->info().can_map_host_memory ? kHostAllocDeviceMap : 0;
   check(device->driver(), "cuMemHostAlloc", device->driver().host_alloc(&pointer, bytes, flags));
   return {device, pointer, &Driver::host_free};
 }
 
 DevicePointer mapped_address(const Device& device, void* host) {
-  if (!device.info().maps_host_memory) return 0;
+  if (!device.info().can_map_host_memory) return 0;
   DevicePointer pointer = 0;
   check(device.driver(), "cuMemHostGetDevicePointer",
         device.driver().host_device_pointer(&pointer, host, 0));

@@ -44,6 +44,8 @@ struct DeviceInfo {
   bool is_integrated = false;
   /// It shares the host's memory, and kernels reach what is pinned there where it lies.
   bool maps_host_memory = false;
+  /// Kernels can read pinned memory, over whatever bus lies between.
+  bool can_map_host_memory = false;
   size_t memory_bytes = 0;
   // Measured when the device was opened; no session counts them.
   size_t kernels_bytes = 0;

@@ -54,12 +54,22 @@ struct Transfer {
   size_t host;    // and in the pinned one
   size_t bytes;
   bool is_mapped = false;
+  bool is_converted = false;  // floats that a kernel brings into an arena of halves
+};
+
+/// A block of the arena that holds floats though the arena has halves, by its offset there.
+struct FloatBlock {
+  uint32_t arena_offset;
+  size_t bytes;
+  size_t device;
 };
 
 /// Where everything lies: in the one block of device memory, from its start, and in the pinned one.
 struct DeviceLayout {
   std::vector<ConstantRun> constants;  // all of them, in order
   size_t arena = 0;
+  bool has_half_arena = false;
+  std::vector<FloatBlock> float_blocks;
   std::vector<Transfer> inputs;
   std::vector<Transfer> outputs;
   size_t regions = 0;
@@ -74,6 +84,9 @@ struct DeviceLayout {
   size_t device_bytes = 0;
   size_t host_bytes = 0;
 
+  /// Where a byte of the program's arena, at `offset`, lies in this one.
+  size_t arena_place(size_t offset) const { return has_half_arena ? (offset + 1) / 2 : offset; }
+
   /// What a budget bounds.
   uint64_t bytes() const { return uint64_t{device_bytes} + host_bytes; }
 };
@@ -87,7 +100,8 @@ struct Bases {
 struct Plan {
   DeviceLayout layout;
   std::vector<Step> steps;
-  std::vector<uint32_t> first_step;  // of each command, and the number of all
+  std::vector<uint32_t> first_step;  // of each command, and the number of all; before the first
+                                     // command inputs arrive
   std::vector<std::byte> parameters;
   std::vector<uint32_t> tables;  // to be copied to layout.tables
   size_t scratch_bytes = 0;

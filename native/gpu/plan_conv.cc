@@ -18,12 +18,10 @@ bool is_multiple_of_four(int64_t value) { return value % 4 == 0; }
 void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
   GemmTapsParams params = gemm_params(command);
   if (can_sweep(command, params)) {
-    params.weights = flat(command.weights_view);  // cuBLAS has them in f32
+    params.weights = resolve(command.weights_view).values();  // cuBLAS has them in f32
     return plan_sweep(command, params);
   }
-  const Operand weights = operand(command.weights_view);
-  params.weights = weights.view.data;
-  params.half_weights = weights.is_half ? 1 : 0;
+  params.weights = operand(command.weights_view).values();
   plan_tiles(command, params);
 }
 
@@ -49,8 +47,9 @@ GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) {
 void Planner::plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params) {
   const auto regions = program_.regions.subspan(command.region_first, command.region_count);
   std::vector<RegionProduct> products;
+  const size_t quad_bytes = 4 * (params.x.values.is_half != 0 ? sizeof(uint16_t) : sizeof(float));
   bool has_quads =
-      reinterpret_cast<uintptr_t>(params.x.data) % (4 * sizeof(float)) == 0 &&
+      reinterpret_cast<uintptr_t>(params.x.values.first) % quad_bytes == 0 &&
       is_multiple_of_four(params.x.stride_n) && is_multiple_of_four(params.x.stride_y) &&
       is_multiple_of_four(params.x.stride_x) && is_multiple_of_four(params.group_inputs);
   for (const RegionRecord& region : regions) {

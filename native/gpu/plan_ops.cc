@@ -48,6 +48,9 @@ uint32_t choose_lanes(uint64_t outputs, uint64_t elements, bool neighbours, uint
   return lanes;
 }
 
+// Whole numbers up to this one are halves.
+constexpr uint32_t kWholeHalves = 2048;
+
 // Rows of softmax up to this length are one thread's.
 constexpr uint32_t kShortRow = 32;
 
@@ -64,7 +67,7 @@ void copy_strides(const ResolvedView& view, std::span<int32_t> strides) {
 }  // namespace
 
 void Planner::plan_elementwise(const ElementwiseCommand& command) {
-  std::vector<ResolvedView> views = {resolve(command.y)};
+  std::vector<DeviceView> views = {resolve(command.y)};
   for (uint32_t i = 0; i < command.input_count; i++) views.push_back(resolve((&command.in0)[i]));
   ElementwiseParams params{};
   params.nest = make_nest(collapse(views), views);
@@ -75,7 +78,7 @@ void Planner::plan_elementwise(const ElementwiseCommand& command) {
 }
 
 void Planner::plan_copy(const CopyCommand& command) {
-  const ResolvedView views[] = {resolve(command.y), resolve(command.x)};
+  const DeviceView views[] = {resolve(command.y), resolve(command.x)};
   LoopNest nest = collapse(views);
   const bool transposes = make_transpose(nest);
   const CopyParams params{make_nest(nest, views)};
@@ -87,7 +90,7 @@ void Planner::plan_copy(const CopyCommand& command) {
 }
 
 void Planner::plan_fill(const FillCommand& command) {
-  const ResolvedView y = resolve(command.y);
+  const DeviceView y = resolve(command.y);
   const FillParams params{make_nest(collapse({&y, 1}), {&y, 1}),
                           std::bit_cast<float>(command.value_bits)};
   launch_over(Kernel::fill, params, params.nest.count);
@@ -107,9 +110,9 @@ void Planner::plan_pool(const PoolCommand& command) {
 }
 
 void Planner::plan_reduce(const ReduceCommand& command) {
-  const ResolvedView x = resolve(command.x);
-  const ResolvedView y = resolve(command.y);
-  const ResolvedView both[] = {y, x};
+  const DeviceView x = resolve(command.x);
+  const DeviceView y = resolve(command.y);
+  const DeviceView both[] = {y, x};
   const LoopNest kept = collapse(both);
   const LoopNest reduced = collapse({&x, 1}, y.rank, x.rank);
   ReduceParams params{};
@@ -125,12 +128,13 @@ void Planner::plan_reduce(const ReduceCommand& command) {
 }
 
 void Planner::plan_arg_reduce(const ArgReduceCommand& command) {
-  const ResolvedView x = resolve(command.x);
-  const ResolvedView y = resolve(command.y);
-  const ResolvedView both[] = {y, x};
+  const DeviceView x = resolve(command.x);
+  const DeviceView y = resolve(command.y);
+  const DeviceView both[] = {y, x};
   AxisParams params{};
   params.kept = make_nest(collapse(both, 0, y.rank), both);
   params.count = x.dims[y.rank];
+  if (params.count > kWholeHalves) keep_floats(command.y);
   params.x_step = x.strides[y.rank];
   params.fn = command.fn;
   params.flag = command.last;
@@ -139,7 +143,7 @@ void Planner::plan_arg_reduce(const ArgReduceCommand& command) {
 
 /// Along the last dim of both views.
 AxisParams Planner::axis_params(uint32_t x, uint32_t y) {
-  const ResolvedView views[] = {resolve(y), resolve(x)};
+  const DeviceView views[] = {resolve(y), resolve(x)};
   const uint32_t last = views[0].rank - 1;
   AxisParams params{};
   params.kept = make_nest(collapse(views, 0, last), views);
@@ -172,7 +176,7 @@ void Planner::plan_normalize(const NormalizeCommand& command) {
   params.residual = map(command.residual_view);
   params.scale = flat(command.scale_view);
   params.shift = flat(command.bias_view);
-  params.scratch = resolve(command.scratch_view).data;
+  params.scratch = float_scratch(command.scratch_view);
   params.epsilon = std::bit_cast<float>(command.epsilon_bits);
   params.activation = activation(command);
   params.row = command.row;
@@ -201,15 +205,13 @@ void Planner::plan_resize(const ResizeCommand& command) {
 }
 
 void Planner::plan_matmul(const MatmulCommand& command) {
-  const auto [a, is_half_a] = operand(command.a);
-  const auto [b, is_half_b] = operand(command.b);
-  const ResolvedView y = resolve(command.y);
+  const DeviceView a = operand(command.a);
+  const DeviceView b = operand(command.b);
+  const DeviceView y = resolve(command.y);
   MatmulParams params{};
-  params.half_a = is_half_a ? 1 : 0;
-  params.half_b = is_half_b ? 1 : 0;
-  params.a = a.data;
-  params.b = b.data;
-  params.y = y.data;
+  params.a = a.values();
+  params.b = b.values();
+  params.y = y.values();
   params.batch = y.dims[0];
   params.m = y.dims[1];
   params.n = y.dims[2];
@@ -223,11 +225,11 @@ void Planner::plan_matmul(const MatmulCommand& command) {
 }
 
 void Planner::plan_gather(const GatherCommand& command) {
-  const ResolvedView x = resolve(command.x);
-  const ResolvedView y = resolve(command.y);
+  const DeviceView x = resolve(command.x);
+  const DeviceView y = resolve(command.y);
   GatherParams params{};
-  params.x = x.data;
-  params.y = y.data;
+  params.x = x.values();
+  params.y = y.values();
   params.indices = at<const int32_t>(plan_.layout.indices) + command.index_first;
   std::copy_n(y.dims, 3, params.dims);
   copy_strides(x, params.x_strides);
@@ -236,7 +238,8 @@ void Planner::plan_gather(const GatherCommand& command) {
 }
 
 IndexedParams Planner::indexed(const IndexedViews& views, bool in_order) {
-  const ResolvedView all[] = {resolve(views.loops), resolve(views.table), resolve(views.indices)};
+  keep_floats(views.indices);
+  const DeviceView all[] = {resolve(views.loops), resolve(views.table), resolve(views.indices)};
   const auto& [loops, table, indices] = all;
   LoopNest nest{};
   if (in_order) {
@@ -279,13 +282,14 @@ void Planner::plan_scatter_indexed(const ScatterIndexedCommand& command) {
 }
 
 void Planner::plan_grid_sample(const GridSampleCommand& command) {
-  const ResolvedView x = resolve(command.x);
-  const ResolvedView y = resolve(command.y);
-  const ResolvedView grid = resolve(command.grid_view);
+  keep_floats(command.grid_view);
+  const DeviceView x = resolve(command.x);
+  const DeviceView y = resolve(command.y);
+  const DeviceView grid = resolve(command.grid_view);
   GridSampleParams params{};
-  params.x = x.data;
-  params.grid = grid.data;
-  params.y = y.data;
+  params.x = x.values();
+  params.grid = grid.values();
+  params.y = y.values();
   std::copy_n(y.dims, 5, params.dims);
   copy_strides(x, params.x_strides);
   copy_strides(grid, params.grid_strides);

@@ -38,6 +38,7 @@ bool Planner::can_sweep(const GemmTapsCommand& command, const GemmTapsParams& pa
   const auto regions = program_.regions.subspan(command.region_first, command.region_count);
   const bool asks = std::any_of(regions.begin(), regions.end(), is_swept);
   if (!asks || command.fused_y * command.fused_x > 1 || !device_.has_cublas) return false;
+  if (plan_.layout.has_half_arena) return false;  // cuBLAS would round every tap's sum to halves
   // A row of B has to end before the next one begins; a single one has none after it.
   const bool fits = std::all_of(regions.begin(), regions.end(), [&](const RegionRecord& region) {
     return region.count_x == 1 ||
@@ -112,14 +113,15 @@ void Planner::sweep_tap(const GemmTapsParams& params, const RegionRecord& region
       product.m = as_signed(params.columns);
       product.n = columns.last - columns.first;
       product.k = as_signed(region.kc);
-      product.a = params.weights + size_t{tap.k} * width + size_t{group} * params.panels * kPanel;
+      product.a = static_cast<const float*>(params.weights.first) + size_t{tap.k} * width +
+                  size_t{group} * params.panels * kPanel;
       product.lda = as_signed(width);
-      product.b = x.data + image * x.stride_n + in_y * x.stride_y + in_x * x.stride_x +
-                  as_signed(group * params.group_inputs);
+      product.b = static_cast<const float*>(x.values.first) + image * x.stride_n +
+                  in_y * x.stride_y + in_x * x.stride_x + as_signed(group * params.group_inputs);
       product.ldb = std::max(x.stride_x * as_signed(region.in_step_x), product.k);
       product.stride_b = int64_t{x.stride_y} * region.in_step_y;
-      product.c = y.data + image * y.stride_n + out_y * y.stride_y + out_x * y.stride_x +
-                  as_signed(group * params.group_outputs);
+      product.c = static_cast<float*>(y.values.first) + image * y.stride_n + out_y * y.stride_y +
+                  out_x * y.stride_x + as_signed(group * params.group_outputs);
       product.ldc = std::max(y.stride_x * as_signed(region.out_step_x), product.m);
       product.stride_c = int64_t{y.stride_y} * region.out_step_y;
       product.batch = rows.last - rows.first;

@@ -3,6 +3,7 @@
 #include "native/gpu/planner.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace untangle::gpu {
@@ -45,7 +46,15 @@ size_t binding_bytes(const Program& program, uint32_t index) {
 
 }  // namespace
 
-Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views) {
+LoopNest collapse(std::span<const DeviceView> views) {
+  return untangle::collapse(std::vector<ResolvedView>(views.begin(), views.end()));
+}
+
+LoopNest collapse(std::span<const DeviceView> views, size_t first, size_t end) {
+  return untangle::collapse(std::vector<ResolvedView>(views.begin(), views.end()), first, end);
+}
+
+Nest make_nest(const LoopNest& nest, std::span<const DeviceView> views) {
   Nest result{};
   result.rank = static_cast<uint32_t>(nest.rank);
   result.count = static_cast<uint32_t>(nest.count(nest.rank));
@@ -55,33 +64,69 @@ Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views) {
       result.strides[v][d] = static_cast<int32_t>(nest.strides[v][d]);
     }
   }
-  for (size_t v = 0; v < views.size(); v++) result.data[v] = views[v].data;
+  for (size_t v = 0; v < views.size(); v++) result.values[v] = views[v].values();
   return result;
 }
 
 DevicePointer Planner::address(const ViewRecord& view) {
-  if (view.slot == kSlotArena) return bases_.memory + plan_.layout.arena + view.offset_bytes;
+  const DeviceLayout& layout = plan_.layout;
+  if (view.slot == kSlotArena)
+    return bases_.memory + layout.arena + layout.arena_place(view.offset_bytes);
   if (view.slot != kSlotConstants) {
-    return port_address(view.slot - kSlotFirstOutput) + view.offset_bytes;
+    const size_t offset =
+        is_in_arena(view) ? layout.arena_place(view.offset_bytes) : view.offset_bytes;
+    return port_address(view.slot - kSlotFirstOutput) + offset;
   }
   const size_t first = view.offset_bytes / sizeof(float);
-  return bases_.memory + run_of(plan_.layout.constants, first).offset(first);
+  return bases_.memory + run_of(layout.constants, first).offset(first);
 }
 
-ResolvedView Planner::resolve(uint32_t index) {
+DeviceView Planner::resolve(uint32_t index) { return resolve_as(index, ViewUse::kValues); }
+
+DeviceView Planner::operand(uint32_t index) { return resolve_as(index, ViewUse::kOperand); }
+
+DeviceView Planner::resolve_as(uint32_t index, ViewUse use) {
   const ViewRecord& view = program_.views[index];
-  view_uses_[index] = ViewUse::kValues;
-  return {reinterpret_cast<float*>(address(view)), view.rank, &view.dim0, &view.stride0};
+  view_uses_[index] = std::max(view_uses_[index], use);
+  const bool is_half =
+      view.slot == kSlotConstants
+          ? run_of(plan_.layout.constants, view.offset_bytes / sizeof(float)).is_half
+          : plan_.layout.has_half_arena && is_in_arena(view);
+  return {{reinterpret_cast<float*>(address(view)), view.rank, &view.dim0, &view.stride0}, is_half};
 }
 
-Planner::Operand Planner::operand(uint32_t index) {
-  const ViewRecord& view = program_.views[index];
-  const ViewUse use = view_uses_[index];
-  const ResolvedView resolved = resolve(index);
-  if (use != ViewUse::kValues) view_uses_[index] = ViewUse::kOperand;
-  const bool is_half = view.slot == kSlotConstants &&
-                       run_of(plan_.layout.constants, view.offset_bytes / sizeof(float)).is_half;
-  return {resolved, is_half};
+bool Planner::is_in_arena(const ViewRecord& view) const {
+  if (view.slot == kSlotArena) return true;
+  const uint32_t first_input = kSlotFirstOutput + program_.output_count;
+  return view.slot != kSlotConstants && view.slot >= first_input &&
+         !plan_.layout.inputs[view.slot - first_input].is_mapped;
+}
+
+void Planner::keep_floats(uint32_t index) {
+  needs_floats_ = needs_floats_ || is_in_arena(program_.views[index]);
+}
+
+const float* Planner::flat(uint32_t index) {
+  if (index == kNone) return nullptr;
+  keep_floats(index);
+  return resolve(index).data;
+}
+
+float* Planner::float_scratch(uint32_t index) {
+  const DeviceView view = resolve(index);
+  if (!view.is_half) return view.data;
+  const uint32_t offset = program_.views[index].offset_bytes;
+  const size_t bytes = elements(view) * sizeof(float);
+  std::vector<FloatBlock>& blocks = plan_.layout.float_blocks;
+  const auto found = std::find_if(blocks.begin(), blocks.end(), [offset](const FloatBlock& block) {
+    return block.arena_offset == offset;
+  });
+  if (found == blocks.end()) {
+    blocks.push_back({offset, bytes, 0});
+    return at<float>(0);
+  }
+  found->bytes = std::max(found->bytes, bytes);
+  return at<float>(found->device);
 }
 
 DevicePointer Planner::port_address(uint32_t slot) {
@@ -116,9 +161,9 @@ bool Planner::is_streamed(uint32_t slot) const {
 
 Map Planner::map(uint32_t index) {
   if (index == kNone) return {};
-  const ResolvedView view = resolve(index);
+  const DeviceView view = resolve(index);
   const auto dim = [&](size_t d) { return static_cast<int32_t>(view.dims[d]); };
-  return {view.data,       dim(0),          dim(1),          dim(2),         dim(3),
+  return {view.values(),   dim(0),          dim(1),          dim(2),         dim(3),
           view.strides[0], view.strides[1], view.strides[2], view.strides[3]};
 }
 
@@ -134,7 +179,22 @@ void Planner::check_grid(uint64_t blocks) const {
                  std::to_string(command_) + ")");
 }
 
+/// Brings inputs from pinned memory into an arena of halves.
+void Planner::plan_arrivals() {
+  for (const Transfer& input : plan_.layout.inputs) {
+    if (!input.is_converted || input.bytes == 0) continue;
+    CopyParams params{};
+    params.nest.rank = 1;
+    params.nest.count = params.nest.dims[0] = static_cast<uint32_t>(input.bytes / sizeof(float));
+    params.nest.strides[0][0] = params.nest.strides[1][0] = 1;
+    params.nest.values[0] = {at<void>(input.device), 1};
+    params.nest.values[1] = {reinterpret_cast<void*>(bases_.pinned + input.host), 0};
+    launch_over(Kernel::copy, params, params.nest.count);
+  }
+}
+
 void Planner::plan_commands() {
+  plan_arrivals();
   for (command_ = 0; command_ < command_count(program_); command_++) {
     plan_.first_step.push_back(static_cast<uint32_t>(plan_.steps.size()));
     plan_command(program_.commands.data() + size_t{command_} * kCommandBytes);
@@ -193,16 +253,19 @@ void Planner::plan_command(const std::byte* command) {
   }
 }
 
-DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Precision precision) {
+namespace {
+
+/// What the layout is before a planner has seen the program.
+DeviceLayout layout_known(const Program& program, bool has_half_arena, Places& memory,
+                          Places& pinned) {
   DeviceLayout layout;
-  Places memory;
-  Places pinned;
+  layout.has_half_arena = has_half_arena;
   layout.constants = constant_runs(program.constants.size(), {});
-  layout.arena = memory.place(program.arena_bytes);
+  layout.arena = memory.place(layout.arena_place(program.arena_bytes));
   for (uint32_t i = 0; i < program.input_count; i++) {
     const size_t bytes = binding_bytes(program, i);
-    layout.inputs.push_back(
-        {layout.arena + program.bindings[i].offset_bytes, pinned.place(bytes), bytes});
+    const size_t place = layout.arena_place(program.bindings[i].offset_bytes);
+    layout.inputs.push_back({layout.arena + place, pinned.place(bytes), bytes});
   }
   for (uint32_t i = 0; i < program.output_count; i++) {
     const size_t bytes = binding_bytes(program, program.input_count + i);
@@ -214,11 +277,21 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
   layout.indices = memory.place(program.indices.size_bytes());
   constexpr size_t kFaultBytes = sizeof(FaultRecord);
   layout.fault = {memory.place(kFaultBytes), pinned.place(kFaultBytes), kFaultBytes};
+  return layout;
+}
+
+/// Nothing where the arena cannot have halves and should.
+std::optional<DeviceLayout> layout_with(const Program& program, const DeviceInfo& device,
+                                        Precision precision, bool has_half_arena) {
+  Places memory;
+  Places pinned;
+  DeviceLayout layout = layout_known(program, has_half_arena, memory, pinned);
   // The rest is known once all launches are: their sizes do not depend on where it lies. Addresses
   // are made on the way, so it has to lie somewhere.
   constexpr DevicePointer kAnywhere = kAlignment;
   Planner planner(program, device, precision, layout, {kAnywhere, kAnywhere});
   planner.plan_commands();
+  if (has_half_arena && planner.needs_floats()) return std::nullopt;
   if (precision == Precision::kF16) {
     const std::vector<HalfRange> halves = half_ranges(program, planner.view_uses());
     layout.constants = constant_runs(program.constants.size(), halves);
@@ -234,16 +307,28 @@ DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Pr
     if (!output.is_mapped) output.device = memory.place(output.bytes);
   }
   for (uint32_t i = 0; i < program.input_count; i++) {
-    const uint32_t slot = program.output_count + i;
-    layout.inputs[i].is_mapped = device.maps_host_memory && planner.is_streamed(slot);
+    Transfer& input = layout.inputs[i];
+    input.is_mapped = device.maps_host_memory && planner.is_streamed(program.output_count + i);
+    input.is_converted = has_half_arena && !input.is_mapped;
   }
   const Plan& plan = planner.plan();
+  layout.float_blocks = plan.layout.float_blocks;
+  for (FloatBlock& block : layout.float_blocks) block.device = memory.place(block.bytes);
   layout.tables = memory.place(plan.tables.size() * sizeof(uint32_t));
   layout.scratch = memory.place(plan.scratch_bytes);
   if (plan.has_products) layout.cublas = memory.place(kCublasWorkspaceBytes);
   layout.device_bytes = round_up(std::max(memory.end(), kAlignment), kDevicePage);
   layout.host_bytes = pinned.end();
   return layout;
+}
+
+}  // namespace
+
+DeviceLayout layout_program(const Program& program, const DeviceInfo& device, Precision precision) {
+  if (precision == Precision::kF16 && device.can_map_host_memory) {
+    if (auto layout = layout_with(program, device, precision, true)) return *layout;
+  }
+  return *layout_with(program, device, precision, false);
 }
 
 Plan plan_program(const Program& program, const DeviceInfo& device, Precision precision,

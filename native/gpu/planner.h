@@ -12,6 +12,13 @@
 
 namespace untangle::gpu {
 
+/// A view on the device.
+struct DeviceView : ResolvedView {
+  bool is_half;
+
+  Values values() const { return {data, is_half ? 1u : 0u}; }
+};
+
 class Planner {
  public:
   Planner(const Program& program, const DeviceInfo& device, Precision precision,
@@ -27,12 +34,15 @@ class Planner {
 
   void plan_commands();
   Plan& plan() { return plan_; }
+  /// Whether a command needs more precision than halves have, of a value that the arena holds.
+  bool needs_floats() const { return needs_floats_; }
   /// Whether all there is to an output or an input, by its slot from kSlotFirstOutput on, is that
   /// one command writes or reads each of its elements once.
   bool is_streamed(uint32_t slot) const;
   const std::vector<ViewUse>& view_uses() const { return view_uses_; }
 
  private:
+  void plan_arrivals();
   void plan_command(const std::byte* command);
 
   // plan_conv.cc
@@ -76,18 +86,21 @@ class Planner {
   T* at(size_t offset) const {
     return reinterpret_cast<T*>(bases_.memory + offset);
   }
-  ResolvedView resolve(uint32_t view);
-  /// An operand of products, whose elements may be halves.
-  struct Operand {
-    ResolvedView view;
-    bool is_half;
-  };
-  Operand operand(uint32_t view);
+  DeviceView resolve(uint32_t view);
+  /// The same for an operand of products, which may be halves where it is constant.
+  DeviceView operand(uint32_t view);
+  DeviceView resolve_as(uint32_t view, ViewUse use);
   DevicePointer address(const ViewRecord& view);
+  /// Whether a view lies where an arena of halves, and inputs brought there, would be.
+  bool is_in_arena(const ViewRecord& view) const;
+  /// Notes that halves would not do for a view.
+  void keep_floats(uint32_t view);
+  /// A block of the arena that has to hold floats, whatever the rest does.
+  float* float_scratch(uint32_t view);
   /// Where an output or an input begins.
   DevicePointer port_address(uint32_t slot);
-  /// The first element of a flat view, or null.
-  const float* flat(uint32_t view) { return view == kNone ? nullptr : resolve(view).data; }
+  /// The first element of a flat view of floats, or null.
+  const float* flat(uint32_t view);
   /// A view of four dims, or none.
   Map map(uint32_t view);
   template <typename Command>
@@ -120,6 +133,7 @@ class Planner {
   };
   std::vector<Users> users_;  // by slot
   std::vector<ViewUse> view_uses_;
+  bool needs_floats_ = false;
   Plan plan_;
 };
 
@@ -127,7 +141,11 @@ class Planner {
 inline bool is_swept(const RegionRecord& region) { return (region.flags & kRegionPerTap) != 0; }
 
 /// A loop nest over views as kernels take it.
-Nest make_nest(const LoopNest& nest, std::span<const ResolvedView> views);
+Nest make_nest(const LoopNest& nest, std::span<const DeviceView> views);
+
+/// collapse() of views on the device.
+LoopNest collapse(std::span<const DeviceView> views);
+LoopNest collapse(std::span<const DeviceView> views, size_t first, size_t end);
 
 template <typename Params>
 void Planner::launch(Kernel kernel, const Params& params, uint64_t grid_x, uint32_t grid_y) {

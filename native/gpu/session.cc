@@ -126,13 +126,14 @@ void GpuSession::take_inputs(const float* const* inputs) {
 
 void GpuSession::send_inputs() {
   const auto send = [this](const Transfer& transfer) {
-    if (transfer.bytes == 0 || transfer.is_mapped) return;
+    if (transfer.bytes == 0 || transfer.is_mapped || transfer.is_converted) return;
     check(driver_, "cuMemcpyHtoDAsync",
           driver_.copy_to_device(memory_.get() + transfer.device, staging() + transfer.host,
                                  transfer.bytes, stream_.get()));
   };
   for (const Transfer& input : plan_.layout.inputs) send(input);
   if (plan_.has_indices) send(plan_.layout.fault);
+  issue_steps(0, plan_.first_step.front());
 }
 
 void GpuSession::fetch_outputs() {
@@ -170,9 +171,11 @@ void GpuSession::issue(const Step& step) {
 }
 
 void GpuSession::issue_command(size_t command) {
-  for (size_t i = plan_.first_step[command]; i < plan_.first_step[command + 1]; i++) {
-    issue(plan_.steps[i]);
-  }
+  issue_steps(plan_.first_step[command], plan_.first_step[command + 1]);
+}
+
+void GpuSession::issue_steps(size_t first, size_t last) {
+  for (size_t i = first; i < last; i++) issue(plan_.steps[i]);
 }
 
 void GpuSession::wait() {
@@ -213,9 +216,7 @@ void GpuSession::poison_outputs() {
 double GpuSession::replay_ms(size_t replays) {
   device_->make_current();
   if (!commands_) {
-    commands_ = capture([this] {
-      for (const Step& step : plan_.steps) issue(step);
-    });
+    commands_ = capture([this] { issue_commands(); });
   }
   check(driver_, "cuEventRecord", driver_.event_record(events_[0].get(), stream_.get()));
   for (size_t i = 0; i < replays; i++) {
@@ -294,7 +295,7 @@ bool GpuSession::run_commands(const Observer& observer) {
   if (!graph_) {
     graph_ = capture([this] {
       send_inputs();
-      for (const Step& step : plan_.steps) issue(step);
+      issue_commands();
       fetch_outputs();
     });
   }

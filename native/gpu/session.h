@@ -62,8 +62,9 @@ class GpuSession {
   /// Pinned memory for what comes and goes.
   size_t host_bytes() const { return plan_.layout.host_bytes; }
   const Device& device() const { return *device_; }
-  /// Where the arena lies on the device.
+  /// Where the arena lies on the device, and whether it has halves.
   DevicePointer arena() const { return memory_.get() + plan_.layout.arena; }
+  bool has_half_arena() const { return plan_.layout.has_half_arena; }
 
   /// Copies the inputs, so that the caller may reuse his memory while the run is in flight.
   void take_inputs(const float* const* inputs);
@@ -100,6 +101,8 @@ class GpuSession {
   void issue(const Product& product);
   void prepare_products();
   void issue_command(size_t command);
+  void issue_commands() { issue_steps(plan_.first_step.front(), plan_.first_step.back()); }
+  void issue_steps(size_t first, size_t last);
   template <typename Body>
   GraphExec capture(Body&& body);
   bool run_in_batches(const Observer& observer);

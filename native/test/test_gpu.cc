@@ -127,7 +127,7 @@ void check_mapping() {
   bindings[1].elements = kLarge;
   program.bindings = bindings;
   const gpu::DeviceLayout copied = layout(program);
-  device.maps_host_memory = true;
+  device.maps_host_memory = device.can_map_host_memory = true;
   const gpu::DeviceLayout mapped = layout(program);
   CHECK(!copied.inputs[0].is_mapped && !copied.outputs[0].is_mapped, "memory of its own");
   CHECK(mapped.inputs[0].is_mapped && mapped.outputs[0].is_mapped, "the host's memory");

@@ -259,6 +259,57 @@ gpuTest('fp16 takes half the memory for weights', async t => {
   t.is((await needed('fp32')) - (await needed('fp16')), 256 * 768 * 16 * 2);
 });
 
+gpuTest('fp16 keeps activations as halves: half the memory, and a rounding for each', async t => {
+  const shape = [1, 8, 384, 384];
+  const bytes = chain({
+    input: shape,
+    output: shape,
+    nodes: [
+      {op: 'Conv', extra: ['w'], attrs: {pads: [1, 1, 1, 1]}},
+      {op: 'InstanceNormalization', extra: ['scale', 'shift']},
+      {op: 'Sigmoid'},
+    ],
+    initializers: {
+      w: {dims: [8, 8, 3, 3], data: integers(576, 3)},
+      scale: {dims: [8], data: new Float32Array(8).fill(1)},
+      shift: {dims: [8], data: new Float32Array(8)},
+    },
+  });
+  const program = compile(bytes, {device: 'cuda'});
+  const needed = async (precision: (typeof PRECISIONS)[number]) => {
+    const tiny = {device: 'cuda', precision, memoryBudgetBytes: 1} as const;
+    return Number((await refused(t, () => open(program, tiny))).fields.neededBytes);
+  };
+  const saved = (await needed('fp32')) - (await needed('fp16'));
+  // The driver hands out pages of 2 MiB.
+  t.true(Math.abs(saved - decodeProgram(program.bytes).arenaBytes / 2) < 2 << 20, `${saved} bytes`);
+  await using exact = await load(bytes, {threads: 1});
+  await using half = await open(program, {device: 'cuda', precision: 'fp16'});
+  const [expected, actual] = [await results(exact, 3), await results(half, 3)];
+  const worst = expected[0]!.reduce(
+    (most, y, at) => Math.max(most, Math.abs(y - actual[0]![at]!)),
+    0,
+  );
+  t.true(worst > 1e-5 && worst < 5e-3, `${worst}`);
+});
+
+gpuTest('fp16 leaves what indices are computed from in floats', async t => {
+  const rows = 5000;
+  const gather = model({
+    opset: 17,
+    inputs: [
+      {name: 'x', dims: [rows, 2]},
+      {name: 'i', dims: [3], dtype: 'int64'},
+    ],
+    outputs: [{name: 'y'}],
+    nodes: [{op: 'Gather', inputs: ['x', 'i'], outputs: ['y']}],
+  });
+  await using session = await load(gather, {device: 'cuda', precision: 'fp16'});
+  const x = Float32Array.from({length: rows * 2}, (_, at) => at);
+  const {y} = await session.run({x, i: [4097, 4099, 2049]});
+  t.deepEqual([...y!.data], [8194, 8195, 8198, 8199, 4098, 4099]);
+});
+
 gpuTest('runs are aborted and timed, and sessions disposed', async t => {
   const session = await load(GENERATOR_LAYER, {device: 'cuda'});
   const feeds = {x: integers(240, 1)};

@@ -1,9 +1,19 @@
 // argReduce, cumulative and softmax: along one axis, the last of the views.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
+
+/// Element `j` of the row of x, or y, that begins at `row`.
+UNTANGLE_DEVICE float row_value(const AxisParams& p, int32_t row, uint32_t j) {
+  return load(p.kept.values[1], row + static_cast<int32_t>(j) * p.x_step);
+}
+
+UNTANGLE_DEVICE void set_row_value(const AxisParams& p, int32_t row, uint32_t j, float value) {
+  store(p.kept.values[0], row + static_cast<int32_t>(j) * p.y_step, value);
+}
 
 /// Comparisons with what is not a number are false.
 extern "C" __global__ void __launch_bounds__(256) untangle_arg_reduce(const AxisParams p) {
@@ -11,17 +21,16 @@ extern "C" __global__ void __launch_bounds__(256) untangle_arg_reduce(const Axis
   for (uint32_t i = thread_index(); i < p.kept.count; i += thread_count()) {
     int32_t offsets[2];
     locate(p.kept, i, offsets);
-    const float* x = p.kept.data[1] + offsets[1];
     uint32_t best = 0;
-    float best_value = sign * x[0];
+    float best_value = sign * row_value(p, offsets[1], 0);
     for (uint32_t j = 1; j < p.count; j++) {
-      const float value = sign * x[static_cast<int32_t>(j) * p.x_step];
+      const float value = sign * row_value(p, offsets[1], j);
       if (p.flag != 0 ? value >= best_value : value > best_value) {
         best = j;
         best_value = value;
       }
     }
-    p.kept.data[0][offsets[0]] = static_cast<float>(best);
+    store(p.kept.values[0], offsets[0], static_cast<float>(best));
   }
 }
 
@@ -31,13 +40,11 @@ extern "C" __global__ void __launch_bounds__(256) untangle_cumulative(const Axis
   for (uint32_t i = thread_index(); i < p.kept.count; i += thread_count()) {
     int32_t offsets[2];
     locate(p.kept, i, offsets);
-    const float* x = p.kept.data[1] + offsets[1];
-    float* y = p.kept.data[0] + offsets[0];
     double total = sums ? 0.0 : 1.0;
     for (uint32_t j = 0; j < p.count; j++) {
-      const double term = x[static_cast<int32_t>(j) * p.x_step];
+      const double term = row_value(p, offsets[1], j);
       const double next = sums ? total + term : total * term;
-      y[static_cast<int32_t>(j) * p.y_step] = static_cast<float>(p.flag != 0 ? total : next);
+      set_row_value(p, offsets[0], j, static_cast<float>(p.flag != 0 ? total : next));
       total = next;
     }
   }
@@ -52,21 +59,18 @@ extern "C" __global__ void __launch_bounds__(256) untangle_softmax_short(const A
   for (uint32_t i = thread_index(); i < p.kept.count; i += thread_count()) {
     int32_t offsets[2];
     locate(p.kept, i, offsets);
-    const float* x = p.kept.data[1] + offsets[1];
-    float* y = p.kept.data[0] + offsets[0];
     float largest = bits_float(0xff800000u);
     for (uint32_t j = 0; j < p.count; j++) {
-      largest = larger(largest, x[static_cast<int32_t>(j) * p.x_step]);
+      largest = larger(largest, row_value(p, offsets[1], j));
     }
     float sum = 0.0f;
     for (uint32_t j = 0; j < p.count; j++) {
-      sum += expf(x[static_cast<int32_t>(j) * p.x_step] - largest);
+      sum += expf(row_value(p, offsets[1], j) - largest);
     }
     const float log_sum = logf(sum);
     for (uint32_t j = 0; j < p.count; j++) {
-      const float value = x[static_cast<int32_t>(j) * p.x_step];
-      y[static_cast<int32_t>(j) * p.y_step] =
-          softmax_value(value, largest, sum, log_sum, p.flag != 0);
+      const float value = row_value(p, offsets[1], j);
+      set_row_value(p, offsets[0], j, softmax_value(value, largest, sum, log_sum, p.flag != 0));
     }
   }
 }
@@ -76,12 +80,10 @@ extern "C" __global__ void __launch_bounds__(256) untangle_softmax(const AxisPar
   __shared__ float parts[kThreads];
   int32_t offsets[2];
   locate(p.kept, blockIdx.x, offsets);
-  const float* x = p.kept.data[1] + offsets[1];
-  float* y = p.kept.data[0] + offsets[0];
 
   float largest = bits_float(0xff800000u);
   for (uint32_t j = threadIdx.x; j < p.count; j += kThreads) {
-    largest = larger(largest, x[static_cast<int32_t>(j) * p.x_step]);
+    largest = larger(largest, row_value(p, offsets[1], j));
   }
   parts[threadIdx.x] = largest;
   for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
@@ -96,7 +98,7 @@ extern "C" __global__ void __launch_bounds__(256) untangle_softmax(const AxisPar
 
   float sum = 0.0f;
   for (uint32_t j = threadIdx.x; j < p.count; j += kThreads) {
-    sum += expf(x[static_cast<int32_t>(j) * p.x_step] - largest);
+    sum += expf(row_value(p, offsets[1], j) - largest);
   }
   parts[threadIdx.x] = sum;
   for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
@@ -107,9 +109,8 @@ extern "C" __global__ void __launch_bounds__(256) untangle_softmax(const AxisPar
   sum = parts[0];
   const float log_sum = logf(sum);
   for (uint32_t j = threadIdx.x; j < p.count; j += kThreads) {
-    const float value = x[static_cast<int32_t>(j) * p.x_step];
-    y[static_cast<int32_t>(j) * p.y_step] =
-        softmax_value(value, largest, sum, log_sum, p.flag != 0);
+    const float value = row_value(p, offsets[1], j);
+    set_row_value(p, offsets[0], j, softmax_value(value, largest, sum, log_sum, p.flag != 0));
   }
 }
 

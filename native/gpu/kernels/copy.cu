@@ -1,6 +1,6 @@
 // copy and fill: any strides, one thread per element; transposes through a tile in shared memory.
 
-#include "native/gpu/kernels/device.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -9,7 +9,7 @@ extern "C" __global__ void __launch_bounds__(256) untangle_copy(const CopyParams
   for (uint32_t i = thread_index(); i < p.nest.count; i += thread_count()) {
     int32_t offsets[2];
     locate(p.nest, i, offsets);
-    p.nest.data[0][offsets[0]] = p.nest.data[1][offsets[1]];
+    store(p.nest.values[0], offsets[0], load(p.nest.values[1], offsets[1]));
   }
 }
 
@@ -17,7 +17,7 @@ extern "C" __global__ void __launch_bounds__(256) untangle_fill(const FillParams
   for (uint32_t i = thread_index(); i < p.nest.count; i += thread_count()) {
     int32_t offsets[1];
     locate(p.nest, i, offsets);
-    p.nest.data[0][offsets[0]] = p.value;
+    store(p.nest.values[0], offsets[0], p.value);
   }
 }
 
@@ -39,22 +39,23 @@ extern "C" __global__ void __launch_bounds__(256) untangle_transpose(const CopyP
 
   int32_t offsets[2];
   locate(p.nest, outer * rows * columns, offsets);
-  float* y = p.nest.data[0] + offsets[0];
-  const float* x = p.nest.data[1] + offsets[1];
   const int32_t y_row = p.nest.strides[0][last - 1];
   const int32_t x_column = p.nest.strides[1][last];
   const uint32_t lane = threadIdx.x % kTransposeTile;
   for (uint32_t i = threadIdx.x / kTransposeTile; i < kTransposeTile; i += kTileRows) {
     if (column + i < columns && row + lane < rows) {
       tile[i][lane] =
-          x[static_cast<int32_t>(column + i) * x_column + static_cast<int32_t>(row + lane)];
+          load(p.nest.values[1], offsets[1] + static_cast<int32_t>(column + i) * x_column +
+                                     static_cast<int32_t>(row + lane));
     }
   }
   __syncthreads();
   for (uint32_t i = threadIdx.x / kTransposeTile; i < kTransposeTile; i += kTileRows) {
     if (row + i < rows && column + lane < columns) {
-      y[static_cast<int32_t>(row + i) * y_row + static_cast<int32_t>(column + lane)] =
-          tile[lane][i];
+      store(
+          p.nest.values[0],
+          offsets[0] + static_cast<int32_t>(row + i) * y_row + static_cast<int32_t>(column + lane),
+          tile[lane][i]);
     }
   }
 }

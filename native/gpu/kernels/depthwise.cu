@@ -1,6 +1,7 @@
 // depthwise: one weight per tap and channel, one thread per output of a region.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -22,15 +23,16 @@ extern "C" __global__ void __launch_bounds__(256) untangle_depthwise(const Depth
     const int32_t y = pixel.in_y + tap.dy;
     const int32_t x = pixel.in_x + tap.dx;
     if (!contains(p.x, y, x)) continue;
-    sum = fmaf(p.x.data[pixel_offset(p.x, pixel.image, y, x) + static_cast<int32_t>(c)],
+    sum = fmaf(load(p.x.values, pixel_offset(p.x, pixel.image, y, x) + static_cast<int32_t>(c)),
                p.weights[tap.k * channels + c], sum);
   }
-  if (p.residual.data != nullptr) {
-    sum += p.residual.data[pixel_offset(p.residual, pixel.image, pixel.out_y, pixel.out_x) +
-                           static_cast<int32_t>(c)];
+  if (has_values(p.residual.values)) {
+    sum += load(p.residual.values, pixel_offset(p.residual, pixel.image, pixel.out_y, pixel.out_x) +
+                                       static_cast<int32_t>(c));
   }
-  p.y.data[pixel_offset(p.y, pixel.image, pixel.out_y, pixel.out_x) + static_cast<int32_t>(c)] =
-      activate(p.activation, sum, c);
+  store(p.y.values,
+        pixel_offset(p.y, pixel.image, pixel.out_y, pixel.out_x) + static_cast<int32_t>(c),
+        activate(p.activation, sum, c));
 }
 
 }  // namespace gpu

@@ -1,6 +1,7 @@
 // elementwise: a chain of scalar functions, one thread per element; results stay in registers.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -20,9 +21,9 @@ extern "C" __global__ void __launch_bounds__(256) untangle_elementwise(const Ele
     int32_t offsets[kNestViews];
     locate(p.nest, i, offsets);
     float values[kMaxChainInputs + kMaxChainOps];
-    for (uint32_t v = 0; v < p.inputs; v++) values[v] = p.nest.data[1 + v][offsets[1 + v]];
+    for (uint32_t v = 0; v < p.inputs; v++) values[v] = load(p.nest.values[1 + v], offsets[1 + v]);
     for (uint32_t o = 0; o < p.op_count; o++) values[p.inputs + o] = apply_op(p.ops[o], values);
-    p.nest.data[0][offsets[0]] = values[p.inputs + p.op_count - 1];
+    store(p.nest.values[0], offsets[0], values[p.inputs + p.op_count - 1]);
   }
 }
 

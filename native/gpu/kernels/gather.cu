@@ -4,6 +4,7 @@
 // whatever the memory holds, no address outside the table's view is made.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -14,17 +15,17 @@ extern "C" __global__ void __launch_bounds__(256) untangle_gather(const GatherPa
     const auto k = static_cast<int32_t>(index % p.dims[2]);
     const auto j = static_cast<int32_t>(index / p.dims[2] % p.dims[1]);
     const auto i = static_cast<int32_t>(index / p.dims[2] / p.dims[1]);
-    p.y[i * p.y_strides[0] + j * p.y_strides[1] + k * p.y_strides[2]] =
-        p.x[i * p.x_strides[0] + p.indices[j] * p.x_strides[1] + k * p.x_strides[2]];
+    store(p.y, i * p.y_strides[0] + j * p.y_strides[1] + k * p.y_strides[2],
+          load(p.x, i * p.x_strides[0] + p.indices[j] * p.x_strides[1] + k * p.x_strides[2]));
   }
 }
 
 /// Where a tuple leads, from the first element of the axes; false when an entry is not a whole
 /// number inside its axis.
-UNTANGLE_DEVICE bool tuple_offset(const IndexedParams& p, const float* tuple, int32_t& offset) {
+UNTANGLE_DEVICE bool tuple_offset(const IndexedParams& p, int32_t tuple, int32_t& offset) {
   offset = 0;
   for (uint32_t axis = 0; axis < p.axes; axis++) {
-    const float value = tuple[static_cast<int32_t>(axis) * p.index_step];
+    const float value = load(p.loops.values[2], tuple + static_cast<int32_t>(axis) * p.index_step);
     const auto size = static_cast<int32_t>(p.axis_dims[axis]);
     const auto limit = static_cast<float>(size);
     if (!(value >= -limit && value <= limit)) return false;  // NaN as well
@@ -48,11 +49,11 @@ extern "C" __global__ void __launch_bounds__(256) untangle_gather_indexed(const 
     int32_t offsets[3];
     locate(p.loops, i, offsets);
     int32_t offset = 0;
-    if (!tuple_offset(p, p.loops.data[2] + offsets[2], offset)) {
+    if (!tuple_offset(p, offsets[2], offset)) {
       report(p, i);
       continue;
     }
-    p.loops.data[0][offsets[0]] = p.loops.data[1][offsets[1] + offset];
+    store(p.loops.values[0], offsets[0], load(p.loops.values[1], offsets[1] + offset));
   }
 }
 
@@ -62,15 +63,14 @@ extern "C" __global__ void __launch_bounds__(256) untangle_indexed_fault(const I
   if (thread_index() != 0 || p.fault->first >> 32 != p.command) return;
   int32_t offsets[3];
   locate(p.loops, static_cast<uint32_t>(p.fault->first), offsets);
-  const float* tuple = p.loops.data[2] + offsets[2];
   IndexedParams one = p;
   one.axes = 1;
   for (uint32_t axis = 0; axis < p.axes; axis++) {
     int32_t offset = 0;
     one.axis_dims[0] = p.axis_dims[axis];
-    const float* entry = tuple + static_cast<int32_t>(axis) * p.index_step;
+    const int32_t entry = offsets[2] + static_cast<int32_t>(axis) * p.index_step;
     if (tuple_offset(one, entry, offset)) continue;
-    p.fault->value = *entry;
+    p.fault->value = load(p.loops.values[2], entry);
     p.fault->size = p.axis_dims[axis];
     return;
   }
@@ -100,14 +100,15 @@ extern "C" __global__ void __launch_bounds__(256) untangle_scatter_indexed(const
     int32_t offsets[3];
     locate(p.loops, i, offsets);
     int32_t offset = 0;
-    if (!tuple_offset(p, p.loops.data[2] + offsets[2], offset)) {
+    if (!tuple_offset(p, offsets[2], offset)) {
       if (owner == 0) report(p, i);
       return;
     }
     const int32_t place = offsets[1] + offset;
     if (static_cast<uint32_t>(place) % thread_count() != owner) continue;
-    float& element = p.loops.data[1][place];
-    element = joined(static_cast<Scatter>(p.fn), element, p.loops.data[0][offsets[0]]);
+    store(p.loops.values[1], place,
+          joined(static_cast<Scatter>(p.fn), load(p.loops.values[1], place),
+                 load(p.loops.values[0], offsets[0])));
   }
 }
 

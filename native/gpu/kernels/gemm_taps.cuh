@@ -3,8 +3,8 @@
 
 #pragma once
 
-#include "native/gpu/kernels/half.cuh"
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -48,11 +48,12 @@ UNTANGLE_DEVICE void store_run(const GemmTapsParams& p, const RegionRecord& regi
     const uint32_t padded = group * p.panels * kPanel + at;
     const auto channel = static_cast<int32_t>(group * p.group_outputs + at % p.group_outputs);
     float value = sums[j] + (p.bias == nullptr ? 0.0f : p.bias[padded]);
-    if (p.residual.data != nullptr) {
-      value += p.residual.data[pixel_offset(p.residual, pixel.image, out_y, out_x) + channel];
+    if (has_values(p.residual.values)) {
+      value +=
+          load(p.residual.values, pixel_offset(p.residual, pixel.image, out_y, out_x) + channel);
     }
-    p.y.data[pixel_offset(p.y, pixel.image, out_y, out_x) + channel] =
-        activate(p.activation, value, padded);
+    store(p.y.values, pixel_offset(p.y, pixel.image, out_y, out_x) + channel,
+          activate(p.activation, value, padded));
   }
 }
 
@@ -67,6 +68,9 @@ UNTANGLE_DEVICE StepRange steps_of(const GemmTapsParams& p, const RegionRecord& 
   return {static_cast<uint32_t>(steps * blockIdx.y / p.splits),
           static_cast<uint32_t>(steps * (blockIdx.y + 1) / p.splits)};
 }
+
+/// A pixel outside of x: views may begin behind their first element, never 2^31 before it.
+constexpr int32_t kNowhere = static_cast<int32_t>(0x80000000u);
 
 /// What a thread moves from x and from the weights to shared memory, step by step.
 template <class T>
@@ -149,15 +153,15 @@ class Loader {
       const int32_t y = in_y_[i] + tap.dy;
       const int32_t x = in_x_[i] + tap.dx;
       const bool is_inside = image_[i] >= 0 && contains(p_.x, y, x);
-      sources_[i] = is_inside ? p_.x.data + pixel_offset(p_.x, image_[i], y, x) +
-                                    place_.group * p_.group_inputs
-                              : nullptr;
+      sources_[i] = is_inside ? pixel_offset(p_.x, image_[i], y, x) +
+                                    static_cast<int32_t>(place_.group * p_.group_inputs)
+                              : kNowhere;
     }
   }
 
-  __device__ __forceinline__ void read_left(const float* source, uint32_t k, float* to) const {
-    if (source != nullptr && p_.vectors != 0 && k < kc_) {
-      const float4 quad = *reinterpret_cast<const float4*>(source + k);
+  __device__ __forceinline__ void read_left(int32_t source, uint32_t k, float* to) const {
+    if (source != kNowhere && p_.vectors != 0 && k < kc_) {
+      const float4 quad = load_quad(p_.x.values, source + static_cast<int32_t>(k));
       to[0] = quad.x;
       to[1] = quad.y;
       to[2] = quad.z;
@@ -166,7 +170,9 @@ class Loader {
     }
 #pragma unroll
     for (uint32_t j = 0; j < kQuad; j++) {
-      to[j] = source != nullptr && k + j < kc_ ? source[k + j] : 0.0f;
+      to[j] = source != kNowhere && k + j < kc_
+                  ? load(p_.x.values, source + static_cast<int32_t>(k + j))
+                  : 0.0f;
     }
   }
 
@@ -177,10 +183,7 @@ class Loader {
     if (k < kc_ && panel < p_.panels) {
       const uint64_t row =
           static_cast<uint64_t>(place_.group * p_.panels + panel) * p_.k_total + tap_k_ + k;
-      const uint64_t first = row * kPanel + at % kPanel;
-      quad = p_.half_weights != 0
-                 ? half_quad(reinterpret_cast<const uint2*>(p_.weights)[first / kQuad])
-                 : *reinterpret_cast<const float4*>(p_.weights + first);
+      quad = load_quad(p_.weights, row * kPanel + at % kPanel);
     }
     to[0] = quad.x;
     to[1] = quad.y;
@@ -196,7 +199,7 @@ class Loader {
   uint32_t tap_, chunk_;
   uint32_t tap_k_ = 0;
   int32_t image_[T::kRowQuads], in_y_[T::kRowQuads], in_x_[T::kRowQuads];
-  const float* sources_[T::kRowQuads];
+  int32_t sources_[T::kRowQuads];  // first channel of each pixel in x
   float left_[T::kRowQuads][kQuad];
   float right_[T::kColumnQuads][kQuad];
 };

@@ -3,7 +3,7 @@
 // The grid is computed by the run and may hold anything: every position is brought close to the
 // input before it becomes an index, and every index into it before it is used.
 
-#include "native/gpu/kernels/device.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -125,19 +125,19 @@ extern "C" __global__ void __launch_bounds__(256) untangle_grid_sample(const Gri
       at[d] = static_cast<int32_t>(rest % p.dims[d]);
       rest /= p.dims[d];
     }
-    const float* position = p.grid;
-    float* y = p.y;
+    int32_t position = 0;
+    int32_t y = 0;
     for (uint32_t d = 0; d < 5; d++) y += at[d] * p.y_strides[d];
     for (uint32_t d = 0; d < 4; d++) position += at[d] * p.grid_strides[d];
-    const float* image = p.x + at[0] * p.x_strides[0] + at[4] * p.x_strides[4];
+    const int32_t image = at[0] * p.x_strides[0] + at[4] * p.x_strides[4];
 
     const int32_t step = p.grid_strides[4];
-    const AxisTaps tx = taps_of(axis_of(p, 2), position[0]);
-    const AxisTaps ty = taps_of(axis_of(p, 1), position[step]);
+    const AxisTaps tx = taps_of(axis_of(p, 2), load(p.grid, position));
+    const AxisTaps ty = taps_of(axis_of(p, 1), load(p.grid, position + step));
     AxisTaps tz;
     tz.count = 0;
     if (p.coordinates == 3) {
-      tz = taps_of(axis_of(p, 0), position[2 * step]);
+      tz = taps_of(axis_of(p, 0), load(p.grid, position + 2 * step));
     } else {
       add_tap(axis_of(p, 0), tz, 0, 1.0f);
     }
@@ -145,12 +145,12 @@ extern "C" __global__ void __launch_bounds__(256) untangle_grid_sample(const Gri
     for (uint32_t z = 0; z < tz.count; z++) {
       for (uint32_t r = 0; r < ty.count; r++) {
         for (uint32_t c = 0; c < tx.count; c++) {
-          sum += image[tz.offsets[z] + ty.offsets[r] + tx.offsets[c]] *
+          sum += load(p.x, image + tz.offsets[z] + ty.offsets[r] + tx.offsets[c]) *
                  (tx.weights[c] * ty.weights[r] * tz.weights[z]);
         }
       }
     }
-    *y = sum;
+    store(p.y, y, sum);
   }
 }
 

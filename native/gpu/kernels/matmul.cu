@@ -1,7 +1,7 @@
 // matmul: [B, M, K] x [B, K, N] -> [B, M, N], any strides; a block makes a tile through shared
 // memory.
 
-#include "native/gpu/kernels/half.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -32,20 +32,16 @@ extern "C" __global__ void __launch_bounds__(256) untangle_matmul(const MatmulPa
       const uint32_t left_row = rows_apart ? i / kMatmulDepth : i % kMatmulTile;
       const bool in_a = row + left_row < p.m && k + left_k < p.k;
       left[left_k][left_row] =
-          in_a ? element(p.a,
-                         a + static_cast<int32_t>(row + left_row) * p.a_strides[1] +
-                             static_cast<int32_t>(k + left_k) * p.a_strides[2],
-                         p.half_a)
+          in_a ? load(p.a, a + static_cast<int32_t>(row + left_row) * p.a_strides[1] +
+                               static_cast<int32_t>(k + left_k) * p.a_strides[2])
                : 0.0f;
       const bool columns_apart = p.b_strides[1] == 1 && p.b_strides[2] != 1;
       const uint32_t right_k = columns_apart ? i % kMatmulDepth : i / kMatmulTile;
       const uint32_t right_column = columns_apart ? i / kMatmulDepth : i % kMatmulTile;
       const bool in_b = column + right_column < p.n && k + right_k < p.k;
       right[right_k][right_column] =
-          in_b ? element(p.b,
-                         b + static_cast<int32_t>(k + right_k) * p.b_strides[1] +
-                             static_cast<int32_t>(column + right_column) * p.b_strides[2],
-                         p.half_b)
+          in_b ? load(p.b, b + static_cast<int32_t>(k + right_k) * p.b_strides[1] +
+                               static_cast<int32_t>(column + right_column) * p.b_strides[2])
                : 0.0f;
     }
     __syncthreads();
@@ -60,11 +56,12 @@ extern "C" __global__ void __launch_bounds__(256) untangle_matmul(const MatmulPa
     }
     __syncthreads();
   }
-  float* y = p.y + batch * p.y_strides[0];
   for (uint32_t i = 0; i < kSums && row + first_row + i < p.m; i++) {
     for (uint32_t j = 0; j < kSums && column + first_column + j < p.n; j++) {
-      y[static_cast<int32_t>(row + first_row + i) * p.y_strides[1] +
-        static_cast<int32_t>(column + first_column + j) * p.y_strides[2]] = sums[i][j];
+      store(p.y,
+            batch * p.y_strides[0] + static_cast<int32_t>(row + first_row + i) * p.y_strides[1] +
+                static_cast<int32_t>(column + first_column + j) * p.y_strides[2],
+            sums[i][j]);
     }
   }
 }

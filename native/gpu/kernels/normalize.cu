@@ -4,6 +4,7 @@
 // squares of large values is ever subtracted from another.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -62,8 +63,8 @@ extern "C" __global__ void __launch_bounds__(256)
     for (uint32_t i = begin - first + lane; i < end - first; i += kMomentLanes) {
       const auto y = static_cast<int32_t>(i / width);
       const auto x = static_cast<int32_t>(i % width);
-      const float value = p.x.data[pixel_offset(p.x, static_cast<int32_t>(n), y, x) +
-                                   static_cast<int32_t>(c) * p.x.stride_c];
+      const float value = load(p.x.values, pixel_offset(p.x, static_cast<int32_t>(n), y, x) +
+                                               static_cast<int32_t>(c) * p.x.stride_c);
       own.count += 1.0f;
       const float delta = value - own.mean;
       own.mean += delta / own.count;
@@ -126,13 +127,13 @@ extern "C" __global__ void __launch_bounds__(256)
     const auto n = static_cast<int32_t>(image);
     const float mean = scratch_row(p, 2 * kNormalizeChunks, image)[channel];
     const float factor = scratch_row(p, 2 * kNormalizeChunks + 1, image)[channel];
-    const float from = p.x.data[pixel_offset(p.x, n, y, x) + c * p.x.stride_c];
+    const float from = load(p.x.values, pixel_offset(p.x, n, y, x) + c * p.x.stride_c);
     float value = (from - mean) * factor + (p.shift == nullptr ? 0.0f : p.shift[channel]);
-    if (p.residual.data != nullptr) {
-      value += p.residual.data[pixel_offset(p.residual, n, y, x) + c * p.residual.stride_c];
+    if (has_values(p.residual.values)) {
+      value += load(p.residual.values, pixel_offset(p.residual, n, y, x) + c * p.residual.stride_c);
     }
-    p.y.data[pixel_offset(p.y, n, y, x) + c * p.y.stride_c] =
-        activate(p.activation, value, channel);
+    store(p.y.values, pixel_offset(p.y, n, y, x) + c * p.y.stride_c,
+          activate(p.activation, value, channel));
   }
 }
 

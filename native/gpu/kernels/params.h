@@ -22,6 +22,12 @@ constexpr uint32_t kMomentChannels = 32;
 /// Rows of the sum between two waits of a block of gemmTaps.
 constexpr uint32_t kStepDepth = 16;
 
+/// Elements as they lie: floats, or halves.
+struct Values {
+  void* first;  // null where there are none
+  uint32_t is_half;
+};
+
 /// y first, then up to six operands.
 constexpr uint32_t kNestViews = 7;
 constexpr uint32_t kNestRank = 6;
@@ -32,12 +38,12 @@ struct Nest {
   uint32_t count;  // elements
   uint32_t dims[kNestRank];
   int32_t strides[kNestViews][kNestRank];
-  float* data[kNestViews];
+  Values values[kNestViews];
 };
 
-/// A map [N, H, W, C], any strides; data is null where there is none.
+/// A map [N, H, W, C], any strides.
 struct Map {
-  float* data;
+  Values values;
   int32_t n, height, width, channels;
   int32_t stride_n, stride_y, stride_x, stride_c;
 };
@@ -59,13 +65,12 @@ struct RegionTable {
 /// gemmTaps. A block makes a tile of rows (pixels of a region) by columns (of a group).
 struct GemmTapsParams {
   Map x, y, residual;
-  const float* weights;  // [groups][panels][k_total][kPanel], or halves
-  const float* bias;     // [groups][panels * kPanel], or null
+  Values weights;     // [groups][panels][k_total][kPanel]
+  const float* bias;  // [groups][panels * kPanel], or null
   ActivationParams activation;
   RegionTable table;
   uint32_t k_total, groups, panels, columns;
   uint32_t group_inputs, group_outputs, fused_y, fused_x;
-  uint32_t half_weights;
   uint32_t vectors;  // x may be read four channels at a time
   uint32_t splits;   // parts of the taps and channels, each with blocks of its own
   uint32_t blocks;   // of one split
@@ -155,17 +160,13 @@ struct ResizeParams {
 };
 
 struct MatmulParams {
-  const float* a;  // or halves
-  const float* b;
-  float* y;
+  Values a, b, y;
   uint32_t batch, m, n, k;
   int32_t a_strides[3], b_strides[3], y_strides[3];
-  uint32_t half_a, half_b;
 };
 
 struct GatherParams {
-  const float* x;
-  float* y;
+  Values x, y;
   const int32_t* indices;
   uint32_t dims[3];
   int32_t x_strides[3], y_strides[3];
@@ -192,9 +193,7 @@ struct IndexedParams {
 
 /// x [N, D, H, W, C] read at grid [N, OD, OH, OW, 2 or 3].
 struct GridSampleParams {
-  const float* x;
-  const float* grid;
-  float* y;
+  Values x, grid, y;
   uint32_t dims[5];  // of y
   int32_t x_strides[5], grid_strides[5], y_strides[5];
   int32_t sizes[3];  // of x: depth, height, width

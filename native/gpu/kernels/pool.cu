@@ -1,6 +1,7 @@
 // pool: maximum or average over windows of x [N, H, W, C], one thread per output.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -37,12 +38,13 @@ extern "C" __global__ void __launch_bounds__(256) untangle_pool(const PoolParams
     const auto n = static_cast<int32_t>(i / p.y.channels / p.y.width / p.y.height);
     const Window wy = window_of(p.rows, oy);
     const Window wx = window_of(p.columns, ox);
-    const float* image = p.x.data + n * p.x.stride_n + c * p.x.stride_c;
+    const int32_t image = n * p.x.stride_n + c * p.x.stride_c;
     float result = averages ? 0.0f : bits_float(0xff800000u);
     for (int32_t ky = wy.first; ky < wy.end; ky++) {
-      const float* row = image + (wy.start + ky * p.rows.dilation) * p.x.stride_y;
+      const int32_t row = image + (wy.start + ky * p.rows.dilation) * p.x.stride_y;
       for (int32_t kx = wx.first; kx < wx.end; kx++) {
-        const float value = row[(wx.start + kx * p.columns.dilation) * p.x.stride_x];
+        const float value =
+            load(p.x.values, row + (wx.start + kx * p.columns.dilation) * p.x.stride_x);
         result = averages ? result + value : larger(result, value);
       }
     }
@@ -51,7 +53,7 @@ extern "C" __global__ void __launch_bounds__(256) untangle_pool(const PoolParams
       const int32_t inside = (wy.end - wy.first) * (wx.end - wx.first);
       result /= static_cast<float>(p.count_include_pad != 0 ? all : inside);
     }
-    p.y.data[pixel_offset(p.y, n, oy, ox) + c * p.y.stride_c] = result;
+    store(p.y.values, pixel_offset(p.y, n, oy, ox) + c * p.y.stride_c, result);
   }
 }
 

@@ -3,6 +3,7 @@
 // Sums are compensated (Kahan 1965): a thread may add thousands of terms one after the other.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -28,15 +29,14 @@ UNTANGLE_DEVICE float combined(Reduce fn, float a, float b) {
 }
 
 /// Elements first, first + step, .. of the reduced dims of the output whose x begins at `x`.
-UNTANGLE_DEVICE float reduce_part(const ReduceParams& p, const float* x, uint32_t first,
-                                  uint32_t step) {
+UNTANGLE_DEVICE float reduce_part(const ReduceParams& p, int32_t x, uint32_t first, uint32_t step) {
   const Reduce fn = static_cast<Reduce>(p.fn);
   float result = identity_of(fn);
   float lost = 0.0f;
   for (uint32_t i = first; i < p.reduced.count; i += step) {
     int32_t offsets[1];
     locate(p.reduced, i, offsets);
-    const float term = term_of(fn, x[offsets[0]]);
+    const float term = term_of(fn, load(p.kept.values[1], x + offsets[0]));
     if (!is_sum(fn)) {
       result = combined(fn, result, term);
       continue;
@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(256) untangle_reduce(const ReducePa
   int32_t offsets[2] = {0, 0};
   if (is_there) {
     locate(p.kept, index, offsets);
-    parts[threadIdx.x] = reduce_part(p, p.kept.data[1] + offsets[1], lane, p.lanes);
+    parts[threadIdx.x] = reduce_part(p, offsets[1], lane, p.lanes);
   }
   for (uint32_t half = p.lanes / 2; half > 0; half /= 2) {
     __syncthreads();
@@ -72,8 +72,8 @@ extern "C" __global__ void __launch_bounds__(256) untangle_reduce(const ReducePa
   }
   if (!is_there || lane != 0) return;
   const float result = parts[threadIdx.x];
-  p.kept.data[0][offsets[0]] =
-      fn == Reduce::kMean ? result / static_cast<float>(p.reduced.count) : result;
+  store(p.kept.values[0], offsets[0],
+        fn == Reduce::kMean ? result / static_cast<float>(p.reduced.count) : result);
 }
 
 }  // namespace gpu

@@ -1,6 +1,6 @@
 // resize: separable resampling of x [N, H, W, C] with given indices and weights per axis.
 
-#include "native/gpu/kernels/device.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -28,18 +28,20 @@ extern "C" __global__ void __launch_bounds__(256) untangle_resize(const ResizePa
     const uint32_t ox = i / channels % width;
     const uint32_t oy = i / channels / width % height;
     const auto n = static_cast<int32_t>(i / channels / width / height);
-    const float* image = p.x.data + n * p.x.stride_n + c * p.x.stride_c;
+    const int32_t image = n * p.x.stride_n + c * p.x.stride_c;
     float sum = 0.0f;
     for (uint32_t ty = 0; ty < tap_count(p.rows); ty++) {
-      const float* row = image + tap_index(p.rows, oy, ty) * p.x.stride_y;
+      const int32_t row = image + tap_index(p.rows, oy, ty) * p.x.stride_y;
       const float weight = tap_weight(p.rows, oy, ty);
       for (uint32_t tx = 0; tx < tap_count(p.columns); tx++) {
-        sum += row[tap_index(p.columns, ox, tx) * p.x.stride_x] *
+        sum += load(p.x.values, row + tap_index(p.columns, ox, tx) * p.x.stride_x) *
                (weight * tap_weight(p.columns, ox, tx));
       }
     }
-    p.y.data[pixel_offset(p.y, n, static_cast<int32_t>(oy), static_cast<int32_t>(ox)) +
-             c * p.y.stride_c] = sum;
+    store(
+        p.y.values,
+        pixel_offset(p.y, n, static_cast<int32_t>(oy), static_cast<int32_t>(ox)) + c * p.y.stride_c,
+        sum);
   }
 }
 

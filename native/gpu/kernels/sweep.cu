@@ -2,6 +2,7 @@
 // thread per output of a region.
 
 #include "native/gpu/kernels/scalar.cuh"
+#include "native/gpu/kernels/values.cuh"
 
 namespace untangle {
 namespace gpu {
@@ -37,15 +38,16 @@ extern "C" __global__ void __launch_bounds__(256) untangle_sweep_begin(const Gem
   SweptOutput output;
   if (!find_output(p, output)) return;
   float value = p.bias == nullptr ? 0.0f : p.bias[output.column];
-  if (p.residual.data != nullptr) value += p.residual.data[offset_in(p.residual, output)];
-  p.y.data[offset_in(p.y, output)] = value;
+  if (has_values(p.residual.values))
+    value += load(p.residual.values, offset_in(p.residual, output));
+  store(p.y.values, offset_in(p.y, output), value);
 }
 
 extern "C" __global__ void __launch_bounds__(256) untangle_sweep_end(const GemmTapsParams p) {
   SweptOutput output;
   if (!find_output(p, output)) return;
-  float& value = p.y.data[offset_in(p.y, output)];
-  value = activate(p.activation, value, output.column);
+  const int32_t at = offset_in(p.y, output);
+  store(p.y.values, at, activate(p.activation, load(p.y.values, at), output.column));
 }
 
 }  // namespace gpu
