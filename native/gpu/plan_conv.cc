@@ -19,7 +19,8 @@ void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
   GemmTapsParams params = gemm_params(command);
   if (can_sweep(command, params)) {
     params.weights = resolve(command.weights_view).values();  // cuBLAS has them in f32
-    return plan_sweep(command, params);
+    return gathers_patches(command, params) ? plan_patches(command, params)
+                                            : plan_sweep(command, params);
   }
   params.weights = operand(command.weights_view).values();
   plan_tiles(command, params);

@@ -57,6 +57,12 @@ class Planner {
   void plan_sweep(const GemmTapsCommand& command, GemmTapsParams& params);
   void sweep_tap(const GemmTapsParams& params, const RegionRecord& region, const TapRecord& tap);
 
+  // plan_patches.cc
+  bool gathers_patches(const GemmTapsCommand& command, const GemmTapsParams& params) const;
+  void plan_patches(const GemmTapsCommand& command, GemmTapsParams& params);
+  void patch_products(const GemmTapsParams& params, const RegionRecord& region,
+                      const float* patches, float* sums);
+
   // plan_ops.cc
   void plan_elementwise(const ElementwiseCommand& command);
   void plan_copy(const CopyCommand& command);

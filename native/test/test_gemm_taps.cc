@@ -121,6 +121,8 @@ std::vector<ConvCase> cases() {
       transposed("transposed, per tap", {2, 4, 5, 7}, 18, kRegionPerTap),
       transposed("per tap, many channels", {1, 3, 3, 2500}, 5, kRegionPerTap),
       transposed("per tap, larger", {1, 16, 17, 6}, 35, kRegionPerTap),
+      with(transposed("", {2, 1, 2, 70}, 35, kRegionPerTap), "per tap, few pixels, prelu",
+           Unary::kPrelu, 0, 0, true),
       fused("fused", {1, 5, 6, 9}, 3, 9, 11),
       fused("fused, many columns", {2, 5, 4, 9}, 13, 8, 8),
       in_place(plain("", {2, 9, 11, 5}, 21, 3, 1, 1), "in place"),

@@ -20,7 +20,10 @@ export const GPU_COST = {
 
 const BYTES = 4;
 
-/** The cost of a step that runs `regions` with `fused` phases side by side: one launch, or one per tap of swept regions. */
+/**
+ * The cost of a step that runs `regions` with `fused` phases side by side: one launch, or for swept regions one per tap, or
+ * one per phase between two others where its patches are gathered.
+ */
 export function gpuStepCost(
   problem: ConvProblem,
   regions: readonly Region[],
@@ -28,7 +31,9 @@ export function gpuStepCost(
 ): number {
   const {launchNs} = GPU_COST;
   const {macsPerNs, bytesPerNs} = gpuRates(problem.target?.board.gpu);
-  const launches = regions.reduce((sum, {perTap, taps}) => sum + (perTap ? taps.length : 0), 1);
+  const launches = gathersPatches(problem, regions)
+    ? 2 + regions.length
+    : regions.reduce((sum, {perTap, taps}) => sum + (perTap ? taps.length : 0), 1);
   const macs = regions.reduce((sum, region) => sum + regionMacs(problem, region, fused), 0);
   return (
     launches * launchNs +
@@ -62,14 +67,35 @@ function regionMacs(problem: ConvProblem, region: Region, fused: number): number
   return rows * columns * problem.groups * region.taps.length * region.kc;
 }
 
-/** Maps and weights once, and for every tap of a swept region the sums there and back. */
+/** Floats of the matrices of what the taps of every region read. */
+function patchElements({groups, operands}: ConvProblem, regions: readonly Region[]): number {
+  return regions.reduce(
+    (sum, {countY, countX, taps, kc}) =>
+      sum + operands.y.shape[0]! * countY * countX * taps.length * kc * groups,
+    0,
+  );
+}
+
+/** Whether swept regions are a product per phase, of gathered patches (native/gpu/plan_patches.cc): no more than their weights. */
+function gathersPatches(problem: ConvProblem, regions: readonly Region[]): boolean {
+  const {groups, outChannels, isDepthwise} = problem;
+  if (isDepthwise || !regions.some(({perTap}) => perTap)) return false;
+  const rows = regions.reduce((sum, {taps, kc}) => sum + taps.length * kc, 0);
+  return patchElements(problem, regions) <= rows * outChannels * groups;
+}
+
+/** Maps and weights once; for every tap of a swept region the sums there and back, or patches and sums once each way. */
 function stepBytes(problem: ConvProblem, regions: readonly Region[], fused: number): number {
   const {groups, outChannels, isDepthwise, operands} = problem;
   const columns = isDepthwise ? 1 : outChannels * fused;
-  const swept = regions.reduce((sum, {perTap, taps, countY, countX}) => {
-    const outputs = operands.y.shape[0]! * countY * countX * groups * outChannels;
-    return sum + (perTap ? 2 * (taps.length - 1) * outputs : 0);
-  }, 0);
+  const gathers = gathersPatches(problem, regions);
+  const swept = regions.reduce(
+    (sum, {perTap, taps, countY, countX}) => {
+      const outputs = operands.y.shape[0]! * countY * countX * groups * outChannels;
+      return sum + (perTap ? 2 * (gathers ? 1 : taps.length - 1) * outputs : 0);
+    },
+    gathers ? 2 * patchElements(problem, regions) : 0,
+  );
   const weights = regions.reduce((sum, {taps, kc}) => sum + taps.length * kc, 0) * columns * groups;
   return BYTES * (mapElements(operands.x) + mapElements(operands.y) + weights + swept);
 }

@@ -42,8 +42,21 @@ test('what only CPUs have is never taken, not even when it is asked for', t => {
 });
 
 test('a sweep costs a launch per tap, segregation one per phase', t => {
-  const problem = transposed(4, 32, 16);
+  const problem = transposed(8, 32, 16);
   const costOf = (schedule: 'uks' | 'ks' | 'huge2') => chooseCandidate(problem, schedule).cost;
   t.true(costOf('ks') - costOf('uks') > 2.9 * GPU_COST.launchNs);
   t.true(costOf('huge2') - costOf('uks') > 15 * GPU_COST.launchNs);
+});
+
+test('where weights are larger than patches a sweep is a product per phase between two launches', t => {
+  const costOf = (size: number) => chooseCandidate(transposed(size, 512, 64), 'huge2').cost;
+  const launches = (size: number) => {
+    // Four phases of size² pixels, four taps each.
+    const [patches, sums] = [16 * size ** 2 * 512, 4 * size ** 2 * 64];
+    const maps = size ** 2 * 512 + sums;
+    const moved = 4 * (maps + 16 * 512 * 64 + 2 * patches + 2 * sums);
+    return (costOf(size) - moved / GPU_COST.bytesPerNs) / GPU_COST.launchNs;
+  };
+  for (const size of [4, 8]) t.true(Math.abs(launches(size) - 6) < 1e-6, `${launches(size)}`);
+  t.true(costOf(9) - costOf(8) > 5 * GPU_COST.launchNs, 'a launch per tap from here on');
 });

@@ -74,7 +74,8 @@ struct GemmTapsParams {
   uint32_t vectors;  // x may be read four channels at a time
   uint32_t splits;   // parts of the taps and channels, each with blocks of its own
   uint32_t blocks;   // of one split
-  float* partial;    // [splits][blocks][rows * columns of a tile], unless splits is 1
+  float* partial;    // [splits][blocks][rows * columns of a tile], unless splits is 1; patches.cu
+                     // has matrices of its own here
 };
 
 struct DepthwiseParams {
