@@ -7,10 +7,6 @@ namespace untangle::gpu {
 
 namespace {
 
-uint32_t pixel_count(const RegionRecord& region, const Map& y) {
-  return static_cast<uint32_t>(y.n) * region.count_y * region.count_x;
-}
-
 bool is_multiple_of_four(int64_t value) { return value % 4 == 0; }
 
 }  // namespace

@@ -14,10 +14,6 @@ namespace {
 
 int as_int(uint64_t value) { return static_cast<int>(value); }
 
-uint64_t pixel_count(const RegionRecord& region, const Map& y) {
-  return uint64_t{static_cast<uint32_t>(y.n)} * region.count_y * region.count_x;
-}
-
 uint64_t depth_of(const RegionRecord& region) { return uint64_t{region.tap_count} * region.kc; }
 
 /// Whether the rows of weights of a region's taps follow one another.
@@ -37,7 +33,7 @@ bool Planner::gathers_patches(const GemmTapsCommand& command, const GemmTapsPara
        program_.regions.subspan(command.region_first, command.region_count)) {
     const auto taps = program_.taps.subspan(region.tap_first, region.tap_count);
     if (!has_one_run(taps, region.kc)) return false;
-    patches += pixel_count(region, params.y) * depth_of(region) * params.groups;
+    patches += uint64_t{pixel_count(region, params.y)} * depth_of(region) * params.groups;
   }
   return patches <= uint64_t{params.k_total} * params.groups * params.panels * kPanel;
 }
@@ -52,11 +48,11 @@ void Planner::plan_patches(const GemmTapsCommand& command, GemmTapsParams& param
   const size_t first = plan_.tables.size();
   uint32_t patch_blocks = 0;
   const RegionTable patch_table = table(patch_blocks, [&](const RegionRecord& region) {
-    return pixel_count(region, params.y) * depth_of(region) * params.groups;
+    return uint64_t{pixel_count(region, params.y)} * depth_of(region) * params.groups;
   });
   uint32_t sum_blocks = 0;
   const RegionTable sum_table = table(sum_blocks, [&](const RegionRecord& region) {
-    return pixel_count(region, params.y) * static_cast<uint32_t>(params.y.channels);
+    return uint64_t{pixel_count(region, params.y)} * static_cast<uint32_t>(params.y.channels);
   });
   float* patches = scratch((size_t{patch_blocks} + sum_blocks) * kThreads);
   float* sums = patches + size_t{patch_blocks} * kThreads;

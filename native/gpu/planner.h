@@ -143,6 +143,10 @@ class Planner {
   Plan plan_;
 };
 
+inline uint32_t pixel_count(const RegionRecord& region, const Map& y) {
+  return static_cast<uint32_t>(y.n) * region.count_y * region.count_x;
+}
+
 /// Whether a region asks for products tap by tap.
 inline bool is_swept(const RegionRecord& region) { return (region.flags & kRegionPerTap) != 0; }
 

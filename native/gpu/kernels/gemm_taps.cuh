@@ -183,7 +183,7 @@ class Loader {
     if (k < kc_ && panel < p_.panels) {
       const uint64_t row =
           static_cast<uint64_t>(place_.group * p_.panels + panel) * p_.k_total + tap_k_ + k;
-      quad = load_quad(p_.weights, row * kPanel + at % kPanel);
+      quad = load_quad(p_.weights, static_cast<int64_t>(row * kPanel + at % kPanel));
     }
     to[0] = quad.x;
     to[1] = quad.y;

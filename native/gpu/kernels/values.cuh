@@ -41,8 +41,9 @@ UNTANGLE_DEVICE void store(const Values& values, int32_t at, float value) {
   }
 }
 
-/// Four neighbouring values from `at` on, a multiple of four.
-UNTANGLE_DEVICE float4 load_quad(const Values& values, uint64_t at) {
+/// Four neighbouring values from `at` on, a multiple of four, below zero in views that run
+/// backwards.
+UNTANGLE_DEVICE float4 load_quad(const Values& values, int64_t at) {
   if (values.is_half == 0) return static_cast<const float4*>(values.first)[at / 4];
   const uint2 quad = static_cast<const uint2*>(values.first)[at / 4];
   return make_float4(half_value(quad.x & 0xffffu), half_value(quad.x >> 16),
