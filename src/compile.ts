@@ -116,6 +116,7 @@ function scheduleModel(
     device,
     target,
     weights,
+    decisions: new Map(),
     onChoice,
     checkTime,
   };

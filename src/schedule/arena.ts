@@ -25,9 +25,11 @@ export const ARENA_ALIGNMENT = 64;
 const ORDERS: readonly ((a: Lifetime, b: Lifetime) => number)[] = [
   (a, b) => b.bytes - a.bytes,
   (a, b) => duration(b) * b.bytes - duration(a) * a.bytes,
-  byFirstUse,
   (a, b) => duration(b) - duration(a) || b.bytes - a.bytes,
 ];
+
+/** Attempts to bring the peak down by placing first what ended up highest. */
+const PROMOTIONS = 48;
 
 /** With more lifetimes than this only the order of first use is tried: the others look at all pairs. */
 const MANY_LIFETIMES = 4096;
@@ -40,25 +42,79 @@ function byFirstUse(a: Lifetime, b: Lifetime): number {
  * Places every lifetime at an arena offset, a multiple of 64 bytes.
  *
  * Lifetimes that overlap never share bytes. Greedy: one after another, each into the smallest gap it fits between those
- * alive at the same time; largest first and a few other orders, of which the smallest peak is kept.
+ * alive at the same time; largest first and a few other orders. From the best of them on, what lies at the peak is
+ * placed first, again and again. The smallest peak is kept.
  */
 export function placeBuffers(
   lifetimes: readonly Lifetime[],
   checkTime: () => void = () => {},
 ): Placement {
   const bound = liveBound(lifetimes);
-  const orders = lifetimes.length > MANY_LIFETIMES ? [byFirstUse] : ORDERS;
-  let best: {offsetsBytes: number[]; peakBytes: number} | null = null;
-  for (const compare of orders) {
-    const order = lifetimes
+  const ordered = (compare: (a: Lifetime, b: Lifetime) => number) =>
+    lifetimes
       .map((_, index) => index)
       .sort((a, b) => compare(lifetimes[a]!, lifetimes[b]!) || a - b);
-    const placed =
-      compare === byFirstUse ? sweep(lifetimes, order, checkTime) : placeInOrder(lifetimes, order);
-    if (best === null || placed.peakBytes < best.peakBytes) best = placed;
-    if (best.peakBytes === bound.bytes) break;
+  const swept = {order: ordered(byFirstUse), ...sweep(lifetimes, ordered(byFirstUse), checkTime)};
+  let best: Ordered = swept;
+  if (swept.peakBytes > bound.bytes && lifetimes.length <= MANY_LIFETIMES) {
+    const neighbours = overlapping(lifetimes);
+    for (const order of ORDERS.map(ordered))
+      best = smaller(best, {order, ...placeInOrder(lifetimes, order, neighbours)});
+    best = promoted(lifetimes, best, {neighbours, bound: bound.bytes});
   }
-  return {...best!, lowerBoundBytes: bound.bytes, busiestStep: bound.step};
+  const {offsetsBytes, peakBytes} = best;
+  return {offsetsBytes, peakBytes, lowerBoundBytes: bound.bytes, busiestStep: bound.step};
+}
+
+interface Placed {
+  readonly offsetsBytes: readonly number[];
+  readonly peakBytes: number;
+}
+
+interface Ordered extends Placed {
+  readonly order: readonly number[];
+}
+
+/** The first of equals. */
+function smaller(first: Ordered, second: Ordered): Ordered {
+  return second.peakBytes < first.peakBytes ? second : first;
+}
+
+/** The best placement on the way from `first`, each time with the highest block before all others. */
+function promoted(
+  lifetimes: readonly Lifetime[],
+  first: Ordered,
+  {neighbours, bound}: {readonly neighbours: readonly Int32Array[]; readonly bound: number},
+): Ordered {
+  let [best, current] = [first, first];
+  for (let round = 0; round < PROMOTIONS && best.peakBytes > bound; round++) {
+    const {order, offsetsBytes, peakBytes} = current;
+    const highest = order.find(
+      index => offsetsBytes[index]! + aligned(lifetimes[index]!.bytes) === peakBytes,
+    )!;
+    const next = [highest, ...order.filter(index => index !== highest)];
+    current = {order: next, ...placeInOrder(lifetimes, next, neighbours)};
+    best = smaller(best, current);
+  }
+  return best;
+}
+
+/** For every lifetime the others that are alive at the same time. */
+function overlapping(lifetimes: readonly Lifetime[]): Int32Array[] {
+  const lists = lifetimes.map((): number[] => []);
+  const order = lifetimes.map((_, index) => index);
+  order.sort((a, b) => lifetimes[a]!.firstUse - lifetimes[b]!.firstUse);
+  let alive: number[] = [];
+  for (const index of order) {
+    const {firstUse} = lifetimes[index]!;
+    alive = alive.filter(other => lifetimes[other]!.lastUse >= firstUse);
+    for (const other of alive) {
+      lists[index]!.push(other);
+      lists[other]!.push(index);
+    }
+    alive.push(index);
+  }
+  return lists.map(list => Int32Array.from(list));
 }
 
 interface Block {
@@ -98,22 +154,23 @@ function sweep(lifetimes: readonly Lifetime[], order: readonly number[], checkTi
   return {offsetsBytes, peakBytes};
 }
 
-function placeInOrder(lifetimes: readonly Lifetime[], order: readonly number[]) {
-  const offsetsBytes = new Array<number>(lifetimes.length).fill(0);
-  const placed: number[] = [];
+function placeInOrder(
+  lifetimes: readonly Lifetime[],
+  order: readonly number[],
+  neighbours: readonly Int32Array[],
+): Placed {
+  const offsetsBytes = new Array<number>(lifetimes.length).fill(-1);
   let peakBytes = 0;
   for (const index of order) {
-    const lifetime = lifetimes[index]!;
-    const taken = placed
-      .filter(other => overlaps(lifetime, lifetimes[other]!))
-      .map(other => ({
-        start: offsetsBytes[other]!,
-        end: offsetsBytes[other]! + aligned(lifetimes[other]!.bytes),
-      }))
-      .sort((a, b) => a.start - b.start);
-    offsetsBytes[index] = smallestGap(taken, aligned(lifetime.bytes));
-    placed.push(index);
-    peakBytes = Math.max(peakBytes, offsetsBytes[index]! + aligned(lifetime.bytes));
+    const taken: {start: number; end: number}[] = [];
+    for (const other of neighbours[index]!) {
+      const start = offsetsBytes[other]!;
+      if (start >= 0) taken.push({start, end: start + aligned(lifetimes[other]!.bytes)});
+    }
+    taken.sort((a, b) => a.start - b.start);
+    const bytes = aligned(lifetimes[index]!.bytes);
+    offsetsBytes[index] = smallestGap(taken, bytes);
+    peakBytes = Math.max(peakBytes, offsetsBytes[index]! + bytes);
   }
   return {offsetsBytes, peakBytes};
 }
@@ -150,10 +207,6 @@ function liveBound(lifetimes: readonly Lifetime[]): {bytes: number; step: number
     if (isLastOfStep && bytes > busiest.bytes) busiest = {bytes, step: Math.max(step, 0)};
   });
   return busiest;
-}
-
-function overlaps(a: Lifetime, b: Lifetime): boolean {
-  return a.firstUse <= b.lastUse && b.firstUse <= a.lastUse;
 }
 
 function duration(lifetime: Lifetime): number {

@@ -2,7 +2,14 @@
 
 import {mapStepViews, stepReads, stepViews} from './step-views.js';
 import type {Buffer, Step, View} from './steps.js';
-import {elementCount, isDense, normalize, sameNumbers, sameStrides} from './view-math.js';
+import {
+  elementCount,
+  elementRange,
+  isDense,
+  normalize,
+  sameNumbers,
+  sameStrides,
+} from './view-math.js';
 
 /** First and last step that touches each buffer, inclusive; inputs are there at -1. */
 export interface Uses {
@@ -23,34 +30,40 @@ export function bufferUses(steps: readonly Step[], inputs: readonly number[]): U
 }
 
 /**
- * Lets elementwise steps, normalisations and residual additions write over the input that dies there.
+ * Lets elementwise steps, normalisations and residual additions write over the input that dies there, and rows that are
+ * kept move within their window.
  *
  * Both views must be the whole of their buffers and step alike, so that every element is read before it is
- * overwritten, by the thread that overwrites it.
+ * overwritten, by the thread that overwrites it; or, for what moves, share no element.
  */
 export function shareInPlace(
   steps: readonly Step[],
   buffers: readonly Buffer[],
   inputs: readonly number[],
-): Step[] {
+): {steps: Step[]; buffers: Buffer[]} {
   const {first, last} = bufferUses(steps, inputs);
+  const sized = [...buffers];
   const merged = new Map<number, number>();
   const rename = (view: View): View => ({...view, buffer: merged.get(view.buffer) ?? view.buffer});
 
-  return steps.map((original, index) => {
+  const shared = steps.map((original, index) => {
     const step = mapStepViews(original, rename);
     const {y} = step;
-    if (first.get(y.buffer) !== index || !isWholeArena(buffers, y)) return step;
+    if (first.get(y.buffer) !== index) return step;
 
-    const reusable = overwritable(step).find(
-      x => last.get(x.buffer) === index && isWholeArena(buffers, x) && isSafe(step, x),
-    );
+    const dying = (x: View) => last.get(x.buffer) === index;
+    const reusable = isWholeArena(sized, y)
+      ? overwritable(step).find(x => dying(x) && isWholeArena(sized, x) && isSafe(step, x))
+      : movedFrom(step).find(x => dying(x) && isApart(sized, x, y));
     if (reusable === undefined) return step;
 
-    merged.set(y.buffer, reusable.buffer);
-    last.set(reusable.buffer, last.get(y.buffer)!);
+    const [from, to] = [sized[reusable.buffer]!, sized[y.buffer]!];
+    sized[from.id] = {...from, elements: Math.max(from.elements, to.elements)};
+    merged.set(to.id, from.id);
+    last.set(from.id, last.get(to.id)!);
     return mapStepViews(step, rename);
   });
+  return {steps: shared, buffers: sized};
 }
 
 /** Inputs that the step reads element by element just before it writes the same element of y. */
@@ -72,6 +85,18 @@ function overwritable(step: Step): View[] {
     default:
       return [];
   }
+}
+
+/** The input of a copy, which may move within one buffer. */
+function movedFrom(step: Step): View[] {
+  return step.op === 'copy' ? [step.x] : [];
+}
+
+/** Whether the views would share no element in one buffer. */
+function isApart(buffers: readonly Buffer[], x: View, y: View): boolean {
+  if ([x, y].some(({buffer}) => buffers[buffer]!.storage.kind !== 'arena')) return false;
+  const [read, written] = [elementRange(x), elementRange(y)];
+  return written.last < read.first || read.last < written.first;
 }
 
 /** Whether everything the step reads from the buffer of `x` is read in step with y. */

@@ -1,8 +1,9 @@
 // Which convolutions will run as planarTaps, before anything is placed: their maps may lie in any order.
 
 import type {Graph, Node, Operation} from '../graph/graph.js';
+import {type Decision, type Decisions, decide} from './candidates/decide.js';
 import type {Target} from './candidates/problem.js';
-import {type ConvProblem, chooseCandidate, convProblem, priceOf} from './candidates.js';
+import {priceOf, type ScheduleName} from './candidates.js';
 import {COST} from './cost.js';
 import type {ConvOptions} from './lower/conv.js';
 import {toMap} from './map-view.js';
@@ -27,7 +28,7 @@ export function planarNodes(graph: Graph, options: ConvOptions): Set<string> {
 function isPlanar(
   graph: Graph,
   node: Node,
-  {schedule, exact, choices, target = null}: ConvOptions,
+  {schedule, exact, choices, decisions = new Map(), target = null}: ConvOptions,
 ): boolean {
   const choice = choices?.get(node.output);
   if (choice !== undefined) return choice.schedule === 'planar';
@@ -38,9 +39,9 @@ function isPlanar(
   if (shapes.y[1]! > PLANAR.channels || shapes.y.length > 4) return false;
 
   const last = {x: pixelMap(shapes.x), y: pixelMap(shapes.y)};
-  const how = {isExact: exact === true, target};
-  const asPixels = problemOf(operation, last, how);
-  const chosen = chooseCandidate(asPixels, schedule);
+  const how = {isExact: exact === true, target, decisions};
+  const pixels = decisionOf(operation, last, {...how, schedule});
+  const chosen = pixels.candidate;
   if (schedule === 'planar' || chosen.name === 'planar') return chosen.name === 'planar';
 
   const edges = {
@@ -53,14 +54,14 @@ function isPlanar(
     x: edges.x ? planeMap(shapes.x) : last.x,
     y: edges.y ? planeMap(shapes.y) : last.y,
   };
-  const inPlanes = problemOf(operation, places, how);
-  const planar = chooseCandidate(inPlanes, 'planar');
+  const planes = decisionOf(operation, places, {...how, schedule: 'planar'});
   const copying =
     target === null
       ? copied * COST.layoutCopy
       : predictCopyNs(copied * F32_BYTES, target.board, target.threads);
-  const price = priceOf(asPixels, chosen) + copying;
-  return planar.name === 'planar' && priceOf(inPlanes, planar) < price;
+  const price = priceOf(pixels.problem, chosen) + copying;
+  const {problem, candidate} = planes;
+  return candidate.name === 'planar' && priceOf(problem, candidate) < price;
 }
 
 function mapShapes(graph: Graph, {inputs, output}: Node) {
@@ -76,11 +77,16 @@ function planeMap(sizes: readonly number[]): View {
   return toMap(denseView(0, sizes, identityOrder(sizes.length)));
 }
 
-function problemOf(
+function decisionOf(
   operation: Extract<Operation, {op: 'conv' | 'dynamicConv'}>,
   maps: {readonly x: View; readonly y: View},
-  how: {readonly isExact: boolean; readonly target: Target | null},
-): ConvProblem {
+  how: {
+    readonly isExact: boolean;
+    readonly target: Target | null;
+    readonly schedule: ScheduleName;
+    readonly decisions: Decisions;
+  },
+): Decision {
   const operands = {
     ...maps,
     residual: null,
@@ -88,6 +94,8 @@ function problemOf(
     hasSlope: false,
     hasActivation: false,
   };
+  const {target, schedule, decisions} = how;
   const isExact = how.isExact || operation.op === 'dynamicConv' || operation.isWhole === true;
-  return convProblem(operation.geometry, operands, {...how, isExact});
+  const {geometry} = operation;
+  return decide(decisions, {geometry, operands, options: {target, isExact}, schedule});
 }

@@ -58,15 +58,15 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   const buffers = createBuffers();
   const {steps: lowered, inputs, ends} = lowerGraph(graph, buffers, options);
   const inputBuffers = inputs.map(input => input.buffer);
-  const steps = shareInPlace(lowered, buffers.all, inputBuffers);
-  const placed = placeSteps(steps, buffers.all, inputBuffers, options.checkTime);
+  const {steps, buffers: shared} = shareInPlace(lowered, buffers.all, inputBuffers);
+  const placed = placeSteps(steps, shared, inputBuffers, options.checkTime);
   return {
     steps,
     ...placed,
     inputs,
     outputs: graph.outputs.map(({name, value}, slot) => ({name, value, slot})),
     measures: measuresOf(options),
-    ...belongings(graph, steps, {ends, buffers: buffers.all}),
+    ...belongings(graph, steps, {ends, buffers: shared}),
   };
 }
 

@@ -40,6 +40,8 @@ interface Emission {
   readonly origins: Map<string, string>;
 }
 
+const JOINED = {op: 'concat', axis: ROW_AXIS} as const;
+
 const BANDED = {op: 'concat', axis: ROW_AXIS, isBanded: true} as const;
 
 /** Rows of a value that lie together under a name. */
@@ -64,18 +66,17 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
         const window = windows.get(name) ?? {name, rows: wholeRows(out, name)};
         return {name: sliceRows(out, window, rows), rows};
       });
+      const before = windows.get(node.output);
+      const kept = keptRows(out, node, each, before);
       if (node.operation.op === 'moments') {
-        emitMoments(out, node, {rows: each.rows, x: inputs[0]!, before: windows.get(node.output)});
+        emitMoments(out, node, {rows: each.rows, x: inputs[0]!, before});
         windows.set(node.output, piece);
         return;
       }
       const made = bandNode(out.graph, node, {rows: each.rows, inputs, output: piece.name});
       for (const one of made) define(out, one, node.output, each.rows);
       parts.get(node.output)?.push(piece);
-      windows.set(
-        node.output,
-        windowOf(out, node, {piece, each, before: windows.get(node.output)}),
-      );
+      windows.set(node.output, windowOf(out, node, {piece, each, kept}));
     });
   }
   for (const index of segmentTargets(bands, segment)) {
@@ -111,23 +112,37 @@ function looksAtWhole({nodes}: BandGraph, {start, end}: Segment, index: number):
   return isView && (source < start || nodes[source]!.lastUse >= end);
 }
 
+/**
+ * Rows kept from the window before, null for none.
+ *
+ * They move before the new ones are computed: then the new window may lie where the one before was.
+ */
+function keptRows(
+  out: Emission,
+  node: Node,
+  {rows, window}: BandRows,
+  before: Piece | undefined,
+): string | null {
+  if (node.operation.op === 'moments' || before === undefined) return null;
+  if (window.start >= rows.start) return null;
+  const kept = {start: window.start, end: rows.start};
+  const name = `${rowsName(out, node.output, kept)}/kept`;
+  const inputs = [sliceRows(out, before, kept)];
+  define(out, {name: node.name, operation: JOINED, inputs, output: name}, node.output, kept);
+  return name;
+}
+
 /** What readers of a band see: rows kept from the window before it, and the new ones. */
 function windowOf(
   out: Emission,
   node: Node,
-  {piece, each, before}: {piece: Piece; each: BandRows; before: Piece | undefined},
+  {piece, each, kept}: {piece: Piece; each: BandRows; kept: string | null},
 ): Piece {
-  const {rows, window} = each;
-  if (window.start >= rows.start || before === undefined) return piece;
-  const kept = sliceRows(out, before, {start: window.start, end: rows.start});
+  if (kept === null) return piece;
+  const {window} = each;
   const name = rowsName(out, node.output, window);
-  const operation = {op: 'concat', axis: ROW_AXIS} as const;
-  define(
-    out,
-    {name: node.name, operation, inputs: [kept, piece.name], output: name},
-    node.output,
-    window,
-  );
+  const own = {name: node.name, operation: JOINED, inputs: [kept, piece.name], output: name};
+  define(out, own, node.output, window);
   return {name, rows: window};
 }
 

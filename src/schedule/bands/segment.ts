@@ -219,14 +219,13 @@ function priceBand(
     const after = next[offset]!;
     const isKept = window.start < rows.start || after.window.start < after.rows.start;
     if (isKept) {
-      // While rows move from the window before to this one, both are there.
       kept += windowBytes;
-      if (!isNew) return;
-      live[offset]! += windowBytes;
-      if (window.start < rows.start) {
-        moved += 2 * (rows.start - window.start) * own.rowBytes;
-        commands++;
-      }
+      if (!isNew || window.start >= rows.start) return;
+      // Rows move to the start of their window; where they would move onto each other, into another one.
+      const keptRows = rows.start - window.start;
+      if (2 * keptRows > window.end - window.start) live[offset]! += windowBytes;
+      moved += 2 * keptRows * own.rowBytes;
+      commands++;
     } else if (own.lastUse < end) {
       const last = Math.min(end - 1, own.lastUse);
       for (let at = offset; at <= last - start; at++) live[at]! += windowBytes;

@@ -13,15 +13,9 @@ import {
 } from '../../untangle/pack.js';
 import type {WeightType} from '../../untangle/stored-weights.js';
 import type {PackedConstant} from '../buffers.js';
+import {type Decisions, decide} from '../candidates/decide.js';
 import {type Folds, POINTWISE, type Target} from '../candidates/problem.js';
-import {
-  type Candidate,
-  type CandidateStep,
-  type ConvProblem,
-  chooseCandidate,
-  convProblem,
-  type ScheduleName,
-} from '../candidates.js';
+import type {Candidate, CandidateStep, ConvProblem, ScheduleName} from '../candidates.js';
 
 import type {ConvChoice} from '../conv-choice.js';
 
@@ -70,6 +64,8 @@ export interface ConvOptions {
   readonly weightTypes?: ReadonlyMap<string, WeightType> | undefined;
   /** The board that candidates are priced for. */
   readonly target?: Target | null | undefined;
+  /** What was decided before, in schedules for the same board; grows. */
+  readonly decisions?: Decisions | undefined;
   /** Sees every choice. */
   readonly onChoice?: ((choice: Choice) => void) | undefined;
 }
@@ -105,7 +101,9 @@ export function lowerConv(
   const {epilogue, bias} = operation;
   const type = options.weightTypes?.get(node.output) ?? 'fp32';
   const operands = {
-    ...io,
+    x: io.x,
+    y: io.y,
+    residual: io.residual,
     hasBias: bias !== null,
     hasSlope: epilogue.slope !== undefined,
     hasActivation: epilogue.activation.fn !== 'identity',
@@ -113,15 +111,20 @@ export function lowerConv(
   };
   const geometry = operation.op === 'conv' ? operation.geometry : POINTWISE;
   const isWhole = operation.op === 'conv' && operation.isWhole === true;
-  const problem = convProblem(geometry, operands, {
-    folds: io.folds,
-    isExact: options.exact === true || isWhole,
-    device: options.device,
-    scratchLimit: options.scratchLimit,
-    target: options.target,
-  });
   const choice = options.choices?.get(node.output);
-  const candidate = chooseCandidate(problem, choice?.schedule ?? options.schedule, choice?.forms);
+  const {problem, candidate} = decide(options.decisions ?? new Map(), {
+    geometry,
+    operands,
+    options: {
+      folds: io.folds,
+      isExact: options.exact === true || isWhole,
+      device: options.device,
+      scratchLimit: options.scratchLimit,
+      target: options.target,
+    },
+    schedule: choice?.schedule ?? options.schedule,
+    forms: choice?.forms,
+  });
   options.onChoice?.({name: node.name, problem, candidate});
   const widening: Step[] = [];
   const steps = convSteps(node, io, candidate, {
