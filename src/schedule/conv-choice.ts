@@ -16,6 +16,8 @@ export interface ConvChoice {
   readonly scratchBytes: number;
   /** Bytes of the packed weights. */
   readonly weightBytes: number;
+  /** Whether outputs are written before all of their taps are summed. */
+  readonly isSwept: boolean;
 }
 
 export function formKey(taps: WinogradForm['taps']): string {
@@ -38,6 +40,7 @@ export function choiceOf(steps: readonly Step[], buffers: readonly Buffer[]): Co
       0,
       ...own.map(step => (step.op === 'winograd' ? bytes(step.scratch.buffer) : 0)),
     ),
+    isSwept: own.some(({regions}) => regions.some(region => region.perTap)),
     weightBytes: [...weights].reduce((sum, buffer) => sum + bytes(buffer), 0),
   };
 }

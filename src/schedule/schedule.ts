@@ -3,6 +3,7 @@
 import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
 import type {WeightType} from '../untangle/stored-weights.js';
+import type {Place} from './bands/emit.js';
 import {type BufferList, createBuffers} from './buffers.js';
 import {type ConvChoice, choiceOf} from './conv-choice.js';
 import {shareInPlace} from './in-place.js';
@@ -25,6 +26,8 @@ export interface ScheduleOptions extends ConvOptions {
    * its first part on.
    */
   readonly copiedConcats?: ReadonlySet<string>;
+  /** Values that are written in the place of others, which die meanwhile. */
+  readonly overlays?: ReadonlyMap<string, Place>;
   /** What constant weights are stored as; default: fp32. */
   readonly weights?: WeightType | undefined;
   /** Called again and again; throws when it takes too long. */
@@ -94,6 +97,7 @@ function lowerGraph(graph: Graph, buffers: BufferList, options: ScheduleOptions)
     orders,
     planar,
     copiedConcats: options.copiedConcats ?? new Set(),
+    overlays: options.overlays ?? new Map(),
   });
   const inputs = graph.inputs.map((name, index) => ({
     name,

@@ -11,6 +11,7 @@ import {splitNorms} from './bands/norms.js';
 import {type Recomputing, recomputations} from './bands/recompute.js';
 import {type BandPlan, BandSearch} from './bands/search.js';
 import type {Segment} from './bands/segment.js';
+import {nodeReads} from './layout.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
 
 const F32_BYTES = 4;
@@ -18,8 +19,8 @@ const F32_BYTES = 4;
 /** Shares of the scratch that a plan takes at first. */
 const SCRATCH_SHARES = [1 / 4, 1 / 16];
 
-/** Values that are computed again, one after another. */
-const MOST_RECOMPUTED = 12;
+/** Nodes of all graphs that are searched for values to be computed again, one after another. */
+const MOST_SEARCHED = 5000;
 
 /** Of those, the last ones that are scheduled to find the smallest: prices are not exact. */
 const MOST_SMALLEST = 2;
@@ -122,11 +123,14 @@ function* bandedPlans(
     return {graph: given, origins, bands, search, smallest, tight};
   };
   let current: Found | undefined = find({graph, origins: new Map()}, mostBytes);
-  for (let round = 0; round < MOST_RECOMPUTED && current !== undefined; round++) {
+  let searched = 0;
+  while (current !== undefined) {
     const {bands, search, smallest, origins, tight}: Found = current;
     yield {search, schedule: segments => scheduleBands(bands, segments, options, origins)};
     current = undefined;
     for (const next of recomputations(bands, smallest, origins)) {
+      searched += next.graph.nodes.length;
+      if (searched > MOST_SEARCHED) break;
       const found = find(next, smallest.bytes);
       const isSame = found.smallest.bytes === smallest.bytes && found.tight < tight;
       if (found.smallest.bytes < smallest.bytes || isSame) current = found;
@@ -171,15 +175,26 @@ export function scheduleBands(
   options: ScheduleOptions,
   copies: ReadonlyMap<string, string> = new Map(),
 ): Schedule {
-  const {graph, origins} = emitBands(bands, segments);
+  const {graph, origins, overlays} = emitBands(bands, segments);
   const known = withOrigins(options.choices ?? new Map(), copies);
-  const planned = schedule(graph, {...options, choices: withOrigins(known, origins)});
+  const choices = withOrigins(known, origins);
+  const copied = new Set([...(options.copiedConcats ?? []), ...padsToCopy(graph)]);
+  const planned = schedule(graph, {...options, choices, overlays, copiedConcats: copied});
   const origin = (value: string) => {
     const whole = origins.get(value) ?? value;
     return copies.get(whole) ?? whole;
   };
   const measures = [...planned.measures, ...bandMeasures(bands, segments, copies)];
   return {...planned, values: planned.values.map(origin), measures};
+}
+
+/** Pads whose input others read too: in its place inside of them it would be as large as they are, for all that time. */
+function padsToCopy({nodes}: Graph): string[] {
+  const readers = new Map<string, number>();
+  for (const name of nodes.flatMap(nodeReads)) readers.set(name, (readers.get(name) ?? 0) + 1);
+  return nodes
+    .filter(({operation, inputs}) => operation.op === 'pad' && readers.get(inputs[0]!)! > 1)
+    .map(({output}) => output);
 }
 
 /** What bands do, in words. */

@@ -5,6 +5,7 @@
 // takes it when its step can write such a view. Whoever proposed copies when the proposal was not taken.
 
 import type {Graph, Node, Operation} from '../graph/graph.js';
+import type {Place} from './bands/emit.js';
 import type {BufferList} from './buffers.js';
 import {nodeReads, shapeOf} from './layout.js';
 import {foldDepth, toVolume} from './map-view.js';
@@ -89,18 +90,31 @@ export interface PlaceOptions {
   readonly planar: ReadonlySet<string>;
   /** Outputs of concats whose parts stay where they are computed. */
   readonly copiedConcats: ReadonlySet<string>;
+  /** Values that lie in a part of others (see `bands/overlay.ts`). */
+  readonly overlays: ReadonlyMap<string, Place>;
 }
 
 /** Decides the place of every value that a step computes. */
 export function planTargets(
   graph: Graph,
   buffers: BufferList,
-  {orders, planar, copiedConcats}: PlaceOptions,
+  {orders, planar, copiedConcats, overlays}: PlaceOptions,
 ): Targets {
   const targets = new Map<string, View>();
   const isComputed = new Set(graph.nodes.map(node => node.output));
   const propose = (name: string, view: View) => {
     if (isComputed.has(name) && !targets.has(name)) targets.set(name, view);
+  };
+  // Where these lie is something else until they are written.
+  const late = new Set<string>();
+  const overlay = (name: string) => {
+    const place = overlays.get(name);
+    if (place === undefined || targets.has(name)) return;
+    const {over, starts} = place;
+    overlay(over);
+    propose(over, buffers.arena(shapeOf(graph, over), orders.get(over)!));
+    propose(name, sliceView(targets.get(over)!, {starts, shape: shapeOf(graph, name)}));
+    late.add(name);
   };
   const uses = countUses(graph);
   const producers = new Map(graph.nodes.map(node => [node.output, node]));
@@ -110,6 +124,7 @@ export function planTargets(
     propose(value, slots[index]!);
   });
   for (const node of [...graph.nodes].reverse()) {
+    overlay(node.output);
     const proposed = targets.get(node.output);
     if (isViewNode(node)) {
       const source = proposed && sourcePlace(graph, node, proposed);
@@ -127,9 +142,39 @@ export function planTargets(
       (uses.get(node.output) === 1 || sameOrder(proposed.shape, viewOrder(proposed), order));
     const target = accepts ? proposed : buffers.arena(shapeOf(graph, node.output), order);
     targets.set(node.output, target);
+    if (late.has(node.output)) for (const name of partsOf(node)) late.add(name);
+    else {
+      const dies = (name: string) => uses.get(name) === 1 && isAlone(producers.get(name));
+      const replaced = replacedBy(graph, node, dies);
+      if (replaced !== null) propose(replaced, target);
+    }
     if (!copiedConcats.has(node.output)) proposeParts(graph, node, target, propose);
   }
   return {places: targets, slots};
+}
+
+function partsOf({operation, inputs}: Node): readonly string[] {
+  return operation.op === 'concat' ? inputs : [];
+}
+
+/** Whether a node's output holds no other value: what is written over it is needed by nobody else. */
+export function isAlone(node: Node | undefined): boolean {
+  return node !== undefined && !['concat', 'pad'].includes(node.operation.op) && !isViewNode(node);
+}
+
+/** The first of the inputs that die with a node whose elements may be computed each in the place of its own; null for none. */
+export function replacedBy(
+  graph: Graph,
+  {operation, inputs, output}: Node,
+  dies: (name: string) => boolean,
+): string | null {
+  if (operation.op !== 'chain' && operation.op !== 'instanceNorm') return null;
+  const shape = String(shapeOf(graph, output));
+  const first = operation.op === 'chain' ? inputs : inputs.slice(0, 1);
+  const dying = first.find(
+    name => dies(name) && String(shapeOf(graph, name)) === shape,
+  );
+  return dying ?? null;
 }
 
 /** Where the input of a transpose or reshape must lie for the output to lie in `place`; null when nowhere. */

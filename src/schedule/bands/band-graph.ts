@@ -3,7 +3,8 @@
 import type {Graph, Node} from '../../graph/graph.js';
 import {nodeReads, shapeOf} from '../layout.js';
 import {elementCount} from '../view-math.js';
-import {isViewNode} from '../views.js';
+import {isAlone, isViewNode, replacedBy} from '../views.js';
+import {type Overlay, overlaysOf} from './overlay.js';
 import {type InputRows, inputRows, ROW_AXIS} from './rows.js';
 
 /** How a convolution is computed in the plan without bands; its bands do the same, so that they add the same numbers. */
@@ -14,6 +15,8 @@ export interface BandShape {
   readonly scratchBytes: number;
   /** Bytes of the packed weights. */
   readonly weightBytes: number;
+  /** Whether outputs are written before all of their taps are summed. */
+  readonly isSwept: boolean;
 }
 
 /** How far rows of a result reach into an input; mirrored borders make them come in any order. */
@@ -36,6 +39,8 @@ export interface BandNode {
   /** Rows of the result; 0 where it is no map. */
   readonly height: number;
   readonly rowBytes: number;
+  /** Bytes of a row of the input of the graph that has to be copied for it, channels last; 0 where none has to. */
+  readonly copiedRowBytes: number;
   /** Bytes of the result; 0 where it only is another look at the input. */
   readonly bytes: number;
   readonly isView: boolean;
@@ -57,12 +62,18 @@ export interface BandGraph {
   readonly nodes: readonly BandNode[];
   /** Bytes and last use of each input of the graph. */
   readonly inputs: readonly {readonly bytes: number; readonly lastUse: number}[];
+  /** What each node may lie over; null where there is nothing. */
+  readonly overlays: readonly (Overlay | null)[];
+  /** The node that computes its elements in the place of those of each node; -1 for none. */
+  readonly successors: readonly number[];
+  /** Bytes of each result while it waits for its readers: of what it may lie over, where that is more. */
+  readonly heldBytes: readonly number[];
 }
 
 /** Rows of all maps that are looked at one by one; maps that come after stay whole. */
 const MOST_ROWS = 2 ** 21;
 
-const PLAIN: BandShape = {rowAlign: 1, scratchBytes: 0, weightBytes: 0};
+const PLAIN: BandShape = {rowAlign: 1, scratchBytes: 0, weightBytes: 0, isSwept: false};
 
 /** Numbers the nodes of `graph`; `shapes` has its convolutions by the value they compute. */
 export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>): BandGraph {
@@ -77,7 +88,8 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
   });
   const lastUses = lastUsesOf(graph, readers);
   let rowsLeft = MOST_ROWS;
-  const nodes = graph.nodes.map((node, index): BandNode => {
+  const nodes: BandNode[] = [];
+  graph.nodes.forEach((node, index) => {
     const shape = shapeOf(graph, node.output);
     const bytes = elementCount(shape) * 4;
     const isMap = shape.length === 4 && node.operation.op !== 'moments';
@@ -87,26 +99,85 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
     const isCut = bytes > 0 && bandShape.rowAlign * 2 <= height;
     const needs = isCut && height <= rowsLeft ? inputRows(graph, node) : null;
     if (needs !== null) rowsLeft -= height;
-    return {
+    const producers = node.inputs.map(name => numbers.get(name) ?? -1);
+    nodes.push({
       node,
       height,
       rowBytes: isMap ? bytes / shape[ROW_AXIS]! : 0,
+      copiedRowBytes: copiedRowBytes(graph, node),
       bytes: isView ? 0 : bytes,
       isView,
       needs,
       reach: (needs ?? []).map(need => (need === 'all' ? null : reachOf(need, height))),
-      producers: node.inputs.map(name => numbers.get(name) ?? -1),
+      producers,
       lastUse: lastUses.get(node.output) ?? index,
       consumers: consumers[index]!,
       shape: bandShape,
-      cuts: {align: bandShape.rowAlign, ...tapRows(graph, node, height)},
-    };
+      cuts: followedCuts(nodes, node, {producers, height}) ?? {
+        align: bandShape.rowAlign,
+        ...tapRows(graph, node, height),
+      },
+    });
   });
   const inputs = graph.inputs.map(name => ({
     bytes: elementCount(shapeOf(graph, name)) * 4,
     lastUse: lastUses.get(name) ?? 0,
   }));
-  return {graph, nodes, inputs};
+  const overlays = overlaysOf({graph, nodes});
+  // What lies over something else is written there only when that is no longer needed.
+  const successors = successorsOf(graph, nodes).map(next => (overlays[next] ? -1 : next));
+  return {graph, nodes, inputs, overlays, successors, heldBytes: heldBytesOf(nodes, overlays)};
+}
+
+/** Convolutions want channels last, which inputs of the graph are not; a single channel is either. */
+function copiedRowBytes(graph: Graph, {operation, inputs}: Node): number {
+  const [first] = inputs;
+  if (operation.op !== 'conv' || !graph.inputs.includes(first!)) return 0;
+  const shape = shapeOf(graph, first!);
+  return shape[1] === 1 ? 0 : (elementCount(shape) / (shape[ROW_AXIS] ?? 1)) * 4;
+}
+
+/** What works element by element is cut where its coarsest input is, so that nothing of that waits for the next band. */
+function followedCuts(
+  nodes: readonly BandNode[],
+  {operation: {op}}: Node,
+  {producers, height}: {readonly producers: readonly number[]; readonly height: number},
+): Cuts | null {
+  if (op !== 'chain' && op !== 'instanceNorm' && op !== 'moments') return null;
+  return producers
+    .flatMap(producer => nodes[producer] ?? [])
+    .filter(producer => producer.height === height)
+    .reduce<Cuts | null>(
+      (coarsest, {cuts}) => (coarsest === null || cuts.align > coarsest.align ? cuts : coarsest),
+      null,
+    );
+}
+
+function successorsOf(graph: Graph, nodes: readonly BandNode[]): number[] {
+  const successors = nodes.map(() => -1);
+  nodes.forEach(({node, producers}, index) => {
+    const producerOf = (name: string) => producers[node.inputs.indexOf(name)]!;
+    const name = replacedBy(graph, node, each => {
+      const producer = nodes[producerOf(each)];
+      return producer?.consumers.length === 1 && isAlone(producer.node);
+    });
+    if (name !== null) successors[producerOf(name)] = index;
+  });
+  return successors;
+}
+
+/** What is handed out lies in memory of its own. */
+function heldBytesOf(
+  nodes: readonly BandNode[],
+  overlays: readonly (Overlay | null)[],
+): readonly number[] {
+  const held: number[] = [];
+  nodes.forEach(({bytes, lastUse}, index) => {
+    const over = overlays[index]?.over;
+    const place = over === undefined ? 0 : held[over]!;
+    held.push(lastUse === nodes.length ? 0 : Math.max(bytes, place));
+  });
+  return held;
 }
 
 /**

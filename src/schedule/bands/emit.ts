@@ -4,14 +4,24 @@ import type {Graph, Node, Value} from '../../graph/graph.js';
 import {shapeOf} from '../layout.js';
 import type {BandGraph} from './band-graph.js';
 import {type BandInput, bandNode, neededRows} from './band-node.js';
+import {type Overlay, overlaysWithin} from './overlay.js';
 import {ROW_AXIS, type Rows} from './rows.js';
-import {type BandRows, type Segment, segmentBands, segmentTargets} from './segment.js';
+import {type BandRows, freeOverlays, type Segment, segmentBands, segmentTargets} from './segment.js';
 
 /** A graph of bands and where its values come from. */
 export interface BandedGraph {
   readonly graph: Graph;
   /** The value of the original graph whose rows a value is (part of). */
   readonly origins: ReadonlyMap<string, string>;
+  /** Values that are written in the place of others, which die meanwhile. */
+  readonly overlays: ReadonlyMap<string, Place>;
+}
+
+/** A part of a value, as large as what lies there. */
+export interface Place {
+  readonly over: string;
+  /** Where it begins, for each axis. */
+  readonly starts: readonly number[];
 }
 
 /** Replaces every segment by its bands; all other nodes stay. Segments are in order and apart. */
@@ -22,15 +32,17 @@ export function emitBands(bands: BandGraph, segments: readonly Segment[]): Bande
     nodes: [],
     values: new Map(graph.values),
     origins: new Map(),
+    overlays: new Map(),
   };
   let next = 0;
   for (const segment of segments) {
     out.nodes.push(...graph.nodes.slice(next, segment.start));
-    emitSegment(out, bands, segment);
+    emitSegment(out, bands, {segment, overlays: overlaysWithin(bands, segment)});
     next = segment.end;
   }
   out.nodes.push(...graph.nodes.slice(next));
-  return {graph: {...graph, nodes: out.nodes, values: out.values}, origins: out.origins};
+  const {nodes, values, origins, overlays} = out;
+  return {graph: {...graph, nodes, values}, origins, overlays};
 }
 
 interface Emission {
@@ -38,6 +50,7 @@ interface Emission {
   readonly nodes: Node[];
   readonly values: Map<string, Value>;
   readonly origins: Map<string, string>;
+  readonly overlays: Map<string, Place>;
 }
 
 const JOINED = {op: 'concat', axis: ROW_AXIS} as const;
@@ -50,14 +63,27 @@ interface Piece {
   readonly rows: Rows;
 }
 
-function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
+function emitSegment(
+  out: Emission,
+  graph: BandGraph,
+  {segment, overlays}: {segment: Segment; overlays: readonly Overlay[]},
+): void {
+  const bands = segmentBands(graph, segment);
+  for (const {target, over, starts} of freeOverlays(graph, segment, {bands, overlays})) {
+    const [own, source] = [graph.nodes[target]!.node, graph.nodes[over]!.node];
+    out.overlays.set(own.output, {over: source.output, starts});
+  }
   const windows = new Map<string, Piece>();
   const parts = new Map<string, Piece[]>(
-    segmentTargets(bands, segment).map(index => [bands.nodes[index]!.node.output, []]),
+    segmentTargets(graph, segment).map(index => [graph.nodes[index]!.node.output, []]),
   );
-  for (const band of segmentBands(bands, segment)) {
+  for (const band of bands) {
+    const kept = band.map((each, offset) => {
+      const {node} = graph.nodes[segment.start + offset]!;
+      return keptRows(out, node, each, windows.get(node.output));
+    });
     band.forEach((each, offset) => {
-      const {node, needs} = bands.nodes[segment.start + offset]!;
+      const {node, needs} = graph.nodes[segment.start + offset]!;
       if (each.rows.start === each.rows.end) return;
       const piece = {name: rowsName(out, node.output, each.rows), rows: each.rows};
       const inputs = neededRows(needs!, each.rows).map((rows, input) => {
@@ -66,9 +92,8 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
         const window = windows.get(name) ?? {name, rows: wholeRows(out, name)};
         return {name: sliceRows(out, window, rows), rows};
       });
-      const before = windows.get(node.output);
-      const kept = keptRows(out, node, each, before);
       if (node.operation.op === 'moments') {
+        const before = windows.get(node.output);
         emitMoments(out, node, {rows: each.rows, x: inputs[0]!, before});
         windows.set(node.output, piece);
         return;
@@ -76,15 +101,15 @@ function emitSegment(out: Emission, bands: BandGraph, segment: Segment): void {
       const made = bandNode(out.graph, node, {rows: each.rows, inputs, output: piece.name});
       for (const one of made) define(out, one, node.output, each.rows);
       parts.get(node.output)?.push(piece);
-      windows.set(node.output, windowOf(out, node, {piece, each, kept}));
+      windows.set(node.output, windowOf(out, node, {piece, each, kept: kept[offset]!}));
     });
   }
-  for (const index of segmentTargets(bands, segment)) {
-    const {node} = bands.nodes[index]!;
+  for (const index of segmentTargets(graph, segment)) {
+    const {node} = graph.nodes[index]!;
     const {name, output} = node;
     const inputs = parts.get(output)!.map(piece => piece.name);
     // Moments bear their name.
-    if (looksAtWhole(bands, segment, index)) out.nodes.push(node);
+    if (looksAtWhole(graph, segment, index)) out.nodes.push(node);
     else if (node.operation.op !== 'moments')
       out.nodes.push({name, operation: BANDED, inputs, output});
   }
@@ -115,7 +140,7 @@ function looksAtWhole({nodes}: BandGraph, {start, end}: Segment, index: number):
 /**
  * Rows kept from the window before, null for none.
  *
- * They move before the new ones are computed: then the new window may lie where the one before was.
+ * They move before anything is computed in their band: then the new window may lie where the one before was.
  */
 function keptRows(
   out: Emission,
@@ -124,7 +149,7 @@ function keptRows(
   before: Piece | undefined,
 ): string | null {
   if (node.operation.op === 'moments' || before === undefined) return null;
-  if (window.start >= rows.start) return null;
+  if (rows.start === rows.end || window.start >= rows.start) return null;
   const kept = {start: window.start, end: rows.start};
   const name = `${rowsName(out, node.output, kept)}/kept`;
   const inputs = [sliceRows(out, before, kept)];
@@ -151,7 +176,8 @@ function sliceRows(out: Emission, piece: Piece, rows: Rows): string {
   if (rows.start === piece.rows.start && rows.end === piece.rows.end) return piece.name;
   const shape = out.values.get(piece.name)?.shape ?? shapeOf(out.graph, piece.name);
   const axis = shape.length + ROW_AXIS - 4;
-  const name = rowsName(out, piece.name, rows);
+  // Not the name of a band of the same rows: that may be gone when the whole is read.
+  const name = rowsName(out, `${piece.name}/of`, rows);
   if (out.values.has(name)) return name;
   const operation = {
     op: 'slice',

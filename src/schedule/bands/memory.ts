@@ -1,29 +1,25 @@
 // Bytes alive while the nodes of a graph are computed one after another, before anything is lowered.
 
-import type {BandGraph, BandNode} from './band-graph.js';
-
-/** Bytes of a result while it waits for its readers; what is handed out lies in memory of its own. */
-export function heldBytes(nodes: readonly BandNode[], index: number): number {
-  const {bytes, lastUse} = nodes[index]!;
-  return lastUse === nodes.length ? 0 : bytes;
-}
+import {shapeOf} from '../layout.js';
+import type {BandGraph} from './band-graph.js';
+import {ROW_AXIS} from './rows.js';
 
 /** Bytes of inputs and earlier results alive before each node: those that it or a later one reads. */
-export function aliveBytes({nodes, inputs}: BandGraph): number[] {
+export function aliveBytes({nodes, inputs, heldBytes}: BandGraph): number[] {
   const alive = new Array<number>(nodes.length + 1).fill(0);
   const add = (from: number, to: number, bytes: number) => {
     for (let at = from; at <= Math.min(to, nodes.length); at++) alive[at]! += bytes;
   };
   for (const {bytes, lastUse} of inputs) add(0, lastUse, bytes);
   nodes.forEach(({lastUse}, index) => {
-    add(index + 1, lastUse, heldBytes(nodes, index));
+    add(index + 1, lastUse, heldBytes[index]!);
   });
   return alive;
 }
 
 /** Bytes that a node takes when it is computed whole, beside what is alive before it. */
 export function wholeBytes({nodes, graph}: BandGraph, index: number, isCopied: boolean): number {
-  const {node, bytes, producers, shape} = nodes[index]!;
+  const {node, bytes, copiedRowBytes, producers, shape} = nodes[index]!;
   const dying = producers
     .filter(producer => producer >= 0 && nodes[producer]!.lastUse === index)
     .map(producer => nodes[producer]!.bytes);
@@ -33,9 +29,7 @@ export function wholeBytes({nodes, graph}: BandGraph, index: number, isCopied: b
   // Sums and normalisations overwrite what dies with them.
   const isInPlace = op === 'chain' || op === 'instanceNorm' || (op === 'conv' && dying.length > 1);
   const added = isInPlace && dying.includes(bytes) ? 0 : bytes;
-  const [first] = node.inputs;
-  const isInput = op === 'conv' && first !== undefined && graph.inputs.includes(first);
-  const moved = isInput ? graph.values.get(first)!.shape.reduce((a, b) => a * b, 4) : 0;
+  const moved = copiedRowBytes * (shapeOf(graph, node.inputs[0]!)[ROW_AXIS] ?? 1);
   return added + moved + shape.scratchBytes;
 }
 

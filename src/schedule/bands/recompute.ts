@@ -5,7 +5,6 @@ import type {Graph, Node, Value} from '../../graph/graph.js';
 import {renameInputs} from '../../graph/rewrite.js';
 import {shapeOf} from '../layout.js';
 import type {BandGraph} from './band-graph.js';
-import {heldBytes} from './memory.js';
 import type {BandPlan} from './search.js';
 import {canJoin} from './segment.js';
 
@@ -25,7 +24,7 @@ const NEAR = 6;
 const SHARES = [8, 2];
 
 /** Values looked at in the fullest run of a plan, largest first. */
-const MOST_CANDIDATES = 3;
+const MOST_CANDIDATES = 6;
 
 /** The graphs in which one of the values that fill the fullest run of `plan` is not kept, the largest first. */
 export function* recomputations(
@@ -39,25 +38,36 @@ export function* recomputations(
     .map((_, index) => index)
     .filter(index => index < fullest.end && bands.nodes[index]!.lastUse >= fullest.start)
     .filter(index => index < fullest.start || bands.nodes[index]!.lastUse >= fullest.end)
-    .filter(index => heldBytes(bands.nodes, index) > 0)
-    .sort((a, b) => bands.nodes[b]!.bytes - bands.nodes[a]!.bytes || a - b);
-  for (const index of held.slice(0, MOST_CANDIDATES)) {
+    .filter(index => bands.heldBytes[index]! > 0);
+  const values = [...new Set(held.flatMap(index => lineage(bands, index)))];
+  values.sort((a, b) => bands.nodes[b]!.bytes - bands.nodes[a]!.bytes || a - b);
+  for (const index of values.slice(0, MOST_CANDIDATES)) {
     for (const share of SHARES) {
-      const found = recompute(bands, {index, share}, origins);
+      const found = recompute(bands, {index, share, plan}, origins);
       if (found !== null) yield found;
     }
   }
 }
 
+/** A value and what it replaces: a normalisation is no smaller than the map that it was made of. */
+function lineage({nodes}: BandGraph, index: number): number[] {
+  const {producers, node} = nodes[index]!;
+  const source = producers[0] ?? -1;
+  const isReplaced =
+    node.operation.op === 'instanceNorm' && source >= 0 && nodes[source]!.lastUse === index;
+  return isReplaced ? [index, source] : [index];
+}
+
 /** Lets readers that are far from a value compute it again; null where that takes too much, or nothing is far. */
 function recompute(
   bands: BandGraph,
-  {index, share}: {readonly index: number; readonly share: number},
+  {index, share, plan}: {readonly index: number; readonly share: number; readonly plan: BandPlan},
   origins: ReadonlyMap<string, string>,
 ): Recomputing | null {
   const {graph, nodes} = bands;
   const {views, readers} = readersOf(bands, index);
-  const far = readers.filter(reader => !isNear(bands, index, reader));
+  const isElsewhere = apartIn(plan, readers[0]);
+  const far = readers.filter(reader => isElsewhere(reader) || !isNear(bands, index, reader));
   if (far.length === 0 || nodes[index]!.lastUse === nodes.length) return null;
   const needed = neededNodes(bands, {index, share}, Math.max(...far));
   if (needed === null) return null;
@@ -89,6 +99,12 @@ function readersOf({nodes}: BandGraph, index: number): {views: number[]; readers
   };
   visit(index);
   return {views, readers: [...new Set(readers)].sort((a, b) => a - b)};
+}
+
+/** Whether a plan computes a reader in bands of its own, not together with the first one. */
+function apartIn({runs}: BandPlan, first: number | undefined): (reader: number) => boolean {
+  const runOf = (index: number) => runs.find(({start, end}) => start <= index && index < end)!;
+  return reader => runOf(reader).height > 0 && runOf(reader) !== runOf(first!);
 }
 
 /** Whether a node can be computed in the same bands as one before it, not too many nodes apart. */

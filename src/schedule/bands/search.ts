@@ -5,13 +5,16 @@
 // limit the cheapest path is taken. Both are exact for these prices, and equal graphs give equal plans.
 
 import type {BandGraph, BandNode} from './band-graph.js';
-import {aliveBytes, heldBytes, wholeBytes} from './memory.js';
+import {aliveBytes, wholeBytes} from './memory.js';
+import {type Overlay, overlaysWithin} from './overlay.js';
 import {canJoin, exactPrice, guessPrice, type Segment, type SegmentPrice} from './segment.js';
 
 /** A run of nodes: start..end-1, whole when `height` is 0. */
 interface Edge extends Segment {
   /** Bytes alive beside the bands: what comes from before, and results that are put together whole. */
   readonly heldBytes: number;
+  /** Results that may lie over what comes from before. */
+  readonly overlays: readonly Overlay[];
   bytes: number;
   cost: number;
   /** Guessed until the edge is on a path. */
@@ -45,7 +48,7 @@ const MOST_COMMANDS = 4096;
 const CLEARLY = 0.97;
 
 /** Segments of which all bands may be priced. */
-const MOST_EXACT = 50;
+const MOST_EXACT = 200;
 
 /** What starting a command costs, as bytes that could be moved meanwhile. */
 const COMMAND_BYTES = 32 * 1024;
@@ -113,7 +116,7 @@ export class BandSearch {
       for (let at = 0; at < this.#edges.length && found.taken[at] !== undefined; ) {
         const edge = found.taken[at]!;
         if (!edge.isExact && this.#exactLeft > 0) {
-          setPrice(edge, exactPrice(this.#graph, edge));
+          setPrice(this.#graph, edge, exactPrice(this.#graph, edge, edge.overlays));
           this.#exactLeft--;
           isExact = false;
         }
@@ -157,14 +160,24 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
   const {nodes} = graph;
   const bytes = before + wholeBytes(graph, start, copied.has(nodes[start]!.node.output));
   const edges: Edge[] = [
-    {start, end: start + 1, height: 0, heldBytes: before, bytes, cost: 0, isExact: true},
+    {
+      start,
+      end: start + 1,
+      height: 0,
+      heldBytes: before,
+      overlays: [],
+      bytes,
+      cost: 0,
+      isExact: true,
+    },
   ];
   let [targets, coarsest] = [0, 0];
   for (let end = start + 1; end <= last && canJoin(graph, start, end - 1); end++) {
     targets = 0;
     for (let index = start; index < end; index++) targets += targetBytes(graph, index, end);
     coarsest = Math.max(coarsest, blockShare(nodes[end - 1]!));
-    if (before + targets > mostBytes) continue;
+    const overlays = overlaysWithin(graph, {start, end});
+    if (before + targets - overlaidBytes(graph, overlays) > mostBytes) continue;
     for (const height of heightsOf(nodes[end - 1]!, coarsest)) {
       if (Math.ceil(nodes[end - 1]!.height / height) * (end - start) > MOST_COMMANDS) continue;
       const edge = {
@@ -172,19 +185,29 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
         end,
         height,
         heldBytes: before + targets,
+        overlays,
         bytes: 0,
         cost: 0,
         isExact: false,
       };
-      setPrice(edge, guessPrice(graph, edge));
+      setPrice(graph, edge, guessPrice(graph, edge, overlays));
       if (edge.bytes <= mostBytes) edges.push(edge);
     }
   }
   return edges;
 }
 
-function setPrice(edge: Edge, {bandBytes, movedBytes, commands}: SegmentPrice): void {
-  edge.bytes = edge.heldBytes + bandBytes;
+/** Bytes of results that need none of their own. */
+function overlaidBytes({heldBytes}: BandGraph, overlays: readonly Overlay[]): number {
+  return overlays.reduce((sum, {target}) => sum + heldBytes[target]!, 0);
+}
+
+function setPrice(
+  graph: BandGraph,
+  edge: Edge,
+  {bandBytes, overlays, movedBytes, commands}: SegmentPrice,
+): void {
+  edge.bytes = edge.heldBytes - overlaidBytes(graph, overlays) + bandBytes;
   edge.cost = movedBytes + commands * COMMAND_BYTES;
 }
 
@@ -203,6 +226,6 @@ function heightsOf({height, shape}: BandNode, share: number): number[] {
 }
 
 /** Bytes of a result that is used from node `end` on. */
-function targetBytes({nodes}: BandGraph, index: number, end: number): number {
-  return nodes[index]!.lastUse >= end ? heldBytes(nodes, index) : 0;
+function targetBytes({nodes, heldBytes}: BandGraph, index: number, end: number): number {
+  return nodes[index]!.lastUse >= end ? heldBytes[index]! : 0;
 }

@@ -3,7 +3,8 @@
 // Every row is computed once. A value that is needed again for the next band (the halo of a convolution, the other side of
 // a residual sum) keeps those rows in its window: the rows kept from before, followed by the new ones.
 
-import {type BandGraph, cutAfter, cutBefore} from './band-graph.js';
+import {type BandGraph, type BandNode, cutAfter, cutBefore} from './band-graph.js';
+import {isFree, type Overlay} from './overlay.js';
 import type {Rows} from './rows.js';
 
 /** Nodes start..end-1, computed in bands of `height` rows of the last one's result. */
@@ -159,6 +160,8 @@ function roundUp(value: number, multiple: number): number {
 export interface SegmentPrice {
   /** Bytes of windows, parts and scratch at the fullest moment. */
   readonly bandBytes: number;
+  /** Of the overlays asked for, those that can be. */
+  readonly overlays: readonly Overlay[];
   /** Bytes copied and read again: halos, and the weights for every band. */
   readonly movedBytes: number;
   readonly commands: number;
@@ -168,7 +171,11 @@ export interface SegmentPrice {
  * Prices a segment by a band in its middle, in which every value grows by as much as it does in any: where rows are computed in
  * blocks, by a block of each.
  */
-export function guessPrice(graph: BandGraph, segment: Segment): SegmentPrice {
+export function guessPrice(
+  graph: BandGraph,
+  segment: Segment,
+  overlays: readonly Overlay[],
+): SegmentPrice {
   const {nodes} = graph;
   const count = bandCount(graph, segment);
   const first = Math.max(0, (count >> 1) - 4);
@@ -183,11 +190,16 @@ export function guessPrice(graph: BandGraph, segment: Segment): SegmentPrice {
   });
   const band = windowsOf(graph, segment, {before, ends});
   const {bytes, moved, commands} = priceBand(graph, segment, {band, next: band});
-  return {bandBytes: bytes, movedBytes: count * moved, commands: count * commands};
+  const free = overlays.filter(each => isFree(graph, segment.start, each, {before, ends}));
+  return {bandBytes: bytes, overlays: free, movedBytes: count * moved, commands: count * commands};
 }
 
 /** Prices a segment by all of its bands. */
-export function exactPrice(graph: BandGraph, segment: Segment): SegmentPrice {
+export function exactPrice(
+  graph: BandGraph,
+  segment: Segment,
+  overlays: readonly Overlay[],
+): SegmentPrice {
   const bands = segmentBands(graph, segment);
   let [bandBytes, movedBytes, commands] = [0, 0, 0];
   bands.forEach((band, index) => {
@@ -196,11 +208,25 @@ export function exactPrice(graph: BandGraph, segment: Segment): SegmentPrice {
     movedBytes += price.moved;
     commands += price.commands;
   });
-  return {bandBytes, movedBytes, commands};
+  return {bandBytes, overlays: freeOverlays(graph, segment, {bands, overlays}), movedBytes, commands};
+}
+
+/** The overlays that can be in all bands of a segment. */
+export function freeOverlays(
+  graph: BandGraph,
+  {start}: Segment,
+  {bands, overlays}: {bands: readonly (readonly BandRows[])[]; overlays: readonly Overlay[]},
+): Overlay[] {
+  if (overlays.length === 0) return [];
+  const rows = bands.map(band => ({
+    before: band.map(each => each.rows.start),
+    ends: band.map(each => each.rows.end),
+  }));
+  return overlays.filter(each => rows.every(at => isFree(graph, start, each, at)));
 }
 
 function priceBand(
-  {nodes}: BandGraph,
+  {nodes, successors}: BandGraph,
   {start, end}: Segment,
   {band, next}: {band: readonly BandRows[]; next: readonly BandRows[]},
 ) {
@@ -210,7 +236,7 @@ function priceBand(
     const own = nodes[start + offset]!;
     const isNew = rows.end > rows.start;
     if (isNew) {
-      live[offset]! += own.shape.scratchBytes;
+      live[offset]! += own.shape.scratchBytes + copiedBytes(own, rows);
       moved += own.shape.weightBytes;
       commands++;
     }
@@ -226,10 +252,19 @@ function priceBand(
       if (2 * keptRows > window.end - window.start) live[offset]! += windowBytes;
       moved += 2 * keptRows * own.rowBytes;
       commands++;
-    } else if (own.lastUse < end) {
+    } else if (own.lastUse < end && !isSameRows(band[successors[start + offset]! - start], rows)) {
       const last = Math.min(end - 1, own.lastUse);
       for (let at = offset; at <= last - start; at++) live[at]! += windowBytes;
     }
   });
   return {bytes: kept + Math.max(...live), moved, commands};
+}
+
+function isSameRows(other: BandRows | undefined, rows: Rows): boolean {
+  return other !== undefined && other.rows.start === rows.start && other.rows.end === rows.end;
+}
+
+/** Bytes of the rows of an input of the graph that are copied for `rows` of the result. */
+function copiedBytes({copiedRowBytes, reach: [first]}: BandNode, rows: Rows): number {
+  return first ? copiedRowBytes * (first.ends[rows.end]! - first.starts[rows.start]!) : 0;
 }
