@@ -28,8 +28,8 @@ const ORDERS: readonly ((a: Lifetime, b: Lifetime) => number)[] = [
   (a, b) => duration(b) - duration(a) || b.bytes - a.bytes,
 ];
 
-/** Attempts to bring the peak down by placing first what ended up highest. */
-const PROMOTIONS = 48;
+/** Attempts to bring the peak down by placing first what ended up highest, since the last one that did. */
+const PROMOTIONS = 10;
 
 /** With more lifetimes than this only the order of first use is tried: the others look at all pairs. */
 const MANY_LIFETIMES = 4096;
@@ -87,14 +87,16 @@ function promoted(
   {neighbours, bound}: {readonly neighbours: readonly Int32Array[]; readonly bound: number},
 ): Ordered {
   let [best, current] = [first, first];
-  for (let round = 0; round < PROMOTIONS && best.peakBytes > bound; round++) {
+  for (let left = PROMOTIONS; left > 0 && best.peakBytes > bound; left--) {
     const {order, offsetsBytes, peakBytes} = current;
     const highest = order.find(
       index => offsetsBytes[index]! + aligned(lifetimes[index]!.bytes) === peakBytes,
     )!;
     const next = [highest, ...order.filter(index => index !== highest)];
     current = {order: next, ...placeInOrder(lifetimes, next, neighbours)};
-    best = smaller(best, current);
+    if (current.peakBytes >= best.peakBytes) continue;
+    best = current;
+    left = PROMOTIONS;
   }
   return best;
 }

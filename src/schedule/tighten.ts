@@ -4,7 +4,7 @@
 // where they were (docs/05-memory.md).
 
 import type {Graph} from '../graph/graph.js';
-import {type BandGraph, bandGraph} from './bands/band-graph.js';
+import {type BandGraph, bandGraph, type KnownNeeds} from './bands/band-graph.js';
 import {emitBands} from './bands/emit.js';
 import {concatsToCopy} from './bands/memory.js';
 import {splitNorms} from './bands/norms.js';
@@ -16,14 +16,17 @@ import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
 
 const F32_BYTES = 4;
 
-/** Shares of the scratch that a plan takes at first. */
-const SCRATCH_SHARES = [1 / 4, 1 / 16];
+/** Shares of the scratch that plans take, as long as there seems to be room for it. */
+const SCRATCH_SHARES = [1, 1 / 4, 1 / 16];
 
 /** Nodes of all graphs that are searched for values to be computed again, one after another. */
 const MOST_SEARCHED = 5000;
 
-/** Of those, the last ones that are scheduled to find the smallest: prices are not exact. */
+/** The last plans that are scheduled to find the smallest: prices are not exact. */
 const MOST_SMALLEST = 2;
+
+/** A plan that holds no more than this beside its price is not bettered by the one before it. */
+const AS_PRICED = 1.05;
 
 /** Nodes of a graph that is computed in bands. */
 const MOST_NODES = 4096;
@@ -52,16 +55,20 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   const lean = leanPlan(graph, fixed, 0);
   const isLarge = graph.nodes.length > LARGE;
   const plans = [...lean.banded()];
-  const smallest = plans
-    .slice(isLarge ? -1 : -MOST_SMALLEST)
-    .map(({search, schedule}) => schedule(search.smallest(NEARLY).segments))
-    .reduce(smaller, lean.whole);
+  let smallest = lean.whole;
+  for (const {search, schedule} of plans.slice(isLarge ? -1 : -MOST_SMALLEST).reverse()) {
+    const plan = search.smallest(NEARLY);
+    const planned = schedule(plan.segments);
+    smallest = smaller(smallest, planned);
+    if (planned.arenaPeakBytes <= plan.bytes * AS_PRICED) break;
+  }
 
   return {
     smallest,
     *within(limitBytes) {
       const scratch = Math.max(0, ...[...fast.choices.values()].map(choice => choice.scratchBytes));
       for (const share of scratch > 0 ? SCRATCH_SHARES : []) {
+        if (smallest.arenaPeakBytes + scratch * share > limitBytes) continue;
         const plan = leanPlan(graph, fixed, scratch * share);
         yield plan.whole;
         yield* bandedWithin(plan.banded(), limitBytes);
@@ -115,8 +122,9 @@ function* bandedPlans(
   options: ScheduleOptions,
 ): Generator<BandedPlan, undefined> {
   const {copiedConcats: copied = new Set(), choices = new Map(), checkTime} = options;
+  const known: KnownNeeds = new Map();
   const find = ({graph: given, origins}: Recomputing, most: number): Found => {
-    const bands = bandGraph(given, withOrigins(choices, origins));
+    const bands = bandGraph(given, withOrigins(choices, origins), known);
     const search = new BandSearch(bands, {copied, mostBytes: most, checkTime});
     const smallest = search.smallest();
     const tight = search.tightNodes(smallest.bytes);

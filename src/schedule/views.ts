@@ -171,9 +171,7 @@ export function replacedBy(
   if (operation.op !== 'chain' && operation.op !== 'instanceNorm') return null;
   const shape = String(shapeOf(graph, output));
   const first = operation.op === 'chain' ? inputs : inputs.slice(0, 1);
-  const dying = first.find(
-    name => dies(name) && String(shapeOf(graph, name)) === shape,
-  );
+  const dying = first.find(name => dies(name) && String(shapeOf(graph, name)) === shape);
   return dying ?? null;
 }
 

@@ -41,8 +41,7 @@ function residualBlocks({height, width, pad, blocks, isChain}: Block): Graph {
   for (let block = 0, size = 0; block < blocks; block++, size += 2 * lost) {
     const sum = [1, CHANNELS, height - size - 2 * lost, width - size - 2 * lost];
     const starts = [0, 0, lost, lost];
-    const middle =
-      pad === 1 ? x : graph.add({op: 'slice', starts, steps: [1, 1, 1, 1]}, [x], sum);
+    const middle = pad === 1 ? x : graph.add({op: 'slice', starts, steps: [1, 1, 1, 1]}, [x], sum);
     const between = conv(x, size + lost);
     x = isChain
       ? graph.add(binaryChain(), [middle, conv(between, size + 2 * lost)], sum)

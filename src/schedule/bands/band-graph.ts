@@ -75,8 +75,15 @@ const MOST_ROWS = 2 ** 21;
 
 const PLAIN: BandShape = {rowAlign: 1, scratchBytes: 0, weightBytes: 0, isSwept: false};
 
+/** What nodes need of their inputs; nodes that several graphs share are looked at once. */
+export type KnownNeeds = Map<Node, Pick<BandNode, 'needs' | 'reach'>>;
+
 /** Numbers the nodes of `graph`; `shapes` has its convolutions by the value they compute. */
-export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>): BandGraph {
+export function bandGraph(
+  graph: Graph,
+  shapes: ReadonlyMap<string, BandShape>,
+  known: KnownNeeds = new Map(),
+): BandGraph {
   const numbers = new Map(graph.nodes.map(({output}, index) => [output, index]));
   const consumers = graph.nodes.map((): {index: number; input: number}[] => []);
   const readers = new Map<string, number[]>();
@@ -97,7 +104,8 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
     const isView = isViewNode(node);
     const bandShape = shapes.get(node.output) ?? PLAIN;
     const isCut = bytes > 0 && bandShape.rowAlign * 2 <= height;
-    const needs = isCut && height <= rowsLeft ? inputRows(graph, node) : null;
+    const {needs, reach} =
+      isCut && height <= rowsLeft ? needsOf(graph, node, {height, known}) : NO_NEEDS;
     if (needs !== null) rowsLeft -= height;
     const producers = node.inputs.map(name => numbers.get(name) ?? -1);
     nodes.push({
@@ -108,7 +116,7 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
       bytes: isView ? 0 : bytes,
       isView,
       needs,
-      reach: (needs ?? []).map(need => (need === 'all' ? null : reachOf(need, height))),
+      reach,
       producers,
       lastUse: lastUses.get(node.output) ?? index,
       consumers: consumers[index]!,
@@ -127,6 +135,21 @@ export function bandGraph(graph: Graph, shapes: ReadonlyMap<string, BandShape>):
   // What lies over something else is written there only when that is no longer needed.
   const successors = successorsOf(graph, nodes).map(next => (overlays[next] ? -1 : next));
   return {graph, nodes, inputs, overlays, successors, heldBytes: heldBytesOf(nodes, overlays)};
+}
+
+const NO_NEEDS = {needs: null, reach: []};
+
+function needsOf(
+  graph: Graph,
+  node: Node,
+  {height, known}: {readonly height: number; readonly known: KnownNeeds},
+): Pick<BandNode, 'needs' | 'reach'> {
+  const found = known.get(node);
+  if (found !== undefined) return found;
+  const needs = inputRows(graph, node);
+  const reach = (needs ?? []).map(need => (need === 'all' ? null : reachOf(need, height)));
+  known.set(node, {needs, reach});
+  return {needs, reach};
 }
 
 /** Convolutions want channels last, which inputs of the graph are not; a single channel is either. */

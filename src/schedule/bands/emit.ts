@@ -6,7 +6,13 @@ import type {BandGraph} from './band-graph.js';
 import {type BandInput, bandNode, neededRows} from './band-node.js';
 import {type Overlay, overlaysWithin} from './overlay.js';
 import {ROW_AXIS, type Rows} from './rows.js';
-import {type BandRows, freeOverlays, type Segment, segmentBands, segmentTargets} from './segment.js';
+import {
+  type BandRows,
+  freeOverlays,
+  type Segment,
+  segmentBands,
+  segmentTargets,
+} from './segment.js';
 
 /** A graph of bands and where its values come from. */
 export interface BandedGraph {

@@ -110,11 +110,7 @@ export function overlaysWithin(graph: BandGraph, run: Run): Overlay[] {
 }
 
 /** Whether an overlay belongs to a segment: the value is there before, and dies in it, the result outlives it. */
-function isWithin(
-  {nodes}: BandGraph,
-  {start, end}: Run,
-  {target, over}: Overlay,
-): boolean {
+function isWithin({nodes}: BandGraph, {start, end}: Run, {target, over}: Overlay): boolean {
   const isLasting = nodes[target]!.lastUse >= end && target >= start && target < end;
   return isLasting && over < start && nodes[over]!.lastUse < end;
 }

@@ -208,7 +208,12 @@ export function exactPrice(
     movedBytes += price.moved;
     commands += price.commands;
   });
-  return {bandBytes, overlays: freeOverlays(graph, segment, {bands, overlays}), movedBytes, commands};
+  return {
+    bandBytes,
+    overlays: freeOverlays(graph, segment, {bands, overlays}),
+    movedBytes,
+    commands,
+  };
 }
 
 /** The overlays that can be in all bands of a segment. */

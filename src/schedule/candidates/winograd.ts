@@ -125,7 +125,7 @@ function cheapestStep(operands: ConvOperands, tiles: Tiles): WinogradCandidateSt
     [true, false].flatMap(keeps => tileForm(operands, axes, {form, keeps, scratchLimit})),
   );
   const least = Math.min(...tilings.map(({scratchElements}) => scratchElements));
-  const most = Math.max(least, scratchLimit);
+  const most = Math.max(least * NEARLY_LEAST, scratchLimit);
   const tiling = clearlyCheapest(tilings.filter(({scratchElements}) => scratchElements <= most));
   const {form, scratchElements, cost} = tiling;
   const regions = once(() => regionsOf(tiling));
@@ -201,6 +201,9 @@ interface Tiling {
   readonly scratchElements: number;
   readonly cost: number;
 }
+
+/** Scratch this many times the least is as good: kernels that are transformed again and again save little of it and cost much. */
+const NEARLY_LEAST = 1.25;
 
 /** Tiles of a block when scratch is short: a vector of rows for the GEMMs. */
 const LEAST_TILES = 8;
