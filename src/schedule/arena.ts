@@ -1,18 +1,12 @@
 // Lifetimes in, arena offsets out.
 
-/** A block of the arena and the steps during which its bytes must not change hands, both inclusive. */
-export interface Lifetime {
-  readonly bytes: number;
-  /** Index of the first step that touches it; -1 for inputs, which are there before the first step. */
-  readonly firstUse: number;
-  readonly lastUse: number;
-}
+import {fullestStep, type Lifetime, type Live, liveOf, separation} from './lifetimes.js';
 
 export interface Placement {
   /** One per lifetime. */
   readonly offsetsBytes: readonly number[];
   readonly peakBytes: number;
-  /** No placement can be smaller: the most bytes alive in any step. */
+  /** No placement can be smaller: the most bytes alive in any step, blocks rounded up to whole cache lines. */
   readonly lowerBoundBytes: number;
   /** The first step in which that many bytes are alive. */
   readonly busiestStep: number;
@@ -41,26 +35,26 @@ function byFirstUse(a: Lifetime, b: Lifetime): number {
 /**
  * Places every lifetime at an arena offset, a multiple of 64 bytes.
  *
- * Lifetimes that overlap never share bytes. Greedy: one after another, each into the smallest gap it fits between those
- * alive at the same time; largest first and a few other orders. From the best of them on, what lies at the peak is
+ * No byte is ever alive in two blocks. Greedy: one after another, each into the smallest gap it fits between those
+ * there at the same time; largest first and a few other orders. From the best of them on, what lies at the peak is
  * placed first, again and again. The smallest peak is kept.
  */
 export function placeBuffers(
   lifetimes: readonly Lifetime[],
   checkTime: () => void = () => {},
 ): Placement {
-  const bound = liveBound(lifetimes);
+  const rounded = lifetimes.map(toLines);
+  const live = rounded.map(liveOf);
+  const bound = fullestStep(live);
   const ordered = (compare: (a: Lifetime, b: Lifetime) => number) =>
-    lifetimes
-      .map((_, index) => index)
-      .sort((a, b) => compare(lifetimes[a]!, lifetimes[b]!) || a - b);
-  const swept = {order: ordered(byFirstUse), ...sweep(lifetimes, ordered(byFirstUse), checkTime)};
-  let best: Ordered = swept;
-  if (swept.peakBytes > bound.bytes && lifetimes.length <= MANY_LIFETIMES) {
-    const neighbours = overlapping(lifetimes);
-    for (const order of ORDERS.map(ordered))
-      best = smaller(best, {order, ...placeInOrder(lifetimes, order, neighbours)});
-    best = promoted(lifetimes, best, {neighbours, bound: bound.bytes});
+    rounded.map((_, index) => index).sort((a, b) => compare(rounded[a]!, rounded[b]!) || a - b);
+  const order = ordered(byFirstUse);
+  let best: Ordered = {order, ...sweep(rounded, order, checkTime)};
+  if (best.peakBytes > bound.bytes && rounded.length <= MANY_LIFETIMES) {
+    const neighbours = neighboursOf(live);
+    for (const each of ORDERS.map(ordered))
+      best = smaller(best, {order: each, ...placeInOrder(rounded, each, neighbours)});
+    best = promoted(rounded, best, {neighbours, bound: bound.bytes});
   }
   const {offsetsBytes, peakBytes} = best;
   return {offsetsBytes, peakBytes, lowerBoundBytes: bound.bytes, busiestStep: bound.step};
@@ -84,13 +78,13 @@ function smaller(first: Ordered, second: Ordered): Ordered {
 function promoted(
   lifetimes: readonly Lifetime[],
   first: Ordered,
-  {neighbours, bound}: {readonly neighbours: readonly Int32Array[]; readonly bound: number},
+  {neighbours, bound}: {readonly neighbours: readonly Neighbours[]; readonly bound: number},
 ): Ordered {
   let [best, current] = [first, first];
   for (let left = PROMOTIONS; left > 0 && best.peakBytes > bound; left--) {
     const {order, offsetsBytes, peakBytes} = current;
     const highest = order.find(
-      index => offsetsBytes[index]! + aligned(lifetimes[index]!.bytes) === peakBytes,
+      index => offsetsBytes[index]! + lifetimes[index]!.bytes === peakBytes,
     )!;
     const next = [highest, ...order.filter(index => index !== highest)];
     current = {order: next, ...placeInOrder(lifetimes, next, neighbours)};
@@ -101,22 +95,41 @@ function promoted(
   return best;
 }
 
-/** For every lifetime the others that are alive at the same time. */
-function overlapping(lifetimes: readonly Lifetime[]): Int32Array[] {
-  const lists = lifetimes.map((): number[] => []);
-  const order = lifetimes.map((_, index) => index);
-  order.sort((a, b) => lifetimes[a]!.firstUse - lifetimes[b]!.firstUse);
+/** The other blocks that are there at the same time as one. */
+interface Neighbours {
+  readonly indices: readonly number[];
+  /** How far above the block each has to begin, at least, if it lies above. */
+  readonly above: readonly number[];
+  /** How far below the block each has to begin, at least, if it lies below. */
+  readonly below: readonly number[];
+}
+
+function neighboursOf(live: readonly Live[]): Neighbours[] {
+  const lists = live.map(() => ({
+    indices: [] as number[],
+    above: [] as number[],
+    below: [] as number[],
+  }));
+  const order = live.map((_, index) => index);
+  order.sort((a, b) => live[a]!.lifetime.firstUse - live[b]!.lifetime.firstUse);
   let alive: number[] = [];
+  const add = (index: number, other: number, above: number, below: number) => {
+    lists[index]!.indices.push(other);
+    lists[index]!.above.push(above);
+    lists[index]!.below.push(below);
+  };
   for (const index of order) {
-    const {firstUse} = lifetimes[index]!;
-    alive = alive.filter(other => lifetimes[other]!.lastUse >= firstUse);
+    const {firstUse} = live[index]!.lifetime;
+    alive = alive.filter(other => live[other]!.lifetime.lastUse >= firstUse);
     for (const other of alive) {
-      lists[index]!.push(other);
-      lists[other]!.push(index);
+      const above = aligned(separation(live[index]!, live[other]!));
+      const below = aligned(separation(live[other]!, live[index]!));
+      add(index, other, above, below);
+      add(other, index, below, above);
     }
     alive.push(index);
   }
-  return lists.map(list => Int32Array.from(list));
+  return lists;
 }
 
 interface Block {
@@ -140,8 +153,9 @@ function sweep(lifetimes: readonly Lifetime[], order: readonly number[], checkTi
       firstDeath = alive.reduce((first, block) => Math.min(first, block.lastUse), Infinity);
       hasGaps = true;
     }
-    const start = hasGaps ? smallestGap(alive, aligned(bytes)) : (alive.at(-1)?.end ?? 0);
-    const block = {start, end: start + aligned(bytes), lastUse};
+    const taken = () => alive.map(other => ({start: other.start - bytes, end: other.end}));
+    const start = hasGaps ? tightestPlace(taken()) : (alive.at(-1)?.end ?? 0);
+    const block = {start, end: start + bytes, lastUse};
     if (start >= (alive.at(-1)?.end ?? 0)) alive.push(block);
     else
       alive.splice(
@@ -159,56 +173,55 @@ function sweep(lifetimes: readonly Lifetime[], order: readonly number[], checkTi
 function placeInOrder(
   lifetimes: readonly Lifetime[],
   order: readonly number[],
-  neighbours: readonly Int32Array[],
+  neighbours: readonly Neighbours[],
 ): Placed {
   const offsetsBytes = new Array<number>(lifetimes.length).fill(-1);
   let peakBytes = 0;
   for (const index of order) {
-    const taken: {start: number; end: number}[] = [];
-    for (const other of neighbours[index]!) {
+    const {indices, above, below} = neighbours[index]!;
+    const taken: Interval[] = [];
+    indices.forEach((other, at) => {
       const start = offsetsBytes[other]!;
-      if (start >= 0) taken.push({start, end: start + aligned(lifetimes[other]!.bytes)});
-    }
+      if (start >= 0) taken.push({start: start - above[at]!, end: start + below[at]!});
+    });
     taken.sort((a, b) => a.start - b.start);
-    const bytes = aligned(lifetimes[index]!.bytes);
-    offsetsBytes[index] = smallestGap(taken, bytes);
-    peakBytes = Math.max(peakBytes, offsetsBytes[index]! + bytes);
+    offsetsBytes[index] = tightestPlace(taken);
+    peakBytes = Math.max(peakBytes, offsetsBytes[index]! + lifetimes[index]!.bytes);
   }
   return {offsetsBytes, peakBytes};
 }
 
-/** The start of the smallest gap of at least `bytes` between blocks sorted by start, or the end of all. */
-function smallestGap(taken: readonly {start: number; end: number}[], bytes: number): number {
-  let bestStart = -1;
-  let bestBytes = Number.POSITIVE_INFINITY;
-  let end = 0;
-  for (const block of taken) {
-    const gap = block.start - end;
-    if (gap >= bytes && gap < bestBytes) {
-      bestStart = end;
-      bestBytes = gap;
-    }
-    end = Math.max(end, block.end);
-  }
-  return bestStart >= 0 ? bestStart : end;
+/** Places strictly between both ends. */
+interface Interval {
+  readonly start: number;
+  readonly end: number;
 }
 
-function liveBound(lifetimes: readonly Lifetime[]): {bytes: number; step: number} {
-  // What is alive only ever grows at a first use; blocks that died before it are taken off first.
-  const byStart = lifetimes.toSorted((x, y) => x.firstUse - y.firstUse);
-  const byEnd = lifetimes.toSorted((x, y) => x.lastUse - y.lastUse);
-  let busiest = {bytes: 0, step: 0};
-  let bytes = 0;
-  let dead = 0;
-  byStart.forEach((lifetime, index) => {
-    const step = lifetime.firstUse;
-    for (; dead < byEnd.length && byEnd[dead]!.lastUse < step; dead++)
-      bytes -= aligned(byEnd[dead]!.bytes);
-    bytes += aligned(lifetime.bytes);
-    const isLastOfStep = byStart[index + 1]?.firstUse !== step;
-    if (isLastOfStep && bytes > busiest.bytes) busiest = {bytes, step: Math.max(step, 0)};
-  });
-  return busiest;
+/** The first place of the shortest run of places that no interval takes, these sorted by start; after all when there is none. */
+function tightestPlace(taken: readonly Interval[]): number {
+  let [best, shortest] = [-1, Number.POSITIVE_INFINITY];
+  let free = 0;
+  for (const {start, end} of taken) {
+    if (end <= start) continue;
+    const length = start - free;
+    if (length >= 0 && length < shortest) {
+      best = free;
+      shortest = length;
+    }
+    free = Math.max(free, end);
+  }
+  return best >= 0 ? best : free;
+}
+
+/** The lifetime of all cache lines that a block reaches into. */
+function toLines(lifetime: Lifetime): Lifetime {
+  const bytes = aligned(lifetime.bytes);
+  const touches = lifetime.touches?.map(({step, start, end}) => ({
+    step,
+    start,
+    end: end === lifetime.bytes ? bytes : end,
+  }));
+  return {...lifetime, bytes, touches};
 }
 
 function duration(lifetime: Lifetime): number {

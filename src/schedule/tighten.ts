@@ -55,13 +55,8 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   const lean = leanPlan(graph, fixed, 0);
   const isLarge = graph.nodes.length > LARGE;
   const plans = [...lean.banded()];
-  let smallest = lean.whole;
-  for (const {search, schedule} of plans.slice(isLarge ? -1 : -MOST_SMALLEST).reverse()) {
-    const plan = search.smallest(NEARLY);
-    const planned = schedule(plan.segments);
-    smallest = smaller(smallest, planned);
-    if (planned.arenaPeakBytes <= plan.bytes * AS_PRICED) break;
-  }
+  const last = plans.slice(isLarge ? -1 : -MOST_SMALLEST).reverse();
+  const smallest = smallestOf(last, lean.whole);
 
   return {
     smallest,
@@ -78,6 +73,20 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
       yield* bandedWithin(plans, limitBytes);
     },
   };
+}
+
+/** The schedule that holds the least: of plans, the likeliest first, or of the whole graph. */
+function smallestOf(plans: readonly BandedPlan[], whole: Schedule): Schedule {
+  let best = whole;
+  for (const {search, schedule} of plans) {
+    for (const slack of [NEARLY, 1]) {
+      const plan = search.smallest(slack);
+      const planned = schedule(plan.segments);
+      best = smaller(best, planned);
+      if (planned.arenaPeakBytes <= plan.bytes * AS_PRICED) return best;
+    }
+  }
+  return best;
 }
 
 /** A plan with limited scratch, and what bands make of it. */

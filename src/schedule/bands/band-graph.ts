@@ -38,6 +38,8 @@ export interface BandNode {
   readonly node: Node;
   /** Rows of the result; 0 where it is no map. */
   readonly height: number;
+  /** Maps of the result. */
+  readonly batch: number;
   readonly rowBytes: number;
   /** Bytes of a row of the input of the graph that has to be copied for it, channels last; 0 where none has to. */
   readonly copiedRowBytes: number;
@@ -111,6 +113,7 @@ export function bandGraph(
     nodes.push({
       node,
       height,
+      batch: isMap ? shape[0]! : 1,
       rowBytes: isMap ? bytes / shape[ROW_AXIS]! : 0,
       copiedRowBytes: copiedRowBytes(graph, node),
       bytes: isView ? 0 : bytes,

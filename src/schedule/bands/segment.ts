@@ -252,9 +252,10 @@ function priceBand(
     if (isKept) {
       kept += windowBytes;
       if (!isNew || window.start >= rows.start) return;
-      // Rows move to the start of their window; where they would move onto each other, into another one.
+      // Rows move to the start of their window; where they would move onto each other or other maps, into another one.
       const keptRows = rows.start - window.start;
-      if (2 * keptRows > window.end - window.start) live[offset]! += windowBytes;
+      const isApart = own.batch === 1 && 2 * keptRows <= window.end - window.start;
+      if (!isApart) live[offset]! += windowBytes;
       moved += 2 * keptRows * own.rowBytes;
       commands++;
     } else if (own.lastUse < end && !isSameRows(band[successors[start + offset]! - start], rows)) {
