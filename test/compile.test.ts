@@ -31,6 +31,19 @@ test('totals are the sums of the commands, and memory is that of the program', t
   }
 });
 
+test('baselines have the weights of the model, whatever the program stores them as', t => {
+  const plain = compile(GENERATOR_LAYER).explanation;
+  const layer = plain.convolutions[0]!.weightsBytes;
+  for (const schedule of ['planar', 'uks', 'winograd'] as const) {
+    for (const weights of ['fp32', 'fp16', 'int8'] as const) {
+      const {baselines} = compile(GENERATOR_LAYER, {schedule, weights}).explanation;
+      // Bias besides, in panels or not.
+      for (const {weightsBytes} of Object.values(baselines))
+        t.true(weightsBytes >= layer && weightsBytes <= layer + 256, `${schedule}, ${weights}`);
+    }
+  }
+});
+
 test('baselines replace the convolutions and keep the rest', t => {
   // x [2, 5, 4, 6], kernel 4x4, stride 2, y [2, 7, 8, 12].
   const {explanation} = compile(GENERATOR_LAYER);

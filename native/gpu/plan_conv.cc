@@ -2,6 +2,7 @@
 
 #include "native/gpu/planner.h"
 #include "native/gpu/tiles.h"
+#include "native/program/packing.h"
 
 namespace untangle::gpu {
 
@@ -19,7 +20,7 @@ void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
                                             : plan_sweep(command, params);
   }
   params.weights = operand(command.weights_view).values();
-  plan_tiles(command, params);
+  plan_tiles(regions_of(command.region_first, command.region_count), params);
 }
 
 GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) {
@@ -41,15 +42,14 @@ GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) {
 }
 
 /// One launch for all regions, and one more where sums are split.
-void Planner::plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params) {
-  const auto regions = program_.regions.subspan(command.region_first, command.region_count);
+void Planner::plan_tiles(const Regions& regions, GemmTapsParams& params) {
   std::vector<RegionProduct> products;
   const size_t quad_bytes = 4 * (params.x.values.is_half != 0 ? sizeof(uint16_t) : sizeof(float));
   bool has_quads =
       reinterpret_cast<uintptr_t>(params.x.values.first) % quad_bytes == 0 &&
       is_multiple_of_four(params.x.stride_n) && is_multiple_of_four(params.x.stride_y) &&
       is_multiple_of_four(params.x.stride_x) && is_multiple_of_four(params.group_inputs);
-  for (const RegionRecord& region : regions) {
+  for (const RegionRecord& region : regions.records) {
     const uint32_t chunks = (region.kc + kStepDepth - 1) / kStepDepth;
     products.push_back({pixel_count(region, params.y), region.tap_count * chunks});
     has_quads = has_quads && is_multiple_of_four(region.kc);
@@ -60,10 +60,9 @@ void Planner::plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params)
       choose_tile(products, params.columns, params.groups, device_.multiprocessors, precision_);
   const TileShape& shape = *choice.shape;
   uint32_t blocks = 0;
-  params.table = region_table(
-      command.region_first, command.region_count, blocks, [&](const RegionRecord& region) {
-        return tile_count(shape, pixel_count(region, params.y), params.columns, params.groups);
-      });
+  params.table = region_table(regions, blocks, [&](const RegionRecord& region) {
+    return tile_count(shape, pixel_count(region, params.y), params.columns, params.groups);
+  });
   params.blocks = blocks;
   params.splits = choice.splits;
   if (choice.splits > 1) {
@@ -82,13 +81,25 @@ void Planner::plan_depthwise(const DepthwiseCommand& command) {
   params.bias = flat(command.bias_view);
   params.activation = activation(command);
   uint32_t blocks = 0;
-  params.table = region_table(
-      command.region_first, command.region_count, blocks, [&](const RegionRecord& region) {
-        const uint64_t outputs =
-            uint64_t{pixel_count(region, params.y)} * static_cast<uint32_t>(params.x.channels);
-        return static_cast<uint32_t>((outputs + kThreads - 1) / kThreads);
-      });
+  params.table =
+      output_table(regions_of(command.region_first, command.region_count), params.y, blocks);
   launch(Kernel::depthwise, params, blocks);
+}
+
+void Planner::plan_planar_taps(const PlanarTapsCommand& command) {
+  PlanarTapsParams params{};
+  params.x = map(command.x);
+  params.y = map(command.y);
+  params.residual = map(command.residual_view);
+  params.weights = flat(command.weights_view);
+  params.bias = flat(command.bias_view);
+  params.activation = activation(command);
+  params.k_total = command.k_total;
+  params.rows = planar_rows(static_cast<uint32_t>(params.y.channels));
+  uint32_t blocks = 0;
+  params.table =
+      output_table(regions_of(command.region_first, command.region_count), params.y, blocks);
+  launch(Kernel::planar_taps, params, blocks);
 }
 
 }  // namespace untangle::gpu

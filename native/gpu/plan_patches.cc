@@ -39,21 +39,14 @@ bool Planner::gathers_patches(const GemmTapsCommand& command, const GemmTapsPara
 }
 
 void Planner::plan_patches(const GemmTapsCommand& command, GemmTapsParams& params) {
-  const auto table = [&](uint32_t& blocks, auto&& elements_of) {
-    return region_table(command.region_first, command.region_count, blocks,
-                        [&](const RegionRecord& region) {
-                          return (elements_of(region) + kThreads - 1) / kThreads;
-                        });
-  };
+  const Regions regions = regions_of(command.region_first, command.region_count);
   const size_t first = plan_.tables.size();
   uint32_t patch_blocks = 0;
-  const RegionTable patch_table = table(patch_blocks, [&](const RegionRecord& region) {
+  const RegionTable patch_table = element_table(regions, patch_blocks, [&](const auto& region) {
     return uint64_t{pixel_count(region, params.y)} * depth_of(region) * params.groups;
   });
   uint32_t sum_blocks = 0;
-  const RegionTable sum_table = table(sum_blocks, [&](const RegionRecord& region) {
-    return uint64_t{pixel_count(region, params.y)} * static_cast<uint32_t>(params.y.channels);
-  });
+  const RegionTable sum_table = output_table(regions, params.y, sum_blocks);
   float* patches = scratch((size_t{patch_blocks} + sum_blocks) * kThreads);
   float* sums = patches + size_t{patch_blocks} * kThreads;
 

@@ -72,12 +72,8 @@ bool Planner::reads_elsewhere(uint32_t weights_view) const {
 
 void Planner::plan_sweep(const GemmTapsCommand& command, GemmTapsParams& params) {
   uint32_t blocks = 0;
-  params.table = region_table(
-      command.region_first, command.region_count, blocks, [&](const RegionRecord& region) {
-        const uint64_t elements = uint64_t{static_cast<uint32_t>(params.y.n)} * region.count_y *
-                                  region.count_x * static_cast<uint32_t>(params.y.channels);
-        return static_cast<uint32_t>((elements + kThreads - 1) / kThreads);
-      });
+  params.table =
+      output_table(regions_of(command.region_first, command.region_count), params.y, blocks);
   launch(Kernel::sweep_begin, params, blocks);
   for (const RegionRecord& region :
        program_.regions.subspan(command.region_first, command.region_count)) {

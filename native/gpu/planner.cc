@@ -148,6 +148,8 @@ bool Planner::is_streamed(uint32_t slot) const {
     case Opcode::kElementwise:
       return true;
     case Opcode::kDepthwise:
+    case Opcode::kPlanarTaps:
+    case Opcode::kWinograd:
       return is_output;
     case Opcode::kGemmTaps: {
       const auto& taps = as<GemmTapsCommand>(command);
@@ -211,10 +213,11 @@ void Planner::plan_command(const std::byte* command) {
     case Opcode::kGemmTaps:
       return plan_gemm_taps(as<GemmTapsCommand>(command));
     case Opcode::kPlanarTaps:
+      return plan_planar_taps(as<PlanarTapsCommand>(command));
     case Opcode::kWinograd:
+      return plan_winograd(as<WinogradCommand>(command));
     case Opcode::kLoad:
-      static_assert(cpu_command(Opcode::kPlanarTaps) && cpu_command(Opcode::kWinograd) &&
-                    cpu_command(Opcode::kLoad));
+      static_assert(cpu_command(Opcode::kLoad));
       return;
     case Opcode::kDepthwise:
       return plan_depthwise(as<DepthwiseCommand>(command));

@@ -12,6 +12,13 @@
 
 namespace untangle::gpu {
 
+/// Regions of a command, and where kernels find them and the taps they name.
+struct Regions {
+  std::span<const RegionRecord> records;
+  const RegionRecord* on_device;
+  const TapRecord* taps;
+};
+
 /// A view on the device.
 struct DeviceView : ResolvedView {
   bool is_half;
@@ -48,8 +55,12 @@ class Planner {
   // plan_conv.cc
   void plan_gemm_taps(const GemmTapsCommand& command);
   GemmTapsParams gemm_params(const GemmTapsCommand& command);
-  void plan_tiles(const GemmTapsCommand& command, GemmTapsParams& params);
+  void plan_tiles(const Regions& regions, GemmTapsParams& params);
+  void plan_planar_taps(const PlanarTapsCommand& command);
   void plan_depthwise(const DepthwiseCommand& command);
+
+  // plan_winograd.cc
+  void plan_winograd(const WinogradCommand& command);
 
   // plan_sweep.cc
   bool can_sweep(const GemmTapsCommand& command, const GemmTapsParams& params);
@@ -114,9 +125,18 @@ class Planner {
     return {command.activation, std::bit_cast<float>(command.alpha_bits),
             std::bit_cast<float>(command.beta_bits), flat(command.slope_view)};
   }
-  /// Regions of a command with the blocks that `blocks_of` says each has; sets their sum.
+  Regions regions_of(uint32_t first, uint32_t count) const;
+  /// Regions with the blocks that `blocks_of` says each has; sets their sum.
   template <typename BlocksOf>
-  RegionTable region_table(uint32_t first, uint32_t count, uint32_t& blocks, BlocksOf&& blocks_of);
+  RegionTable region_table(const Regions& regions, uint32_t& blocks, BlocksOf&& blocks_of);
+  /// The same with a thread for each of the elements that `elements_of` says a region has.
+  template <typename ElementsOf>
+  RegionTable element_table(const Regions& regions, uint32_t& blocks, ElementsOf&& elements_of);
+  /// The same with a thread for each output.
+  RegionTable output_table(const Regions& regions, const Map& y, uint32_t& blocks);
+  /// Where records that the plan itself makes will lie on the device.
+  template <typename Record>
+  const Record* table_of(std::span<const Record> records);
   float* scratch(size_t floats);
 
   /// Throws NoKernel when a launch cannot have so many blocks.
@@ -179,21 +199,48 @@ void Planner::launch_over(Kernel kernel, const Params& params, uint64_t elements
   launch(kernel, params, blocks < most ? blocks : most);
 }
 
+inline Regions Planner::regions_of(uint32_t first, uint32_t count) const {
+  return {program_.regions.subspan(first, count),
+          at<const RegionRecord>(plan_.layout.regions) + first,
+          at<const TapRecord>(plan_.layout.taps)};
+}
+
 template <typename BlocksOf>
-RegionTable Planner::region_table(uint32_t first, uint32_t count, uint32_t& blocks,
-                                  BlocksOf&& blocks_of) {
+RegionTable Planner::region_table(const Regions& regions, uint32_t& blocks, BlocksOf&& blocks_of) {
   const size_t starts = plan_.tables.size();
   uint64_t sum = 0;
-  for (const RegionRecord& region : program_.regions.subspan(first, count)) {
+  for (const RegionRecord& region : regions.records) {
     plan_.tables.push_back(static_cast<uint32_t>(sum));
     sum += blocks_of(region);
     check_grid(sum);
   }
   blocks = static_cast<uint32_t>(sum);
   plan_.tables.push_back(blocks);
-  return {at<const RegionRecord>(plan_.layout.regions) + first,
-          at<const TapRecord>(plan_.layout.taps), at<const uint32_t>(plan_.layout.tables) + starts,
-          count};
+  return {regions.on_device, regions.taps, at<const uint32_t>(plan_.layout.tables) + starts,
+          static_cast<uint32_t>(regions.records.size())};
+}
+
+template <typename ElementsOf>
+RegionTable Planner::element_table(const Regions& regions, uint32_t& blocks,
+                                   ElementsOf&& elements_of) {
+  return region_table(regions, blocks, [&](const RegionRecord& region) {
+    return (elements_of(region) + kThreads - 1) / kThreads;
+  });
+}
+
+inline RegionTable Planner::output_table(const Regions& regions, const Map& y, uint32_t& blocks) {
+  return element_table(regions, blocks, [&](const RegionRecord& region) {
+    return uint64_t{pixel_count(region, y)} * static_cast<uint32_t>(y.channels);
+  });
+}
+
+template <typename Record>
+const Record* Planner::table_of(std::span<const Record> records) {
+  static_assert(alignof(Record) <= alignof(uint32_t) && sizeof(Record) % sizeof(uint32_t) == 0);
+  const size_t start = plan_.tables.size();
+  plan_.tables.resize(start + records.size_bytes() / sizeof(uint32_t));
+  std::memcpy(plan_.tables.data() + start, records.data(), records.size_bytes());
+  return reinterpret_cast<const Record*>(at<const uint32_t>(plan_.layout.tables) + start);
 }
 
 }  // namespace untangle::gpu

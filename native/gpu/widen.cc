@@ -144,6 +144,15 @@ void WidenedProgram::widen_command(const Program& source, std::byte* at) {
       command.weights_view = widen(source, command.weights_view, panels, command.k_total, kPanel);
       return;
     }
+    case Opcode::kWinograd: {
+      auto& command = *reinterpret_cast<WinogradCommand*>(at);
+      const ViewRecord& weights = source.views[command.weights_view];
+      if (is_wide(weights)) return;
+      const size_t panels = (source.views[command.y].dim3 + kPanel - 1) / kPanel;
+      const size_t rows = packed_rows(weights, panels, kPanel);
+      command.weights_view = widen(source, command.weights_view, panels, rows, kPanel);
+      return;
+    }
     case Opcode::kWiden: {
       auto& command = *reinterpret_cast<WidenCommand*>(at);
       const ViewRecord& y = source.views[command.y];

@@ -64,8 +64,6 @@ struct CpuCommand {
   const char* name;
 };
 inline constexpr CpuCommand kCpuCommands[] = {
-    {Opcode::kPlanarTaps, "planarTaps"},
-    {Opcode::kWinograd, "winograd"},
     {Opcode::kLoad, "load"},
 };
 

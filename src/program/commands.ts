@@ -264,11 +264,7 @@ type Table = typeof COMMANDS;
 export type CommandName = keyof Table;
 
 /** Commands that only CPUs have kernels for; native/gpu refuses them by the same list. */
-export const CPU_COMMANDS = [
-  'planarTaps',
-  'winograd',
-  'load',
-] as const satisfies readonly CommandName[];
+export const CPU_COMMANDS = ['load'] as const satisfies readonly CommandName[];
 
 /** A decoded command: its name and every field as a number (floats already decoded from Bits stay as bits). */
 export type Command = {

@@ -11,7 +11,7 @@ import type {Device} from '../schedule/device.js';
 import {predictStepNs} from '../schedule/predict.js';
 import type {Schedule} from '../schedule/schedule.js';
 import {isConvStep} from '../schedule/step-views.js';
-import type {Counts, Step} from '../schedule/steps.js';
+import {bufferBytes, type Counts, type Step} from '../schedule/steps.js';
 import {trafficMachine} from '../schedule/traffic/machine.js';
 import {programTraffic} from '../schedule/traffic/program-traffic.js';
 import {planeConv} from '../untangle/conv.js';
@@ -70,7 +70,7 @@ export function explainSchedule({
     ...(target === undefined ? {} : {board: explainedBoard(target)}),
     blocks: arenaBlocks(schedule),
     totals,
-    baselines: baselineTotals(totals, convolutions, memory),
+    baselines: baselineTotals(totals, convolutions, {memory, schedule}),
     memory: {
       arenaLowerBoundBytes: schedule.arenaLowerBoundBytes,
       measures: schedule.measures,
@@ -175,13 +175,13 @@ function convolution(
 function baselineTotals(
   totals: Totals,
   convolutions: readonly Convolution[],
-  memory: Memory,
+  {memory, schedule}: {readonly memory: Memory; readonly schedule: Schedule},
 ): Baselines {
   const own = addCounts(convolutions.flatMap(({steps}) => steps.map(step => step.counts)));
   const weightsBytes =
     totals.weightsBytes +
     (totals.streamedBytes ?? 0) -
-    packedBytes(convolutions) +
+    packedBytes(convolutions, schedule) +
     sum(convolutions.map(({plainBytes}) => plainBytes));
   const replaced = (pick: (baselines: ConvBaselines) => Baseline): Totals => {
     const chosen = convolutions.map(({baselines}) => pick(baselines));
@@ -205,14 +205,27 @@ function baselineTotals(
 }
 
 /** Bytes of the packed constant weights of all convolutions; equal weights share one buffer. */
-function packedBytes(convolutions: readonly Convolution[]): number {
-  const bytes = new Map<number, number>();
-  for (const {steps} of convolutions.filter(({plainBytes}) => plainBytes > 0)) {
-    for (const step of steps) {
-      if (isConvStep(step)) bytes.set(step.weights.buffer, sizeOf(step.weights.shape) * 4);
+function packedBytes(
+  convolutions: readonly Convolution[],
+  {steps, buffers}: Pick<Schedule, 'steps' | 'buffers'>,
+): number {
+  // Weights that are widened or read from the file before they are used.
+  const sources = new Map<number, number>();
+  for (const {op, ...step} of steps)
+    if ((op === 'widen' || op === 'load') && 'x' in step) sources.set(step.y.buffer, step.x.buffer);
+  const stored = new Set<number>();
+  for (const conv of convolutions.filter(({plainBytes}) => plainBytes > 0)) {
+    for (const step of conv.steps) {
+      if (!isConvStep(step)) continue;
+      let at = step.weights.buffer;
+      for (let from = sources.get(at); from !== undefined; from = sources.get(at)) at = from;
+      stored.add(at);
     }
   }
-  return sum([...bytes.values()]);
+  const own = buffers.filter(({id}) => stored.has(id));
+  const streamed = own.filter(({storage}) => storage.kind === 'streamed');
+  const {constantBytes} = scheduleMemory({buffers: own, arenaPeakBytes: 0}, 0);
+  return constantBytes + sum(streamed.map(bufferBytes));
 }
 
 function sizeOf(shape: readonly number[]): number {

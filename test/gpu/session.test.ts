@@ -17,7 +17,7 @@ import {
 import {decodeProgram} from '../../src/program/decode.js';
 import {DRIVER, gpuTest} from '../helpers/gpu.js';
 import {model, type NodeSpec} from '../helpers/onnx-builder.js';
-import {chain, GENERATOR_LAYER, integers, SMALL_MODELS} from '../runtime/small-models.js';
+import {chain, GENERATOR_LAYER, integers, SMALL_MODELS, weights} from '../runtime/small-models.js';
 
 const MAIN = path.resolve(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
 
@@ -68,27 +68,36 @@ gpuTest('one program compiled for the GPU runs on both devices', async t => {
   t.deepEqual(await results(gpu, 4), await results(cpu, 4));
 });
 
-gpuTest('programs of the CPU alone are refused, and left to the CPU by auto', async t => {
-  const programs = (['planar', 'winograd'] as const).map(schedule =>
-    compile(GENERATOR_LAYER, {schedule}),
-  );
-  const refusals = await Promise.all(
-    programs.map(program => refused(t, () => open(program, {device: 'cuda'}))),
-  );
-  for (const [index, name] of (['planarTaps', 'winograd'] as const).entries()) {
-    t.is(refusals[index]!.code, 'ERR_DEVICE_UNSUPPORTED');
-    const message = `has a ${name} \\(.*compile the model with device: 'cuda'`;
-    t.regex(refusals[index]!.message, new RegExp(message));
+gpuTest('programs of the CPU run on the GPU, in forms that only the CPU is compiled', async t => {
+  for (const schedule of ['planar', 'winograd'] as const) {
+    for (const type of ['fp32', 'fp16', 'int8'] as const) {
+      const program = compile(GENERATOR_LAYER, {schedule, weights: type});
+      const ops = program.explanation.commands.map(({op}) => op);
+      t.true(ops.includes(schedule === 'planar' ? 'planarTaps' : 'winograd'), ops.join());
+      await using cpu = await open(program, {threads: 2});
+      await using gpu = await open(program, {device: 'auto'});
+      t.is(gpu.device, 'cuda');
+      assertNear(t, await results(gpu, 7), await results(cpu, 7), `${schedule}, ${type}`);
+    }
   }
-  for (const program of programs) {
-    await using onCpu = await open(program, {device: 'auto'});
-    t.is(onCpu.device, 'cpu');
-  }
-  const program = programs[0]!;
+});
+
+gpuTest('programs that stream weights are refused, and left to the CPU by auto', async t => {
+  const channels = 192;
+  const wide = chain({
+    input: [1, channels, 2, 2],
+    output: [1, channels, 2, 2],
+    nodes: [{op: 'Conv', extra: ['w']}],
+    initializers: {w: weights([channels, channels, 1, 1])},
+  });
+  const program = compile(wide, {streamWeights: true});
   // From a file, whose memory the first attempt to open it takes over.
-  const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'untangle-auto-')), 'planar.untp');
+  const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'untangle-auto-')), 'streamed.untp');
   t.teardown(() => rmSync(path.dirname(file), {recursive: true}));
   writeFileSync(file, program.bytes);
+  const refusal = await refused(t, () => load(file, {device: 'cuda'}));
+  t.is(refusal.code, 'ERR_DEVICE_UNSUPPORTED');
+  t.regex(refusal.message, /has a load \(.*compile the model with device: 'cuda'/);
   await using loaded = await load(file, {device: 'auto'});
   t.is(loaded.device, 'cpu');
   await using automatic = await load(GENERATOR_LAYER, {device: 'auto'});

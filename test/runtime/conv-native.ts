@@ -4,7 +4,7 @@
 import type {Graph} from '../../src/graph/graph.js';
 import {loadAddon} from '../../src/runtime/native.js';
 import type {ScheduleName} from '../../src/schedule/candidates.js';
-import type {Precision} from '../../src/schedule/device.js';
+import type {Device, Precision} from '../../src/schedule/device.js';
 import {schedule} from '../../src/schedule/schedule.js';
 import type {Step} from '../../src/schedule/steps.js';
 import {
@@ -24,6 +24,8 @@ export interface Way {
   /** Runs on the GPU of this driver instead. */
   readonly driver?: string;
   readonly precision?: Precision;
+  /** Default: what it runs on. */
+  readonly compiledFor?: Device;
 }
 
 /**
@@ -70,7 +72,7 @@ interface Planned {
 }
 
 function programOf(graph: Graph, way: Way): Planned {
-  const device = way.driver === undefined ? 'cpu' : 'cuda';
+  const device = way.compiledFor ?? (way.driver === undefined ? 'cpu' : 'cuda');
   const planned = schedule(graph, {schedule: way.schedule, device});
   const step = planned.steps.find(one => one.schedule !== '');
   const program = encodeSchedule(graph, planned);

@@ -12,6 +12,7 @@
 #include "native/gpu/kernels/matmul.cu"
 #include "native/gpu/kernels/normalize.cu"
 #include "native/gpu/kernels/patches.cu"
+#include "native/gpu/kernels/planar_taps.cu"
 #include "native/gpu/kernels/pool.cu"
 #include "native/gpu/kernels/reduce.cu"
 #include "native/gpu/kernels/resize.cu"

@@ -86,6 +86,16 @@ struct DepthwiseParams {
   RegionTable table;
 };
 
+/// A thread makes one output; maps of any strides.
+struct PlanarTapsParams {
+  Map x, y, residual;
+  const float* weights;  // [panels][k_total][rows]
+  const float* bias;     // [channels], or null
+  ActivationParams activation;
+  RegionTable table;
+  uint32_t k_total, rows;
+};
+
 /// Columns [N][H][W][groups][taps][outputs of a group] summed to y [N][OH][OW][channels].
 struct Col2imParams {
   const float* columns;
