@@ -228,10 +228,6 @@ function packedBytes(
   return constantBytes + sum(streamed.map(bufferBytes));
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

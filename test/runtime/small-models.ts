@@ -294,6 +294,23 @@ const OTHERS: Record<string, Uint8Array> = {
       shape: {dims: [2], data: [4, 12], dtype: 'int64'},
     },
   }),
+  'convolutions around a mirrored map, which is read from its end': chain({
+    input: [1, 3, 4, 5],
+    output: [1, 4, 4, 5],
+    nodes: [
+      {op: 'Conv', extra: ['wide'], attrs: {pads: [1, 1, 1, 1]}},
+      {op: 'Slice', extra: ['starts', 'ends', 'axes', 'steps']},
+      {op: 'Conv', extra: ['narrow'], attrs: {pads: [1, 1, 1, 1]}},
+    ],
+    initializers: {
+      wide: weights([8, 3, 3, 3]),
+      narrow: weights([4, 8, 3, 3]),
+      starts: {dims: [2], data: [-1, -1], dtype: 'int64'},
+      ends: {dims: [2], data: [-9, -9], dtype: 'int64'},
+      axes: {dims: [2], data: [2, 3], dtype: 'int64'},
+      steps: {dims: [2], data: [-1, -1], dtype: 'int64'},
+    },
+  }),
   'reflected border': chain({
     input: [1, 3, 5, 6],
     output: [1, 4, 5, 6],
