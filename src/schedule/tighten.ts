@@ -111,7 +111,7 @@ function leanPlan(graph: Graph, options: ScheduleOptions, scratchBytes: number):
   const fixed = {...apart, choices: whole.choices};
   return {
     whole: copied.size > 0 ? smaller(whole, schedule(graph, apart)) : whole,
-    banded: () => bandedPlans(splitNorms(graph), whole.arenaPeakBytes, fixed),
+    banded: () => bandedPlans(splitNorms(graph), whole, fixed),
   };
 }
 
@@ -127,19 +127,21 @@ interface Found extends Recomputing {
 /** Searches in a graph, and in the graphs that keep less and less of what fills its fullest moment. */
 function* bandedPlans(
   graph: Graph,
-  mostBytes: number,
+  whole: Schedule,
   options: ScheduleOptions,
 ): Generator<BandedPlan, undefined> {
   const {copiedConcats: copied = new Set(), choices = new Map(), checkTime} = options;
   const known: KnownNeeds = new Map();
+  const copies = new Set(whole.values.filter((_, index) => whole.steps[index]!.op === 'copy'));
   const find = ({graph: given, origins}: Recomputing, most: number): Found => {
-    const bands = bandGraph(given, withOrigins(choices, origins), known);
+    const isCopied = (value: string) => copies.has(origins.get(value) ?? value);
+    const bands = bandGraph(given, withOrigins(choices, origins), {known, isCopied});
     const search = new BandSearch(bands, {copied, mostBytes: most, checkTime});
     const smallest = search.smallest();
     const tight = search.tightNodes(smallest.bytes);
     return {graph: given, origins, bands, search, smallest, tight};
   };
-  let current: Found | undefined = find({graph, origins: new Map()}, mostBytes);
+  let current: Found | undefined = find({graph, origins: new Map()}, whole.arenaPeakBytes);
   let searched = 0;
   while (current !== undefined) {
     const {bands, search, smallest, origins, tight}: Found = current;

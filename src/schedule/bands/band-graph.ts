@@ -80,11 +80,17 @@ const PLAIN: BandShape = {rowAlign: 1, scratchBytes: 0, weightBytes: 0, isSwept:
 /** What nodes need of their inputs; nodes that several graphs share are looked at once. */
 export type KnownNeeds = Map<Node, Pick<BandNode, 'needs' | 'reach'>>;
 
+export interface BandOptions {
+  readonly known?: KnownNeeds;
+  /** Whether a value that could be another look at its input is copied, for how that lies. */
+  readonly isCopied?: (value: string) => boolean;
+}
+
 /** Numbers the nodes of `graph`; `shapes` has its convolutions by the value they compute. */
 export function bandGraph(
   graph: Graph,
   shapes: ReadonlyMap<string, BandShape>,
-  known: KnownNeeds = new Map(),
+  {known = new Map(), isCopied = () => false}: BandOptions = {},
 ): BandGraph {
   const numbers = new Map(graph.nodes.map(({output}, index) => [output, index]));
   const consumers = graph.nodes.map((): {index: number; input: number}[] => []);
@@ -95,7 +101,8 @@ export function bandGraph(
     });
     for (const name of nodeReads(node)) readers.set(name, [...(readers.get(name) ?? []), index]);
   });
-  const lastUses = lastUsesOf(graph, readers);
+  const isLook = (node: Node) => isViewNode(node) && !isCopied(node.output);
+  const lastUses = lastUsesOf(graph, readers, isLook);
   let rowsLeft = MOST_ROWS;
   const nodes: BandNode[] = [];
   graph.nodes.forEach((node, index) => {
@@ -103,7 +110,7 @@ export function bandGraph(
     const bytes = elementCount(shape) * 4;
     const isMap = shape.length === 4 && node.operation.op !== 'moments';
     const height = rowsOf(graph, node);
-    const isView = isViewNode(node);
+    const isView = isLook(node);
     const bandShape = shapes.get(node.output) ?? PLAIN;
     const isCut = bytes > 0 && bandShape.rowAlign * 2 <= height;
     const {needs, reach} =
@@ -264,7 +271,11 @@ function rowsOf(graph: Graph, {operation, inputs, output}: Node): number {
 }
 
 /** The last reader of every value; who reads a view reads what it looks at. */
-function lastUsesOf(graph: Graph, readers: ReadonlyMap<string, number[]>): Map<string, number> {
+function lastUsesOf(
+  graph: Graph,
+  readers: ReadonlyMap<string, number[]>,
+  isView: (node: Node) => boolean,
+): Map<string, number> {
   const last = new Map<string, number>();
   for (const {value} of graph.outputs) last.set(value, graph.nodes.length);
   const extend = (name: string, index: number) => {
@@ -273,8 +284,7 @@ function lastUsesOf(graph: Graph, readers: ReadonlyMap<string, number[]>): Map<s
   for (const [name, indices] of readers) extend(name, Math.max(...indices));
   for (const node of [...graph.nodes].reverse()) {
     const use = last.get(node.output);
-    if (isViewNode(node) && use !== undefined && use < graph.nodes.length)
-      extend(node.inputs[0]!, use);
+    if (isView(node) && use !== undefined && use < graph.nodes.length) extend(node.inputs[0]!, use);
   }
   return last;
 }

@@ -42,9 +42,14 @@ export function* recomputations(
   const values = [...new Set(held.flatMap(index => lineage(bands, index)))];
   values.sort((a, b) => bands.nodes[b]!.bytes - bands.nodes[a]!.bytes || a - b);
   for (const index of values.slice(0, MOST_CANDIDATES)) {
+    const reading = farReaders(bands, index, plan);
+    if (reading === null) continue;
+    const known = new Set<string>();
     for (const share of SHARES) {
-      const found = recompute(bands, {index, share, plan}, origins);
-      if (found !== null) yield found;
+      const needed = neededNodes(bands, {index, share}, Math.max(...reading.far));
+      if (needed === null || known.has(needed.join())) continue;
+      known.add(needed.join());
+      yield recompute(bands, {...reading, needed}, origins);
     }
   }
 }
@@ -58,20 +63,29 @@ function lineage({nodes}: BandGraph, index: number): number[] {
   return isReplaced ? [index, source] : [index];
 }
 
-/** Lets readers that are far from a value compute it again; null where that takes too much, or nothing is far. */
-function recompute(
-  bands: BandGraph,
-  {index, share, plan}: {readonly index: number; readonly share: number; readonly plan: BandPlan},
-  origins: ReadonlyMap<string, string>,
-): Recomputing | null {
-  const {graph, nodes} = bands;
+/** Readers of a value that would have to compute it again, and views that they see it through. */
+interface Reading {
+  readonly far: readonly number[];
+  readonly views: readonly number[];
+}
+
+/** Null where nothing is far, or the value is handed out. */
+function farReaders(bands: BandGraph, index: number, plan: BandPlan): Reading | null {
+  const {nodes} = bands;
+  if (nodes[index]!.lastUse === nodes.length) return null;
   const {views, readers} = readersOf(bands, index);
   const isElsewhere = apartIn(plan, readers[0]);
   const far = readers.filter(reader => isElsewhere(reader) || !isNear(bands, index, reader));
-  if (far.length === 0 || nodes[index]!.lastUse === nodes.length) return null;
-  const needed = neededNodes(bands, {index, share}, Math.max(...far));
-  if (needed === null) return null;
+  return far.length === 0 ? null : {far, views};
+}
 
+/** Lets readers that are far from a value compute it again. */
+function recompute(
+  bands: BandGraph,
+  {far, views, needed}: Reading & {readonly needed: readonly number[]},
+  origins: ReadonlyMap<string, string>,
+): Recomputing {
+  const {graph, nodes} = bands;
   const source = [...needed, ...views].sort((a, b) => a - b).map(at => nodes[at]!.node);
   const out: CopyState = {graph, values: new Map(graph.values), origins: new Map(origins)};
   const result = [...graph.nodes];
@@ -130,7 +144,7 @@ function neededNodes(
   {nodes}: BandGraph,
   {index, share}: {readonly index: number; readonly share: number},
   last: number,
-): Set<number> | null {
+): number[] | null {
   const isKept = (at: number): boolean =>
     at < 0 ||
     (nodes[at]!.isView && isKept(nodes[at]!.producers[0]!)) ||
@@ -144,7 +158,7 @@ function neededNodes(
     needed.add(at);
     return producers.every(producer => isKept(producer) || collect(producer));
   };
-  return collect(index) ? needed : null;
+  return collect(index) ? [...needed].sort((a, b) => a - b) : null;
 }
 
 interface CopyState {
