@@ -37,6 +37,9 @@ const LARGE = 200;
 /** A plan may be this much larger than the smallest one: the last bytes cost the most commands. */
 const NEARLY = 1.05;
 
+/** With less room than this beside the smallest schedule nothing else is looked for. */
+const NO_ROOM = 1.01;
+
 /** Attempts to come under a limit by asking for less than it. */
 const ATTEMPTS = 3;
 
@@ -61,6 +64,7 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
   return {
     smallest,
     *within(limitBytes) {
+      if (limitBytes < smallest.arenaPeakBytes * NO_ROOM) return yield smallest;
       const scratch = Math.max(0, ...[...fast.choices.values()].map(choice => choice.scratchBytes));
       for (const share of scratch > 0 ? SCRATCH_SHARES : []) {
         if (smallest.arenaPeakBytes + scratch * share > limitBytes) continue;
