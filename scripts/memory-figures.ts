@@ -10,7 +10,7 @@ import {decodeTensor} from '../src/onnx/tensor-file.js';
 import {loadAddon} from '../src/runtime/native.js';
 
 const THREADS = 2;
-const ROUNDS = 7;
+const ROUNDS = 21;
 const MIB = 2 ** 20;
 
 type Feeds = Record<string, Float32Array>;
