@@ -25,11 +25,7 @@ void Planner::plan_gemm_taps(const GemmTapsCommand& command) {
 
 GemmTapsParams Planner::gemm_params(const GemmTapsCommand& command) {
   GemmTapsParams params{};
-  params.x = map(command.x);
-  params.y = map(command.y);
-  params.residual = map(command.residual_view);
-  params.bias = flat(command.bias_view);
-  params.activation = activation(command);
+  set_operands(command, params);
   params.k_total = command.k_total;
   params.groups = command.groups;
   params.group_inputs = static_cast<uint32_t>(params.x.channels) / command.groups;
@@ -74,12 +70,8 @@ void Planner::plan_tiles(const Regions& regions, GemmTapsParams& params) {
 
 void Planner::plan_depthwise(const DepthwiseCommand& command) {
   DepthwiseParams params{};
-  params.x = map(command.x);
-  params.y = map(command.y);
-  params.residual = map(command.residual_view);
+  set_operands(command, params);
   params.weights = flat(command.weights_view);
-  params.bias = flat(command.bias_view);
-  params.activation = activation(command);
   uint32_t blocks = 0;
   params.table =
       output_table(regions_of(command.region_first, command.region_count), params.y, blocks);
@@ -88,12 +80,8 @@ void Planner::plan_depthwise(const DepthwiseCommand& command) {
 
 void Planner::plan_planar_taps(const PlanarTapsCommand& command) {
   PlanarTapsParams params{};
-  params.x = map(command.x);
-  params.y = map(command.y);
-  params.residual = map(command.residual_view);
+  set_operands(command, params);
   params.weights = flat(command.weights_view);
-  params.bias = flat(command.bias_view);
-  params.activation = activation(command);
   params.k_total = command.k_total;
   params.rows = planar_rows(static_cast<uint32_t>(params.y.channels));
   uint32_t blocks = 0;

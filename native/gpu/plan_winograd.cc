@@ -17,11 +17,7 @@ int32_t first_tap(uint32_t tile, uint32_t taps) { return tile == 1 && taps > 1 ?
 
 void Planner::plan_winograd(const WinogradCommand& command) {
   GemmTapsParams params{};
-  params.x = map(command.x);
-  params.y = map(command.y);
-  params.residual = map(command.residual_view);
-  params.bias = flat(command.bias_view);
-  params.activation = activation(command);
+  set_operands(command, params);
   params.groups = params.fused_y = params.fused_x = 1;
   params.group_inputs = static_cast<uint32_t>(params.x.channels);
   params.columns = params.group_outputs = static_cast<uint32_t>(params.y.channels);

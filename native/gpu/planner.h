@@ -55,6 +55,15 @@ class Planner {
   // plan_conv.cc
   void plan_gemm_taps(const GemmTapsCommand& command);
   GemmTapsParams gemm_params(const GemmTapsCommand& command);
+  /// Maps, bias and activation, which every convolution has.
+  template <typename Params, typename Command>
+  void set_operands(const Command& command, Params& params) {
+    params.x = map(command.x);
+    params.y = map(command.y);
+    params.residual = map(command.residual_view);
+    params.bias = flat(command.bias_view);
+    params.activation = activation(command);
+  }
   void plan_tiles(const Regions& regions, GemmTapsParams& params);
   void plan_planar_taps(const PlanarTapsCommand& command);
   void plan_depthwise(const DepthwiseCommand& command);

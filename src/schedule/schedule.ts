@@ -3,7 +3,6 @@
 import {UntangleError} from '../errors.js';
 import type {Graph} from '../graph/graph.js';
 import type {WeightType} from '../untangle/stored-weights.js';
-import type {Place} from './bands/emit.js';
 import {type BufferList, createBuffers} from './buffers.js';
 import {type ConvChoice, choiceOf} from './conv-choice.js';
 import {shareInPlace} from './in-place.js';
@@ -17,7 +16,7 @@ import {stepViews} from './step-views.js';
 import {type Buffer, MAX_RANK, type Step, type View} from './steps.js';
 import {denseView, elementCount, inverseOrder, type Order, permuteView} from './view-math.js';
 
-import {concatParts, planTargets} from './views.js';
+import {concatParts, type Place, planTargets} from './views.js';
 import {weightTypes} from './weight-types.js';
 
 export interface ScheduleOptions extends ConvOptions {

@@ -5,7 +5,6 @@
 // takes it when its step can write such a view. Whoever proposed copies when the proposal was not taken.
 
 import type {Graph, Node, Operation} from '../graph/graph.js';
-import type {Place} from './bands/emit.js';
 import type {BufferList} from './buffers.js';
 import {nodeReads, shapeOf} from './layout.js';
 import {foldDepth, toVolume} from './map-view.js';
@@ -81,6 +80,13 @@ export interface Targets {
   readonly places: ReadonlyMap<string, View>;
   /** The memory of each graph output. */
   readonly slots: readonly View[];
+}
+
+/** A part of a value, as large as what lies there. */
+export interface Place {
+  readonly over: string;
+  /** Where it begins, for each axis. */
+  readonly starts: readonly number[];
 }
 
 /** What was decided about a graph before its values are placed. */

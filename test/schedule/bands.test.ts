@@ -4,26 +4,15 @@ import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
 import type {Graph} from '../../src/graph/graph.js';
-import {decodeProgram} from '../../src/program/decode.js';
-import {interpret} from '../../src/program/interpreter/interpret.js';
 import {type BandGraph, bandGraph} from '../../src/schedule/bands/band-graph.js';
 import {splitNorms} from '../../src/schedule/bands/norms.js';
 import {canJoin, type Segment, segmentBands} from '../../src/schedule/bands/segment.js';
-import {type Schedule, schedule} from '../../src/schedule/schedule.js';
+import {schedule} from '../../src/schedule/schedule.js';
 import {scheduleBands, tighten} from '../../src/schedule/tighten.js';
 import {checkProperty} from '../helpers/properties.js';
 import {NETWORKS} from './bands-graph.js';
 import {buildGraph, convolution, unaryChain} from './lower-graph.js';
-import {encodeSchedule, integerInputs} from './lower-run.js';
-
-function run(graph: Graph, planned: Schedule): readonly Float32Array[] {
-  const inputs = integerInputs(graph).map(({data}) => Float32Array.from(data));
-  const result = interpret(decodeProgram(encodeSchedule(graph, planned)), inputs, {count: true});
-  planned.steps.forEach((step, index) => {
-    assert.deepEqual(step.counts, result.counts[index], `counts of ${step.op} of ${step.name}`);
-  });
-  return result.outputs;
-}
+import {runCounted as run} from './lower-run.js';
 
 /** The longest segment from each node on, in bands of `height` rows. */
 function segmentsOf(bands: BandGraph, height: number): Segment[] {

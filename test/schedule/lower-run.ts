@@ -99,3 +99,13 @@ function assertPlaced(planned: Schedule): void {
     assert.equal(offset % 64, 0, `offset of buffer ${buffer}`);
   }
 }
+
+/** What a schedule computes from `integerInputs`, its counts recounted. */
+export function runCounted(graph: Graph, planned: Schedule): readonly Float32Array[] {
+  const inputs = integerInputs(graph).map(({data}) => Float32Array.from(data));
+  const result = interpret(decodeProgram(encodeSchedule(graph, planned)), inputs, {count: true});
+  planned.steps.forEach((step, index) => {
+    assert.deepEqual(step.counts, result.counts[index], `counts of ${step.op} of ${step.name}`);
+  });
+  return result.outputs;
+}

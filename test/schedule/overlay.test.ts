@@ -4,15 +4,13 @@ import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
 import type {Graph} from '../../src/graph/graph.js';
-import {decodeProgram} from '../../src/program/decode.js';
-import {interpret} from '../../src/program/interpreter/interpret.js';
 import {bandGraph} from '../../src/schedule/bands/band-graph.js';
 import {emitBands} from '../../src/schedule/bands/emit.js';
-import {type Schedule, schedule} from '../../src/schedule/schedule.js';
+import {schedule} from '../../src/schedule/schedule.js';
 import {scheduleBands} from '../../src/schedule/tighten.js';
 import {checkProperty} from '../helpers/properties.js';
 import {binaryChain, buildGraph, convolution} from './lower-graph.js';
-import {encodeSchedule, integerInputs} from './lower-run.js';
+import {runCounted as run} from './lower-run.js';
 
 const CHANNELS = 4;
 
@@ -59,15 +57,6 @@ function segmentsOf(graph: Graph, {blocks}: Block, height: number) {
     end: 1 + (block + 1) * perBlock,
     height,
   }));
-}
-
-function run(graph: Graph, planned: Schedule): readonly Float32Array[] {
-  const inputs = integerInputs(graph).map(({data}) => Float32Array.from(data));
-  const result = interpret(decodeProgram(encodeSchedule(graph, planned)), inputs, {count: true});
-  planned.steps.forEach((step, index) => {
-    assert.deepEqual(step.counts, result.counts[index], `counts of ${step.op} of ${step.name}`);
-  });
-  return result.outputs;
 }
 
 test('residual blocks in bands lie over their input, all in one map', t => {

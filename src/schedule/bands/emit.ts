@@ -2,6 +2,7 @@
 
 import type {Graph, Node, Value} from '../../graph/graph.js';
 import {shapeOf} from '../layout.js';
+import type {Place} from '../views.js';
 import type {BandGraph} from './band-graph.js';
 import {type BandInput, bandNode, neededRows} from './band-node.js';
 import {type Overlay, overlaysWithin} from './overlay.js';
@@ -21,13 +22,6 @@ export interface BandedGraph {
   readonly origins: ReadonlyMap<string, string>;
   /** Values that are written in the place of others, which die meanwhile. */
   readonly overlays: ReadonlyMap<string, Place>;
-}
-
-/** A part of a value, as large as what lies there. */
-export interface Place {
-  readonly over: string;
-  /** Where it begins, for each axis. */
-  readonly starts: readonly number[];
 }
 
 /** Replaces every segment by its bands; all other nodes stay. Segments are in order and apart. */
