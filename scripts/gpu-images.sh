@@ -36,10 +36,10 @@ CONF
 libraries=$out/nvrtc/usr/lib/x86_64-linux-gnu
 [ -e "$libraries/libnvrtc.so.11.2" ] || fetch_nvrtc
 
-# What the tests have built will do.
+# What npm has built will do.
 tools=$out/tools
-[ -f build-test/CMakeCache.txt ] && tools=build-test
-[ "$tools" = build-test ] || cmake -S . -B "$tools" -DUNTANGLE_CUDA=off >/dev/null
+[ -f build/CMakeCache.txt ] && tools=build
+[ "$tools" = build ] || cmake -S . -B "$tools" -DUNTANGLE_CUDA=off >/dev/null
 cmake --build "$tools" --target gpu_image >/dev/null
 images=()
 compile() {

@@ -1,6 +1,7 @@
 // Builds the native addon: `npm install` runs this. Quiet when it works, complete when it does not.
 import {spawnSync} from 'node:child_process';
 import {createRequire} from 'node:module';
+import {availableParallelism} from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 
@@ -43,11 +44,15 @@ if (!runs('ninja', ['--version']) && !runs('make', ['--version'])) {
 const require = createRequire(import.meta.url);
 const manifest = require.resolve('cmake-js/package.json');
 const cmakeJs = path.resolve(path.dirname(manifest), require(manifest).bin['cmake-js']);
-const build = spawnSync(process.execPath, [cmakeJs, 'compile'], {
-  cwd: root,
-  encoding: 'utf8',
-  maxBuffer: 1 << 28,
-});
+const build = spawnSync(
+  process.execPath,
+  [cmakeJs, 'compile', '--parallel', String(availableParallelism())],
+  {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  },
+);
 if (build.status !== 0) {
   process.stdout.write(build.stdout ?? '');
   process.stderr.write(build.stderr ?? String(build.error));

@@ -10,9 +10,8 @@ import {DRIVER} from '../helpers/gpu.js';
 import {GENERATOR_LAYER, integers} from '../runtime/small-models.js';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
-const RUNNER = path.join(ROOT, 'build-test', 'untangle_run');
-const HOW =
-  'cmake -S . -B build-test -DUNTANGLE_TESTS=ON && cmake --build build-test --target untangle_run';
+const RUNNER = path.join(ROOT, 'build', 'untangle_run');
+const HOW = 'cmake --build build --target untangle_run';
 
 function runnerTest(title: string, body: (t: ExecutionContext) => Promise<void>): void {
   if (existsSync(RUNNER) && existsSync(DRIVER)) test(title, body);
