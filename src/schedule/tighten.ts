@@ -37,6 +37,9 @@ const LARGE = 200;
 /** A plan may be this much larger than the smallest one: the last bytes cost the most commands. */
 const NEARLY = 1.05;
 
+/** Ways to ask for the smallest plan; the second counts on nothing that placement may not find room for. */
+const SMALLEST = [{slack: 1.01, flows: true}, {slack: NEARLY}];
+
 /** With less room than this beside the smallest schedule nothing else is looked for. */
 const NO_ROOM = 1.01;
 
@@ -83,8 +86,8 @@ export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule):
 function smallestOf(plans: readonly BandedPlan[], whole: Schedule): Schedule {
   let best = whole;
   for (const {search, schedule} of plans) {
-    for (const slack of [NEARLY, 1]) {
-      const plan = search.smallest(slack);
+    for (const asked of SMALLEST) {
+      const plan = search.smallest(asked);
       const planned = schedule(plan.segments);
       best = smaller(best, planned);
       if (planned.arenaPeakBytes <= plan.bytes * AS_PRICED) return best;
@@ -182,7 +185,7 @@ function* bandedWithin(plans: Iterable<BandedPlan>, limitBytes: number): Generat
     for (let asked = limitBytes; ; attempts++) {
       // The next graph is not searched for nothing.
       if (attempts === ATTEMPTS) return;
-      const found = search.within(asked);
+      const found = search.within(asked, {flows: true});
       if (found === null) break;
       const planned = schedule(found.segments);
       yield planned;

@@ -5,17 +5,25 @@
 // limit the cheapest path is taken. Both are exact for these prices, and equal graphs give equal plans.
 
 import type {BandGraph, BandNode} from './band-graph.js';
+import {flowWithin} from './flow.js';
 import {aliveBytes, wholeBytes} from './memory.js';
 import {type Overlay, overlaysWithin} from './overlay.js';
-import {canJoin, exactPrice, guessPrice, type Segment, type SegmentPrice} from './segment.js';
+import {
+  canJoin,
+  exactPrice,
+  guessPrice,
+  type Segment,
+  type SegmentPrice,
+  type Sharing,
+} from './segment.js';
 
 /** A run of nodes: start..end-1, whole when `height` is 0. */
-interface Edge extends Segment {
+interface Edge extends Segment, Sharing {
   /** Bytes alive beside the bands: what comes from before, and results that are put together whole. */
   readonly heldBytes: number;
-  /** Results that may lie over what comes from before. */
-  readonly overlays: readonly Overlay[];
   bytes: number;
+  /** Fewer, where what is used up and what fills share memory. */
+  flowing: number;
   cost: number;
   /** Guessed until the edge is on a path. */
   isExact: boolean;
@@ -53,6 +61,19 @@ const MOST_EXACT = 200;
 /** What starting a command costs, as bytes that could be moved meanwhile. */
 const COMMAND_BYTES = 32 * 1024;
 
+/** What an edge costs more where its bytes count on sharing, which placement may not find room for. */
+const FLOW_COST = 2 ** 40;
+
+export interface FlowOptions {
+  /** Whether what is used up and what fills meanwhile may share memory. */
+  readonly flows?: boolean;
+}
+
+export interface SmallestOptions extends FlowOptions {
+  /** How much larger than the smallest a plan may be. */
+  readonly slack?: number;
+}
+
 export interface SearchOptions {
   /** Concats whose parts wait where they are computed. */
   readonly copied: ReadonlySet<string>;
@@ -80,9 +101,9 @@ export class BandSearch {
   }
 
   /** The plan whose fullest moment is smallest; with `slack`, the cheapest of those that are nearly as small. */
-  smallest(slack = 1): BandPlan {
-    const bytes = this.#best((edge, rest) => Math.max(edge.bytes, rest)).values[0]!;
-    return this.within(bytes * slack)!;
+  smallest({slack = 1, flows = false}: SmallestOptions = {}): BandPlan {
+    const bytes = this.#best((edge, rest) => Math.max(flows ? edge.flowing : edge.bytes, rest));
+    return this.within(bytes.values[0]! * slack, {flows})!;
   }
 
   /** Nodes for which no edge needs clearly less than `bytes`: what keeps the smallest plan from being smaller. */
@@ -94,15 +115,16 @@ export class BandSearch {
   }
 
   /** The cheapest plan of at most `limit` bytes; null when there is none. */
-  within(limit: number): BandPlan | null {
-    const {values, taken} = this.#best((edge, rest) =>
-      edge.bytes > limit ? Number.POSITIVE_INFINITY : edge.cost + rest,
-    );
+  within(limit: number, {flows = false}: FlowOptions = {}): BandPlan | null {
+    const {values, taken} = this.#best((edge, rest) => {
+      if (edge.bytes <= limit) return edge.cost + rest;
+      return flows && edge.flowing <= limit ? edge.cost + FLOW_COST + rest : Infinity;
+    });
     if (values[0] === Number.POSITIVE_INFINITY) return null;
     const runs: PlannedRun[] = [];
     for (let at = 0; at < this.#edges.length; at = taken[at]!.end) {
-      const {start, end, height, bytes} = taken[at]!;
-      runs.push({start, end, height, bytes});
+      const {start, end, height, bytes, flowing} = taken[at]!;
+      runs.push({start, end, height, bytes: bytes <= limit ? bytes : flowing});
     }
     const segments = runs.filter(({height}) => height > 0);
     return {runs, segments, bytes: Math.max(0, ...runs.map(run => run.bytes))};
@@ -116,7 +138,7 @@ export class BandSearch {
       for (let at = 0; at < this.#edges.length && found.taken[at] !== undefined; ) {
         const edge = found.taken[at]!;
         if (!edge.isExact && this.#exactLeft > 0) {
-          setPrice(this.#graph, edge, exactPrice(this.#graph, edge, edge.overlays));
+          setPrice(this.#graph, edge, exactPrice(this.#graph, edge, edge));
           this.#exactLeft--;
           isExact = false;
         }
@@ -166,7 +188,9 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
       height: 0,
       heldBytes: before,
       overlays: [],
+      flow: null,
       bytes,
+      flowing: bytes,
       cost: 0,
       isExact: true,
     },
@@ -177,8 +201,11 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
     for (let index = start; index < end; index++) targets += targetBytes(graph, index, end);
     coarsest = Math.max(coarsest, blockShare(nodes[end - 1]!));
     const overlays = overlaysWithin(graph, {start, end});
+    const flow = flowWithin(graph, {start, end}, overlays);
     if (before + targets - overlaidBytes(graph, overlays) > mostBytes) continue;
-    for (const height of heightsOf(nodes[end - 1]!, coarsest)) {
+    const fitting: Edge[] = [];
+    // Higher bands than the first that do not fit need more.
+    for (const height of heightsOf(nodes[end - 1]!, coarsest).reverse()) {
       if (Math.ceil(nodes[end - 1]!.height / height) * (end - start) > MOST_COMMANDS) continue;
       const edge = {
         start,
@@ -186,13 +213,17 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
         height,
         heldBytes: before + targets,
         overlays,
+        flow,
         bytes: 0,
+        flowing: 0,
         cost: 0,
         isExact: false,
       };
-      setPrice(graph, edge, guessPrice(graph, edge, overlays));
-      if (edge.bytes <= mostBytes) edges.push(edge);
+      setPrice(graph, edge, guessPrice(graph, edge, edge));
+      if (edge.flowing > mostBytes) break;
+      fitting.unshift(edge);
     }
+    edges.push(...fitting);
   }
   return edges;
 }
@@ -205,9 +236,10 @@ function overlaidBytes({heldBytes}: BandGraph, overlays: readonly Overlay[]): nu
 function setPrice(
   graph: BandGraph,
   edge: Edge,
-  {bandBytes, overlays, movedBytes, commands}: SegmentPrice,
+  {bandBytes, overlays, flowBytes, movedBytes, commands}: SegmentPrice,
 ): void {
   edge.bytes = edge.heldBytes - overlaidBytes(graph, overlays) + bandBytes;
+  edge.flowing = edge.bytes - flowBytes;
   edge.cost = movedBytes + commands * COMMAND_BYTES;
 }
 

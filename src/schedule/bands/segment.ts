@@ -4,7 +4,8 @@
 // a residual sum) keeps those rows in its window: the rows kept from before, followed by the new ones.
 
 import {type BandGraph, type BandNode, cutAfter, cutBefore} from './band-graph.js';
-import {isFree, type Overlay} from './overlay.js';
+import {type Flow, guessSharedBytes, sharedBytes} from './flow.js';
+import {isFree, type Overlay, type Progress} from './overlay.js';
 import type {Rows} from './rows.js';
 
 /** Nodes start..end-1, computed in bands of `height` rows of the last one's result. */
@@ -162,9 +163,17 @@ export interface SegmentPrice {
   readonly bandBytes: number;
   /** Of the overlays asked for, those that can be. */
   readonly overlays: readonly Overlay[];
+  /** Bytes that may be shared by what is used up and what fills meanwhile. */
+  readonly flowBytes: number;
   /** Bytes copied and read again: halos, and the weights for every band. */
   readonly movedBytes: number;
   readonly commands: number;
+}
+
+/** Memory that values of a segment may have in common. */
+export interface Sharing {
+  readonly overlays: readonly Overlay[];
+  readonly flow: Flow | null;
 }
 
 /**
@@ -174,7 +183,7 @@ export interface SegmentPrice {
 export function guessPrice(
   graph: BandGraph,
   segment: Segment,
-  overlays: readonly Overlay[],
+  {overlays, flow}: Sharing,
 ): SegmentPrice {
   const {nodes} = graph;
   const count = bandCount(graph, segment);
@@ -191,14 +200,22 @@ export function guessPrice(
   const band = windowsOf(graph, segment, {before, ends});
   const {bytes, moved, commands} = priceBand(graph, segment, {band, next: band});
   const free = overlays.filter(each => isFree(graph, segment.start, each, {before, ends}));
-  return {bandBytes: bytes, overlays: free, movedBytes: count * moved, commands: count * commands};
+  const flowBytes =
+    flow === null ? 0 : guessSharedBytes(graph, segment.start, flow, {before, ends});
+  return {
+    bandBytes: bytes,
+    overlays: free,
+    flowBytes,
+    movedBytes: count * moved,
+    commands: count * commands,
+  };
 }
 
 /** Prices a segment by all of its bands. */
 export function exactPrice(
   graph: BandGraph,
   segment: Segment,
-  overlays: readonly Overlay[],
+  {overlays, flow}: Sharing,
 ): SegmentPrice {
   const bands = segmentBands(graph, segment);
   let [bandBytes, movedBytes, commands] = [0, 0, 0];
@@ -211,6 +228,7 @@ export function exactPrice(
   return {
     bandBytes,
     overlays: freeOverlays(graph, segment, {bands, overlays}),
+    flowBytes: flow === null ? 0 : sharedBytes(graph, segment.start, flow, bands.map(progressOf)),
     movedBytes,
     commands,
   };
@@ -223,11 +241,12 @@ export function freeOverlays(
   {bands, overlays}: {bands: readonly (readonly BandRows[])[]; overlays: readonly Overlay[]},
 ): Overlay[] {
   if (overlays.length === 0) return [];
-  const rows = bands.map(band => ({
-    before: band.map(each => each.rows.start),
-    ends: band.map(each => each.rows.end),
-  }));
+  const rows = bands.map(progressOf);
   return overlays.filter(each => rows.every(at => isFree(graph, start, each, at)));
+}
+
+function progressOf(band: readonly BandRows[]): Progress {
+  return {before: band.map(({rows}) => rows.start), ends: band.map(({rows}) => rows.end)};
 }
 
 function priceBand(
