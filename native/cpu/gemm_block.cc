@@ -221,10 +221,45 @@ class GemmBlock {
     args.tap_k = work_.tap_k + tile * part_ + begin;
     args.taps = end - begin;
     args.kc = chunk.kc;
+    if (tile_count_ > 1)
+      args.ahead = next_of_column(column, chunk).share(tile, tile_count_, args.taps * chunk.kc);
     if (continues) continue_sums(args);
     if (finishes) finish_sums(args, column);
     call(args, mr);
   }
+
+  /// Weights that are wanted after those at hand.
+  struct NextWeights {
+    uintptr_t place;  // 0: none
+    size_t bytes;
+    /// What tile `tile` of `tiles` asks for, spread over `rows` rows.
+    Ahead share(size_t tile, size_t tiles, size_t rows) const {
+      if (place == 0 || rows == 0) return {};
+      const size_t part = divide_up(bytes, tiles);
+      return {place + tile * part, divide_up(part, rows)};
+    }
+  };
+  NextWeights weights_of(size_t column, const Chunk& chunk) const {
+    const GemmColumns columns(job_, item_.group, column);
+    const size_t row = entries_.tap(chunk.first).k + chunk.channel;
+    const size_t rows = (chunk.last - chunk.first) * chunk.kc;
+    return {reinterpret_cast<uintptr_t>(job_.weights.at(columns.panel, row)),
+            rows * kPanel * weight_bytes(job_.weights.type)};
+  }
+  /// Column tile by column tile, all chunks of each.
+  NextWeights next_of_column(size_t column, const Chunk& chunk) const {
+    if (chunk.last < entries_.count())
+      return weights_of(column, chunk_at(chunk.last, entries_.count()));
+    if (column + 1 == item_.column_last) return {};
+    return weights_of(column + 1, chunk_at(0, entries_.count()));
+  }
+  /// Entry by entry, all column tiles of each.
+  NextWeights next_of_sweep(size_t entry, size_t column) const {
+    if (column + 1 < item_.column_last) return weights_of(column + 1, chunk_at(entry, entry + 1));
+    if (entry + 1 == entries_.count()) return {};
+    return weights_of(item_.column_first, chunk_at(entry + 1, entry + 2));
+  }
+
   static void continue_sums(GemmTile& tile) {
     tile.accumulate = true;
     tile.bias = nullptr;
@@ -297,6 +332,7 @@ class GemmBlock {
       args.tap_k = &tap_k;
       args.taps = 1;
       args.kc = chunk.kc;
+      if (tiles > 1) args.ahead = next_of_sweep(entry, column).share(tile, tiles, chunk.kc);
       continue_sums(args);
       call(args, mr);
     }

@@ -132,16 +132,25 @@ inline const void* bytes_ahead(const void* p, size_t bytes) {
   return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + bytes);
 }
 
-inline void prefetch_weights(const void* row) {
-  __builtin_prefetch(bytes_ahead(row, kFarBytes), 0, 2);
-  __builtin_prefetch(bytes_ahead(row, kNearBytes));
+/// What to ask for with the first row of weights.
+template <class W>
+inline Ahead first_ahead(const Ahead& ahead, const W* w) {
+  if (ahead.place != 0) return ahead;
+  return {reinterpret_cast<uintptr_t>(w) + kFarBytes, kPanel * sizeof(W)};
+}
+
+template <size_t PANELS, class W>
+inline void prefetch_weights(const W* w, size_t panel_stride, uintptr_t far) {
+  UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++) {
+    const size_t bytes = panel * panel_stride * sizeof(W);
+    __builtin_prefetch(reinterpret_cast<const void*>(far + bytes), 0, 2);
+    __builtin_prefetch(bytes_ahead(w, bytes + kNearBytes));
+  }
 }
 
 /// A row of weights of each panel, one some weights after its left neighbour.
 template <size_t PANELS, class W>
 inline void load_weights(const W* w, size_t panel_stride, Vec::Reg (&b)[PANELS][kPanelVectors]) {
-  UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
-      prefetch_weights(w + panel * panel_stride);
   UNTANGLE_UNROLL for (size_t panel = 0; panel < PANELS; panel++)
       Vec::load_panel(w + panel * panel_stride, b[panel]);
 }
@@ -196,12 +205,15 @@ void gemm_tile(const GemmTile& tile) {
   begin_tile<MR, NV, W>(tile, acc);
 
   const size_t kc = tile.kc;
+  Ahead ahead = tile.ahead;
   for (size_t tap = 0; tap < tile.taps; tap++) {
     const float* row[MR];
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) row[i] = tile.rows[tap * MR + i];
     const W* w = static_cast<const W*>(tile.weights) + tile.tap_k[tap] * kPanel;
+    if (tile.ahead.place == 0) ahead = first_ahead(tile.ahead, w);
 
-    for (size_t k = 0; k < kc; k++, w += kPanel) {
+    for (size_t k = 0; k < kc; k++, w += kPanel, ahead.place += ahead.step) {
+      prefetch_weights<PANELS>(w, tile.panel_stride, ahead.place);
       Vec::Reg b[PANELS][kPanelVectors];
       load_weights<PANELS>(w, tile.panel_stride, b);
       UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {
@@ -238,6 +250,7 @@ void gemm_run(const GemmRun& whole, size_t tiles) {
       const W* w = static_cast<const W*>(run.weights) + run.tap_k[tap] * kPanel;
 
       for (size_t k = 0; k < kc; k++, w += kPanel) {
+        prefetch_weights<PANELS>(w, run.panel_stride, reinterpret_cast<uintptr_t>(w) + kFarBytes);
         Vec::Reg b[PANELS][kPanelVectors];
         load_weights<PANELS>(w, run.panel_stride, b);
         UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {

@@ -31,6 +31,14 @@ struct Finish {
 /// The bits of a number of half precision.
 using Half = uint16_t;
 
+/// Weights of the first panel that are wanted next: some of their bytes are asked for with every
+/// row of the weights at hand, so that memory is read while products are computed. Any place will
+/// do.
+struct Ahead {
+  uintptr_t place = 0;  // 0: the weights at hand, some rows later
+  size_t step = 0;      // bytes a row
+};
+
 /// C[mr x columns] = finish((accumulate ? C : 0) + bias + scales * sum over taps of A_tap[mr x kc]
 /// . W_tap[kc x columns]); weights of other types than int8 have no scales.
 struct GemmTile {
@@ -46,6 +54,7 @@ struct GemmTile {
   bool accumulate;
   Finish finish;                  // its slopes are zero-padded as the bias is
   const float* scales = nullptr;  // int8: [16] of the first panel, those of others with their panel
+  Ahead ahead = {};
 };
 using GemmF32 = void (*)(const GemmTile& tile);
 
