@@ -140,27 +140,29 @@ function* bandedPlans(
   const {copiedConcats: copied = new Set(), choices = new Map(), checkTime} = options;
   const known: KnownNeeds = new Map();
   const copies = new Set(whole.values.filter((_, index) => whole.steps[index]!.op === 'copy'));
-  const find = ({graph: given, origins}: Recomputing, most: number): Found => {
+  const find = ({graph: given, origins}: Recomputing, most: number): Found | null => {
     const isCopied = (value: string) => copies.has(origins.get(value) ?? value);
     const bands = bandGraph(given, withOrigins(choices, origins), {known, isCopied});
     const search = new BandSearch(bands, {copied, mostBytes: most, checkTime});
+    if (given !== graph && !search.mayFit(most)) return null;
     const smallest = search.smallest();
     const tight = search.tightNodes(smallest.bytes);
     return {graph: given, origins, bands, search, smallest, tight};
   };
-  let current: Found | undefined = find({graph, origins: new Map()}, whole.arenaPeakBytes);
+  let current = find({graph, origins: new Map()}, whole.arenaPeakBytes);
   let searched = 0;
-  while (current !== undefined) {
+  while (current !== null) {
     const {bands, search, smallest, origins, tight}: Found = current;
     yield {search, schedule: segments => scheduleBands(bands, segments, options, origins)};
-    current = undefined;
+    current = null;
     for (const next of recomputations(bands, smallest, origins)) {
       searched += next.graph.nodes.length;
       if (searched > MOST_SEARCHED) break;
       const found = find(next, smallest.bytes);
-      const isSame = found.smallest.bytes === smallest.bytes && found.tight < tight;
-      if (found.smallest.bytes < smallest.bytes || isSame) current = found;
-      if (current !== undefined) break;
+      if (found === null || found.smallest.bytes > smallest.bytes) continue;
+      if (found.smallest.bytes === smallest.bytes && found.tight >= tight) continue;
+      current = found;
+      break;
     }
   }
 }

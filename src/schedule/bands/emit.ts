@@ -5,15 +5,9 @@ import {shapeOf} from '../layout.js';
 import type {Place} from '../views.js';
 import type {BandGraph} from './band-graph.js';
 import {type BandInput, bandNode, neededRows} from './band-node.js';
-import {type Overlay, overlaysWithin} from './overlay.js';
+import {freeOverlays, type Overlay, overlaysWithin} from './overlay.js';
 import {ROW_AXIS, type Rows} from './rows.js';
-import {
-  type BandRows,
-  freeOverlays,
-  type Segment,
-  segmentBands,
-  segmentTargets,
-} from './segment.js';
+import {type BandRows, progressOf, type Segment, segmentBands, segmentTargets} from './segment.js';
 
 /** A graph of bands and where its values come from. */
 export interface BandedGraph {
@@ -69,7 +63,12 @@ function emitSegment(
   {segment, overlays}: {segment: Segment; overlays: readonly Overlay[]},
 ): void {
   const bands = segmentBands(graph, segment);
-  for (const {target, over, starts} of freeOverlays(graph, segment, {bands, overlays})) {
+  for (const {target, over, starts} of freeOverlays(
+    graph,
+    segment.start,
+    overlays,
+    bands.map(progressOf),
+  )) {
     const [own, source] = [graph.nodes[target]!.node, graph.nodes[over]!.node];
     out.overlays.set(own.output, {over: source.output, starts});
   }

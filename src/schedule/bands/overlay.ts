@@ -115,8 +115,18 @@ function isWithin({nodes}: BandGraph, {start, end}: Run, {target, over}: Overlay
   return isLasting && over < start && nodes[over]!.lastUse < end;
 }
 
+/** The overlays that can be in all bands of a segment. */
+export function freeOverlays(
+  graph: BandGraph,
+  start: number,
+  overlays: readonly Overlay[],
+  bands: readonly Progress[],
+): Overlay[] {
+  return overlays.filter(each => bands.every(band => isFree(graph, start, each, band)));
+}
+
 /** Whether no row is overwritten in a band that this band or a later one still reads. */
-export function isFree(
+function isFree(
   {nodes}: BandGraph,
   start: number,
   {target, starts, readers}: Overlay,

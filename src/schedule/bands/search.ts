@@ -8,14 +8,8 @@ import type {BandGraph, BandNode} from './band-graph.js';
 import {flowWithin} from './flow.js';
 import {aliveBytes, wholeBytes} from './memory.js';
 import {type Overlay, overlaysWithin} from './overlay.js';
-import {
-  canJoin,
-  exactPrice,
-  guessPrice,
-  type Segment,
-  type SegmentPrice,
-  type Sharing,
-} from './segment.js';
+import {exactPrice, guessPrice, type SegmentPrice, type Sharing} from './price.js';
+import {canJoin, type Segment} from './segment.js';
 
 /** A run of nodes: start..end-1, whole when `height` is 0. */
 interface Edge extends Segment, Sharing {
@@ -106,11 +100,17 @@ export class BandSearch {
     return this.within(bytes.values[0]! * slack, {flows})!;
   }
 
+  /** Whether some plan may need no more than `bytes`, as guesses go. */
+  mayFit(bytes: number): boolean {
+    return this.#bestNow((edge, rest) => Math.max(edge.bytes, rest)).values[0]! <= bytes;
+  }
+
   /** Nodes for which no edge needs clearly less than `bytes`: what keeps the smallest plan from being smaller. */
   tightNodes(bytes: number): number {
     const least = this.#edges.map(() => Number.POSITIVE_INFINITY);
-    for (const edge of this.#edges.flat())
-      for (let at = edge.start; at < edge.end; at++) least[at] = Math.min(least[at]!, edge.bytes);
+    for (const edges of this.#edges)
+      for (const {start, end, bytes: own} of edges)
+        for (let at = start; at < end; at++) if (own < least[at]!) least[at] = own;
     return least.filter(each => each > bytes * CLEARLY).length;
   }
 

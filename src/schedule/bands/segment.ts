@@ -3,9 +3,8 @@
 // Every row is computed once. A value that is needed again for the next band (the halo of a convolution, the other side of
 // a residual sum) keeps those rows in its window: the rows kept from before, followed by the new ones.
 
-import {type BandGraph, type BandNode, cutAfter, cutBefore} from './band-graph.js';
-import {type Flow, guessSharedBytes, sharedBytes} from './flow.js';
-import {isFree, type Overlay, type Progress} from './overlay.js';
+import {type BandGraph, cutAfter, cutBefore} from './band-graph.js';
+import type {Progress} from './overlay.js';
 import type {Rows} from './rows.js';
 
 /** Nodes start..end-1, computed in bands of `height` rows of the last one's result. */
@@ -37,7 +36,7 @@ export function canJoin({nodes}: BandGraph, start: number, index: number): boole
 }
 
 /** The number of bands, those that only lead up to the first one left out. */
-function bandCount({nodes}: BandGraph, {end, height}: Segment): number {
+export function bandCount({nodes}: BandGraph, {end, height}: Segment): number {
   return Math.ceil(nodes[end - 1]!.height / height);
 }
 
@@ -114,7 +113,7 @@ function rowsWithin(ends: Int32Array, available: number): number {
 }
 
 /** Rows of each value that exist after `bands` bands. */
-function endsOf({nodes}: BandGraph, {start, end, height}: Segment, bands: number): number[] {
+export function endsOf({nodes}: BandGraph, {start, end, height}: Segment, bands: number): number[] {
   const whole = nodes[end - 1]!.height;
   const reached = Math.min(whole, bands * height);
   const ends = new Array<number>(end - start).fill(0);
@@ -135,10 +134,10 @@ function endsOf({nodes}: BandGraph, {start, end, height}: Segment, bands: number
   return ends;
 }
 
-function windowsOf(
+export function windowsOf(
   {nodes}: BandGraph,
   {start, end}: Segment,
-  {before, ends}: {before: readonly number[]; ends: readonly number[]},
+  {before, ends}: Progress,
 ): BandRows[] {
   return ends.map((last, offset) => {
     const own = nodes[start + offset]!;
@@ -153,143 +152,7 @@ function windowsOf(
   });
 }
 
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
-}
-
-/** What a segment holds while it runs, and what it costs beside the same nodes computed whole. */
-export interface SegmentPrice {
-  /** Bytes of windows, parts and scratch at the fullest moment. */
-  readonly bandBytes: number;
-  /** Of the overlays asked for, those that can be. */
-  readonly overlays: readonly Overlay[];
-  /** Bytes that may be shared by what is used up and what fills meanwhile. */
-  readonly flowBytes: number;
-  /** Bytes copied and read again: halos, and the weights for every band. */
-  readonly movedBytes: number;
-  readonly commands: number;
-}
-
-/** Memory that values of a segment may have in common. */
-export interface Sharing {
-  readonly overlays: readonly Overlay[];
-  readonly flow: Flow | null;
-}
-
-/**
- * Prices a segment by a band in its middle, in which every value grows by as much as it does in any: where rows are computed in
- * blocks, by a block of each.
- */
-export function guessPrice(
-  graph: BandGraph,
-  segment: Segment,
-  {overlays, flow}: Sharing,
-): SegmentPrice {
-  const {nodes} = graph;
-  const count = bandCount(graph, segment);
-  const first = Math.max(0, (count >> 1) - 4);
-  const last = Math.min(count, first + 8);
-  const [start, ends] = [first, last].map(bands => endsOf(graph, segment, bands)) as [
-    number[],
-    number[],
-  ];
-  const before = ends.map((end, offset) => {
-    const growth = Math.ceil((end - start[offset]!) / (last - first));
-    return Math.max(0, end - roundUp(growth, nodes[segment.start + offset]!.shape.rowAlign));
-  });
-  const band = windowsOf(graph, segment, {before, ends});
-  const {bytes, moved, commands} = priceBand(graph, segment, {band, next: band});
-  const free = overlays.filter(each => isFree(graph, segment.start, each, {before, ends}));
-  const flowBytes =
-    flow === null ? 0 : guessSharedBytes(graph, segment.start, flow, {before, ends});
-  return {
-    bandBytes: bytes,
-    overlays: free,
-    flowBytes,
-    movedBytes: count * moved,
-    commands: count * commands,
-  };
-}
-
-/** Prices a segment by all of its bands. */
-export function exactPrice(
-  graph: BandGraph,
-  segment: Segment,
-  {overlays, flow}: Sharing,
-): SegmentPrice {
-  const bands = segmentBands(graph, segment);
-  let [bandBytes, movedBytes, commands] = [0, 0, 0];
-  bands.forEach((band, index) => {
-    const price = priceBand(graph, segment, {band, next: bands[index + 1] ?? band});
-    bandBytes = Math.max(bandBytes, price.bytes);
-    movedBytes += price.moved;
-    commands += price.commands;
-  });
-  return {
-    bandBytes,
-    overlays: freeOverlays(graph, segment, {bands, overlays}),
-    flowBytes: flow === null ? 0 : sharedBytes(graph, segment.start, flow, bands.map(progressOf)),
-    movedBytes,
-    commands,
-  };
-}
-
-/** The overlays that can be in all bands of a segment. */
-export function freeOverlays(
-  graph: BandGraph,
-  {start}: Segment,
-  {bands, overlays}: {bands: readonly (readonly BandRows[])[]; overlays: readonly Overlay[]},
-): Overlay[] {
-  if (overlays.length === 0) return [];
-  const rows = bands.map(progressOf);
-  return overlays.filter(each => rows.every(at => isFree(graph, start, each, at)));
-}
-
-function progressOf(band: readonly BandRows[]): Progress {
+/** Rows of each value before and after a band. */
+export function progressOf(band: readonly BandRows[]): Progress {
   return {before: band.map(({rows}) => rows.start), ends: band.map(({rows}) => rows.end)};
-}
-
-function priceBand(
-  {nodes, successors}: BandGraph,
-  {start, end}: Segment,
-  {band, next}: {band: readonly BandRows[]; next: readonly BandRows[]},
-) {
-  const live = new Array<number>(end - start).fill(0);
-  let [kept, moved, commands] = [0, 0, 0];
-  band.forEach(({rows, window}, offset) => {
-    const own = nodes[start + offset]!;
-    const isNew = rows.end > rows.start;
-    if (isNew) {
-      live[offset]! += own.shape.scratchBytes + copiedBytes(own, rows);
-      moved += own.shape.weightBytes;
-      commands++;
-    }
-    if (own.isView) return;
-    const windowBytes = (window.end - window.start) * own.rowBytes;
-    const after = next[offset]!;
-    const isKept = window.start < rows.start || after.window.start < after.rows.start;
-    if (isKept) {
-      kept += windowBytes;
-      if (!isNew || window.start >= rows.start) return;
-      // Rows move to the start of their window; where they would move onto each other or other maps, into another one.
-      const keptRows = rows.start - window.start;
-      const isApart = own.batch === 1 && 2 * keptRows <= window.end - window.start;
-      if (!isApart) live[offset]! += windowBytes;
-      moved += 2 * keptRows * own.rowBytes;
-      commands++;
-    } else if (own.lastUse < end && !isSameRows(band[successors[start + offset]! - start], rows)) {
-      const last = Math.min(end - 1, own.lastUse);
-      for (let at = offset; at <= last - start; at++) live[at]! += windowBytes;
-    }
-  });
-  return {bytes: kept + Math.max(...live), moved, commands};
-}
-
-function isSameRows(other: BandRows | undefined, rows: Rows): boolean {
-  return other !== undefined && other.rows.start === rows.start && other.rows.end === rows.end;
-}
-
-/** Bytes of the rows of an input of the graph that are copied for `rows` of the result. */
-function copiedBytes({copiedRowBytes, reach: [first]}: BandNode, rows: Rows): number {
-  return first ? copiedRowBytes * (first.ends[rows.end]! - first.starts[rows.start]!) : 0;
 }
