@@ -221,7 +221,7 @@ class GemmBlock {
     args.tap_k = work_.tap_k + tile * part_ + begin;
     args.taps = end - begin;
     args.kc = chunk.kc;
-    if (tile_count_ > 1)
+    if (tile_count_ > 1 && args.taps > 0)
       args.ahead = next_of_column(column, chunk).share(tile, tile_count_, args.taps * chunk.kc);
     if (continues) continue_sums(args);
     if (finishes) finish_sums(args, column);
@@ -232,13 +232,14 @@ class GemmBlock {
   struct NextWeights {
     uintptr_t place;  // 0: none
     size_t bytes;
-    /// What tile `tile` of `tiles` asks for, spread over `rows` rows.
+    /// What tile `tile` of `tiles` asks for, spread over its `rows` rows of weights, one at least.
     Ahead share(size_t tile, size_t tiles, size_t rows) const {
-      if (place == 0 || rows == 0) return {};
+      if (place == 0) return {};
       const size_t part = divide_up(bytes, tiles);
       return {place + tile * part, divide_up(part, rows)};
     }
   };
+  /// Those of a chunk that has entries.
   NextWeights weights_of(size_t column, const Chunk& chunk) const {
     const GemmColumns columns(job_, item_.group, column);
     const size_t row = entries_.tap(chunk.first).k + chunk.channel;

@@ -158,6 +158,14 @@ inline std::vector<ConvCase> gemm_taps_cases() {
   ConvCase no_taps_swept = transposed("no taps, per tap", {1, 3, 3, 4}, 10, kRegionPerTap);
   no_taps_swept.regions[3].taps.clear();
   list.push_back(no_taps_swept);
+  // A program may have no tap at all; with many tiles and columns there is nothing to ask for
+  // ahead.
+  for (const uint32_t flags : {uint32_t{kRegionPadded}, uint32_t{kRegionPerTap}}) {
+    ConvCase only_bias = plain("nothing but bias", {1, 9, 9, 4}, 70, 3, 1, 1);
+    only_bias.regions[0].record.flags = flags;
+    only_bias.regions[0].taps.clear();
+    list.push_back(only_bias);
+  }
 
   ConvCase fused_many = fused("fused, more taps than pointers", {1, 2, 3, 1}, 9, 4, 5);
   fused_many.k_total = 60 * 60;

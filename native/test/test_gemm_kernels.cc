@@ -3,6 +3,7 @@
 // do not belong there.
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "native/cpu/kernels/kernels.h"
@@ -76,6 +77,9 @@ struct StoredWeights {
   }
 };
 
+/// What is asked for ahead need not exist.
+constexpr Ahead kAsked[] = {{}, {1, 64}, {UINTPTR_MAX - 100, 21}, {UINTPTR_MAX, SIZE_MAX}};
+
 void check_gemm(const Kernels& kernels, const GemmCase& c, WeightType type) {
   Random random;
   const size_t k_total = c.taps * c.kc + 3;
@@ -116,7 +120,7 @@ void check_gemm(const Kernels& kernels, const GemmCase& c, WeightType type) {
   stored.kernels(kernels).tile[c.panels - 1][c.mr - 1](
       {rows.data(), tap_k.data(), c.taps, c.kc, stored.rows(), stored.panel_stride,
        c.bias ? bias.data() : nullptr, c_rows.data(), c.columns, c.accumulate, finish,
-       stored.scales()});
+       stored.scales(), kAsked[c.mr % std::size(kAsked)]});
   CHECK(out == expected,
         "gemm_%s_%zux%zu_%s columns %zu kc %zu taps %zu bias %d accumulate %d finish %d",
         test::name_of(type), c.mr, c.panels * kPanel, kernels.isa, c.columns, c.kc, c.taps, c.bias,

@@ -125,7 +125,6 @@ function leanPlan(graph: Graph, options: ScheduleOptions, scratchBytes: number):
 /** A graph, the search in it and how small its memory can be. */
 interface Found extends Recomputing {
   readonly bands: BandGraph;
-  readonly search: BandSearch;
   readonly smallest: BandPlan;
   /** Nodes that keep the memory from being smaller. */
   readonly tight: number;
@@ -143,22 +142,32 @@ function* bandedPlans(
   const find = ({graph: given, origins}: Recomputing, most: number): Found | null => {
     const isCopied = (value: string) => copies.has(origins.get(value) ?? value);
     const bands = bandGraph(given, withOrigins(choices, origins), {known, isCopied});
-    const search = new BandSearch(bands, {copied, mostBytes: most, checkTime});
+    const search = new BandSearch(bands, {copied, mostBytes: most, isLow: true, checkTime});
     if (given !== graph && !search.mayFit(most)) return null;
     const smallest = search.smallest();
     const tight = search.tightNodes(smallest.bytes);
-    return {graph: given, origins, bands, search, smallest, tight};
+    return {graph: given, origins, bands, smallest, tight};
   };
-  let current = find({graph, origins: new Map()}, whole.arenaPeakBytes);
+  let most = whole.arenaPeakBytes;
+  let current = find({graph, origins: new Map()}, most);
   let searched = 0;
   while (current !== null) {
-    const {bands, search, smallest, origins, tight}: Found = current;
-    yield {search, schedule: segments => scheduleBands(bands, segments, options, origins)};
+    const {bands, smallest, origins, tight}: Found = current;
+    const limit = most;
+    let search: BandSearch | undefined;
+    yield {
+      get search() {
+        search ??= new BandSearch(bands, {copied, mostBytes: limit, checkTime});
+        return search;
+      },
+      schedule: segments => scheduleBands(bands, segments, options, origins),
+    };
+    most = smallest.bytes;
     current = null;
     for (const next of recomputations(bands, smallest, origins)) {
       searched += next.graph.nodes.length;
       if (searched > MOST_SEARCHED) break;
-      const found = find(next, smallest.bytes);
+      const found = find(next, most);
       if (found === null || found.smallest.bytes > smallest.bytes) continue;
       if (found.smallest.bytes === smallest.bytes && found.tight >= tight) continue;
       current = found;

@@ -40,6 +40,9 @@ export interface BandPlan {
 /** Bands tried: parts of the last result's rows. */
 const PARTS = [2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
 
+/** Those among which the ones that need least are. */
+const LOW_PARTS = [8, 32, 128];
+
 /** Steps of pricing (nodes of all edges) that planning may take. */
 const MOST_WORK = 150_000;
 
@@ -50,7 +53,7 @@ const MOST_COMMANDS = 4096;
 const CLEARLY = 0.97;
 
 /** Segments of which all bands may be priced. */
-const MOST_EXACT = 200;
+const MOST_EXACT = 300;
 
 /** What starting a command costs, as bytes that could be moved meanwhile. */
 const COMMAND_BYTES = 32 * 1024;
@@ -73,6 +76,8 @@ export interface SearchOptions {
   readonly copied: ReadonlySet<string>;
   /** Bands that need more are left out. */
   readonly mostBytes: number;
+  /** Only low bands are looked at: enough to see how far memory goes down, not for what it costs. */
+  readonly isLow?: boolean;
   readonly checkTime?: (() => void) | undefined;
 }
 
@@ -82,7 +87,8 @@ export class BandSearch {
   readonly #edges: readonly (readonly Edge[])[];
   #exactLeft = MOST_EXACT;
 
-  constructor(graph: BandGraph, {copied, mostBytes, checkTime = () => {}}: SearchOptions) {
+  constructor(graph: BandGraph, options: SearchOptions) {
+    const {copied, mostBytes, isLow = false, checkTime = () => {}} = options;
     this.#graph = graph;
     const alive = aliveBytes(graph);
     const count = graph.nodes.length;
@@ -90,7 +96,7 @@ export class BandSearch {
     this.#edges = graph.nodes.map((_, start) => {
       checkTime();
       const last = Math.min(count, start + longest);
-      return edgesFrom(graph, {start, last, before: alive[start]!, copied, mostBytes});
+      return edgesFrom(graph, {start, last, before: alive[start]!, copied, mostBytes, isLow});
     });
   }
 
@@ -175,10 +181,12 @@ interface EdgeParts {
   readonly before: number;
   readonly copied: ReadonlySet<string>;
   readonly mostBytes: number;
+  readonly isLow: boolean;
 }
 
 function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
-  const {start, last, before, copied, mostBytes} = parts;
+  const {start, last, before, copied, mostBytes, isLow} = parts;
+  const tried = isLow ? LOW_PARTS : PARTS;
   const {nodes} = graph;
   const bytes = before + wholeBytes(graph, start, copied.has(nodes[start]!.node.output));
   const edges: Edge[] = [
@@ -205,7 +213,7 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
     if (before + targets - overlaidBytes(graph, overlays) > mostBytes) continue;
     const fitting: Edge[] = [];
     // Higher bands than the first that do not fit need more.
-    for (const height of heightsOf(nodes[end - 1]!, coarsest).reverse()) {
+    for (const height of heightsOf(nodes[end - 1]!, coarsest, tried).reverse()) {
       if (Math.ceil(nodes[end - 1]!.height / height) * (end - start) > MOST_COMMANDS) continue;
       const edge = {
         start,
@@ -249,11 +257,11 @@ function blockShare({height, shape}: BandNode): number {
 }
 
 /** Heights of a segment whose coarsest node computes `share` of its rows at once: lower bands than half of that gain nothing. */
-function heightsOf({height, shape}: BandNode, share: number): number[] {
+function heightsOf({height, shape}: BandNode, share: number, parts: readonly number[]): number[] {
   const least = (share * height) / 2;
-  const heights = PARTS.map(part => Math.max(least, height / part)).map(
-    rows => Math.ceil(rows / shape.rowAlign) * shape.rowAlign,
-  );
+  const heights = parts
+    .map(part => Math.max(least, height / part))
+    .map(rows => Math.ceil(rows / shape.rowAlign) * shape.rowAlign);
   return [...new Set(heights)].filter(each => each < height);
 }
 
