@@ -102,6 +102,29 @@ inline std::vector<ConvCase> long_runs() {
   };
 }
 
+/// Regions that write bias, residual and activation only.
+inline std::vector<ConvCase> cases_without_taps() {
+  std::vector<ConvCase> list;
+  // Stride 4 with a 3x3 kernel leaves phases without taps: bias, residual and activation only.
+  ConvCase no_taps = transposed("no taps", {1, 3, 3, 4}, 10, kRegionPadded);
+  no_taps.regions[1].taps.clear();
+  no_taps.regions[2].taps.clear();
+  no_taps.regions[2].record.kc = 0;
+  list.push_back(with(no_taps, "no taps", Unary::kRelu, 0, 0, true));
+  ConvCase no_taps_swept = transposed("no taps, per tap", {1, 3, 3, 4}, 10, kRegionPerTap);
+  no_taps_swept.regions[3].taps.clear();
+  list.push_back(no_taps_swept);
+  // A program may have no tap at all; with many tiles and columns there is nothing to ask for
+  // ahead.
+  for (const uint32_t flags : {uint32_t{kRegionPadded}, uint32_t{kRegionPerTap}}) {
+    ConvCase only_bias = plain("nothing but bias", {1, 9, 9, 4}, 70, 3, 1, 1);
+    only_bias.regions[0].record.flags = flags;
+    only_bias.regions[0].taps.clear();
+    list.push_back(only_bias);
+  }
+  return list;
+}
+
 inline std::vector<ConvCase> gemm_taps_cases() {
   const ConvCase base = plain("3x3", {2, 9, 11, 5}, 21, 3, 1, 1);
   std::vector<ConvCase> list = {
@@ -149,23 +172,7 @@ inline std::vector<ConvCase> gemm_taps_cases() {
   surplus.regions[0].record.flags |= kRegionCropped;
   list.push_back(surplus);
 
-  // Stride 4 with a 3x3 kernel leaves phases without taps: bias, residual and activation only.
-  ConvCase no_taps = transposed("no taps", {1, 3, 3, 4}, 10, kRegionPadded);
-  no_taps.regions[1].taps.clear();
-  no_taps.regions[2].taps.clear();
-  no_taps.regions[2].record.kc = 0;
-  list.push_back(with(no_taps, "no taps", Unary::kRelu, 0, 0, true));
-  ConvCase no_taps_swept = transposed("no taps, per tap", {1, 3, 3, 4}, 10, kRegionPerTap);
-  no_taps_swept.regions[3].taps.clear();
-  list.push_back(no_taps_swept);
-  // A program may have no tap at all; with many tiles and columns there is nothing to ask for
-  // ahead.
-  for (const uint32_t flags : {uint32_t{kRegionPadded}, uint32_t{kRegionPerTap}}) {
-    ConvCase only_bias = plain("nothing but bias", {1, 9, 9, 4}, 70, 3, 1, 1);
-    only_bias.regions[0].record.flags = flags;
-    only_bias.regions[0].taps.clear();
-    list.push_back(only_bias);
-  }
+  for (ConvCase& c : cases_without_taps()) list.push_back(std::move(c));
 
   ConvCase fused_many = fused("fused, more taps than pointers", {1, 2, 3, 1}, 9, 4, 5);
   fused_many.k_total = 60 * 60;
