@@ -187,14 +187,49 @@ class GemmBlock {
     return any;
   }
 
+  /// Weights that are wanted after those at hand.
+  struct NextWeights {
+    uintptr_t place = 0;  // 0: none
+    size_t bytes = 0;
+    /// What tile `tile` of `tiles` asks for, spread over its `rows` rows of weights, one at least.
+    Ahead share(size_t tile, size_t tiles, size_t rows) const {
+      if (place == 0) return {};
+      const size_t part = divide_up(bytes, tiles);
+      return {place + tile * part, divide_up(part, rows)};
+    }
+  };
+  /// Those of a chunk that has entries.
+  NextWeights weights_of(size_t column, const Chunk& chunk) const {
+    const GemmColumns columns(job_, item_.group, column);
+    const size_t row = entries_.tap(chunk.first).k + chunk.channel;
+    const size_t rows = (chunk.last - chunk.first) * chunk.kc;
+    return {reinterpret_cast<uintptr_t>(job_.weights.at(columns.panel, row)),
+            rows * kPanel * weight_bytes(job_.weights.type)};
+  }
+  /// Column tile by column tile, all chunks of each. A single tile asks for what follows its own.
+  NextWeights next_of_column(size_t column, const Chunk& chunk) const {
+    if (tile_count_ == 1 || chunk.first == chunk.last) return {};
+    if (chunk.last < entries_.count())
+      return weights_of(column, chunk_at(chunk.last, entries_.count()));
+    if (column + 1 == item_.column_last) return {};
+    return weights_of(column + 1, chunk_at(0, entries_.count()));
+  }
+  /// Entry by entry, all column tiles of each.
+  NextWeights next_of_sweep(size_t entry, size_t column) const {
+    if (column + 1 < item_.column_last) return weights_of(column + 1, chunk_at(entry, entry + 1));
+    if (entry + 1 == entries_.count()) return {};
+    return weights_of(item_.column_first, chunk_at(entry + 1, entry + 2));
+  }
+
   /// One column tile over entries [first, last); false when aborted.
   bool run_column(size_t column, size_t first, size_t last) {
     const size_t chunks = std::max<size_t>(1, divide_up(last - first, chunk_));
     for (size_t index = 0; index < chunks; index++) {
       const Chunk chunk = chunk_at(first + index * chunk_, last);
+      const NextWeights next = next_of_column(column, chunk);
       for (size_t tile = 0; tile < tile_count_; tile++) {
         if (aborted()) return false;
-        run_tile(tile, column, index, chunk);
+        run_tile(tile, column, index, chunk, next);
         // Fused sums wait for the others: together they are long rows of y.
         if (chunk.last == entries_.count() && !job_.fused())
           finish_pixels(tile_start(tile), tile_rows(tile), column);
@@ -204,7 +239,8 @@ class GemmBlock {
     return true;
   }
 
-  void run_tile(size_t tile, size_t column, size_t index, const Chunk& chunk) {
+  void run_tile(size_t tile, size_t column, size_t index, const Chunk& chunk,
+                const NextWeights& next) {
     const size_t mr = tile_rows(tile);
     const uint16_t* ends = work_.chunk_end + tile * part_;
     const size_t begin = index > 0 ? ends[index - 1] : 0;
@@ -221,44 +257,10 @@ class GemmBlock {
     args.tap_k = work_.tap_k + tile * part_ + begin;
     args.taps = end - begin;
     args.kc = chunk.kc;
-    if (tile_count_ > 1 && args.taps > 0)
-      args.ahead = next_of_column(column, chunk).share(tile, tile_count_, args.taps * chunk.kc);
+    if (args.taps > 0) args.ahead = next.share(tile, tile_count_, args.taps * chunk.kc);
     if (continues) continue_sums(args);
     if (finishes) finish_sums(args, column);
     call(args, mr);
-  }
-
-  /// Weights that are wanted after those at hand.
-  struct NextWeights {
-    uintptr_t place;  // 0: none
-    size_t bytes;
-    /// What tile `tile` of `tiles` asks for, spread over its `rows` rows of weights, one at least.
-    Ahead share(size_t tile, size_t tiles, size_t rows) const {
-      if (place == 0) return {};
-      const size_t part = divide_up(bytes, tiles);
-      return {place + tile * part, divide_up(part, rows)};
-    }
-  };
-  /// Those of a chunk that has entries.
-  NextWeights weights_of(size_t column, const Chunk& chunk) const {
-    const GemmColumns columns(job_, item_.group, column);
-    const size_t row = entries_.tap(chunk.first).k + chunk.channel;
-    const size_t rows = (chunk.last - chunk.first) * chunk.kc;
-    return {reinterpret_cast<uintptr_t>(job_.weights.at(columns.panel, row)),
-            rows * kPanel * weight_bytes(job_.weights.type)};
-  }
-  /// Column tile by column tile, all chunks of each.
-  NextWeights next_of_column(size_t column, const Chunk& chunk) const {
-    if (chunk.last < entries_.count())
-      return weights_of(column, chunk_at(chunk.last, entries_.count()));
-    if (column + 1 == item_.column_last) return {};
-    return weights_of(column + 1, chunk_at(0, entries_.count()));
-  }
-  /// Entry by entry, all column tiles of each.
-  NextWeights next_of_sweep(size_t entry, size_t column) const {
-    if (column + 1 < item_.column_last) return weights_of(column + 1, chunk_at(entry, entry + 1));
-    if (entry + 1 == entries_.count()) return {};
-    return weights_of(item_.column_first, chunk_at(entry + 1, entry + 2));
   }
 
   static void continue_sums(GemmTile& tile) {
@@ -322,6 +324,7 @@ class GemmBlock {
   bool run_tap(size_t entry, const Chunk& chunk, size_t count, size_t column) {
     const uint32_t tap_k = entries_.tap(entry).k + static_cast<uint32_t>(chunk.channel);
     const size_t tiles = divide_up(count, job_.kernels.mr);
+    const NextWeights next = tiles > 1 ? next_of_sweep(entry, column) : NextWeights{};
     for (size_t tile = 0; tile < tiles; tile++) {
       if (aborted()) return false;
       const size_t start = split_at(count, tiles, tile);
@@ -333,7 +336,7 @@ class GemmBlock {
       args.tap_k = &tap_k;
       args.taps = 1;
       args.kc = chunk.kc;
-      if (tiles > 1) args.ahead = next_of_sweep(entry, column).share(tile, tiles, chunk.kc);
+      args.ahead = next.share(tile, tiles, chunk.kc);
       continue_sums(args);
       call(args, mr);
     }

@@ -132,11 +132,10 @@ inline const void* bytes_ahead(const void* p, size_t bytes) {
   return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + bytes);
 }
 
-/// What to ask for with the first row of weights.
+/// The weights some rows after `w`.
 template <class W>
-inline Ahead first_ahead(const Ahead& ahead, const W* w) {
-  if (ahead.place != 0) return ahead;
-  return {reinterpret_cast<uintptr_t>(w) + kFarBytes, kPanel * sizeof(W)};
+inline uintptr_t far_from(const W* w) {
+  return reinterpret_cast<uintptr_t>(w) + kFarBytes;
 }
 
 template <size_t PANELS, class W>
@@ -210,7 +209,7 @@ void gemm_tile(const GemmTile& tile) {
     const float* row[MR];
     UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) row[i] = tile.rows[tap * MR + i];
     const W* w = static_cast<const W*>(tile.weights) + tile.tap_k[tap] * kPanel;
-    if (tile.ahead.place == 0) ahead = first_ahead(tile.ahead, w);
+    if (tile.ahead.place == 0) ahead = {far_from(w), kPanel * sizeof(W)};
 
     for (size_t k = 0; k < kc; k++, w += kPanel, ahead.place += ahead.step) {
       prefetch_weights<PANELS>(w, tile.panel_stride, ahead.place);
@@ -250,7 +249,7 @@ void gemm_run(const GemmRun& whole, size_t tiles) {
       const W* w = static_cast<const W*>(run.weights) + run.tap_k[tap] * kPanel;
 
       for (size_t k = 0; k < kc; k++, w += kPanel) {
-        prefetch_weights<PANELS>(w, run.panel_stride, reinterpret_cast<uintptr_t>(w) + kFarBytes);
+        prefetch_weights<PANELS>(w, run.panel_stride, far_from(w));
         Vec::Reg b[PANELS][kPanelVectors];
         load_weights<PANELS>(w, run.panel_stride, b);
         UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {

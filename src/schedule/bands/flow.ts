@@ -3,18 +3,12 @@
 // Placement lets them (`lifetimes.ts`) where it can bring them beside each other; prices that count on it say so.
 
 import type {BandGraph, BandNode} from './band-graph.js';
-import type {Overlay, Progress} from './overlay.js';
+import type {Overlay, Progress, Run} from './overlay.js';
 
 /** What is there before a segment and dies in it, and a result that outlives it. */
 export interface Flow {
   readonly source: number;
   readonly target: number;
-}
-
-/** Nodes start..end-1. */
-interface Run {
-  readonly start: number;
-  readonly end: number;
 }
 
 /** The largest such pair of a run, those aside that lie over each other anyway; null where there is none. */

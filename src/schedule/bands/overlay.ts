@@ -20,7 +20,7 @@ export interface Overlay {
 type Nodes = Pick<BandGraph, 'graph' | 'nodes'>;
 
 /** Nodes start..end-1. */
-interface Run {
+export interface Run {
   readonly start: number;
   readonly end: number;
 }
