@@ -41,6 +41,7 @@ class GemmBlock {
         pixel_count_(split_at(pixels_total_, item.tiles, item.tile_last) - pixel_first_),
         tile_count_(item.tile_last - item.tile_first),
         entries_(job, item.region),
+        weights_(job, item, entries_),
         part_(std::max<size_t>(1, std::min(entries_.count(), kMaxRowPointers / pixel_count_))),
         chunk_(chunk_entries()) {
     constexpr uint32_t kLooksAtPixels = kRegionPadded | kRegionPerTap | kRegionCropped;
@@ -187,38 +188,15 @@ class GemmBlock {
     return any;
   }
 
-  /// Weights that are wanted after those at hand.
-  struct NextWeights {
-    uintptr_t place = 0;  // 0: none
-    size_t bytes = 0;
-    /// What tile `tile` of `tiles` asks for, spread over its `rows` rows of weights, one at least.
-    Ahead share(size_t tile, size_t tiles, size_t rows) const {
-      if (place == 0) return {};
-      const size_t part = divide_up(bytes, tiles);
-      return {place + tile * part, divide_up(part, rows)};
-    }
-  };
-  /// Those of a chunk that has entries.
-  NextWeights weights_of(size_t column, const Chunk& chunk) const {
-    const GemmColumns columns(job_, item_.group, column);
-    const size_t row = entries_.tap(chunk.first).k + chunk.channel;
-    const size_t rows = (chunk.last - chunk.first) * chunk.kc;
-    return {reinterpret_cast<uintptr_t>(job_.weights.at(columns.panel, row)),
-            rows * kPanel * weight_bytes(job_.weights.type)};
-  }
-  /// Column tile by column tile, all chunks of each. A single tile asks for what follows its own.
+  /// A single tile asks for what follows its own.
   NextWeights next_of_column(size_t column, const Chunk& chunk) const {
-    if (tile_count_ == 1 || chunk.first == chunk.last) return {};
-    if (chunk.last < entries_.count())
-      return weights_of(column, chunk_at(chunk.last, entries_.count()));
-    if (column + 1 == item_.column_last) return {};
-    return weights_of(column + 1, chunk_at(0, entries_.count()));
+    return tile_count_ == 1 ? NextWeights{} : weights_.after(column, chunk, chunk_);
   }
   /// Entry by entry, all column tiles of each.
   NextWeights next_of_sweep(size_t entry, size_t column) const {
-    if (column + 1 < item_.column_last) return weights_of(column + 1, chunk_at(entry, entry + 1));
+    if (column + 1 < item_.column_last) return weights_.of(column + 1, chunk_at(entry, entry + 1));
     if (entry + 1 == entries_.count()) return {};
-    return weights_of(item_.column_first, chunk_at(entry + 1, entry + 2));
+    return weights_.of(item_.column_first, chunk_at(entry + 1, entry + 2));
   }
 
   /// One column tile over entries [first, last); false when aborted.
@@ -362,6 +340,7 @@ class GemmBlock {
   const size_t pixel_count_;
   const size_t tile_count_;
   const GemmEntries entries_;
+  const ItemWeights weights_;
   const size_t part_;   // entries whose pointers fit at a time
   const size_t chunk_;  // entries whose weights fit in L2 at a time
 };

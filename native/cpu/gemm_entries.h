@@ -80,4 +80,45 @@ struct GemmColumns {
   Finish finish;
 };
 
+/// Weights that are wanted after those at hand.
+struct NextWeights {
+  uintptr_t place = 0;  // 0: none
+  size_t bytes = 0;
+  /// Part `first` of `parts`, spread over `rows` rows of the weights at hand, one at least.
+  Ahead share(size_t first, size_t parts, size_t rows) const {
+    if (place == 0) return {};
+    const size_t part = divide_up(bytes, parts);
+    return {place + first * part, divide_up(part, rows)};
+  }
+};
+
+/// Where an item finds the weights of its chunks.
+class ItemWeights {
+ public:
+  ItemWeights(const GemmJob& job, const GemmItem& item, const GemmEntries& entries)
+      : job_(job), item_(item), entries_(entries) {}
+
+  /// Those of a chunk that has entries.
+  NextWeights of(size_t column, const Chunk& chunk) const {
+    const GemmColumns columns(job_, item_.group, column);
+    const size_t row = entries_.tap(chunk.first).k + chunk.channel;
+    const size_t rows = (chunk.last - chunk.first) * chunk.kc;
+    return {reinterpret_cast<uintptr_t>(job_.weights.at(columns.panel, row)),
+            rows * kPanel * weight_bytes(job_.weights.type)};
+  }
+  /// Those after a chunk of at most `most` entries: column tile by column tile, all chunks of each.
+  NextWeights after(size_t column, const Chunk& chunk, size_t most) const {
+    if (chunk.first == chunk.last) return {};
+    const size_t count = entries_.count();
+    if (chunk.last < count) return of(column, entries_.chunk(chunk.last, most, count));
+    if (column + 1 == item_.column_last) return {};
+    return of(column + 1, entries_.chunk(0, most, count));
+  }
+
+ private:
+  const GemmJob& job_;
+  const GemmItem& item_;
+  const GemmEntries& entries_;
+};
+
 }  // namespace untangle

@@ -46,6 +46,7 @@ class GemmRuns {
         region_(item.region),
         work_(*reinterpret_cast<RunsWorkspace*>(workspace)),
         entries_(job, item.region),
+        weights_(job, item, entries_),
         pixel_first_(split_at(count_pixels(region_, job.y), item.tiles, item.tile_first)),
         pixel_count_(split_at(count_pixels(region_, job.y), item.tiles, item.tile_last) -
                      pixel_first_),
@@ -56,6 +57,7 @@ class GemmRuns {
     if (job.fused() || job.has_epilogue())
       list_pixels(region_, pixel_first_, pixel_count_, work_.pixels);
     list_runs();
+    for (size_t i = 0; i < count_; i++) tile_count_ += tiles_of(work_.runs[i]);
   }
 
   void run() {
@@ -89,6 +91,10 @@ class GemmRuns {
     return next.x_offset == run.x_offset + count * x_step_ && next.out == run.out + count * c_step_;
   }
 
+  size_t tiles_of(const PixelRun& run) const {
+    return divide_up(run.count, size_t{job_.kernels.run_rows});
+  }
+
   /// One column tile over the entries of a chunk; false when aborted.
   bool run_chunk(size_t column, const Chunk& chunk) {
     const bool is_last = chunk.last == entries_.count();
@@ -114,11 +120,17 @@ class GemmRuns {
     if (is_widened) widen(columns, chunk, args);
     const WeightType type = is_widened ? WeightType::kFp32 : job_.weights.type;
     const GemmKernels& kernels = job_.kernels.gemm[static_cast<size_t>(type)];
+    // A single tile asks for what follows its own.
+    const NextWeights next =
+        tile_count_ == 1 ? NextWeights{} : weights_.after(column, chunk, chunk_);
+    size_t tile = 0;
     for (size_t i = 0; i < count_; i++) {
       if (job_.run.aborted.load(std::memory_order_relaxed)) return false;
       const PixelRun& run = work_.runs[i];
       list_entries(run, chunk);
       if (is_widened) list_widened(chunk);
+      if (args.taps > 0) args.ahead = next.share(tile, tile_count_, args.taps * chunk.kc);
+      tile += tiles_of(run);
       args.c = job_.fused() ? run.out : run.out + column * job_.tile_columns();
       multiply_rows(kernels, job_.kernels.run_rows, args, run.count);
       // Fused sums wait for the others: together they are long rows of y.
@@ -186,12 +198,14 @@ class GemmRuns {
   const RegionRecord& region_;
   RunsWorkspace& work_;
   const GemmEntries entries_;
+  const ItemWeights weights_;
   const size_t pixel_first_;
   const size_t pixel_count_;
   const ptrdiff_t x_step_;
   const ptrdiff_t c_step_;
   const size_t chunk_;  // entries whose weights fit in L2 at a time
   size_t count_ = 0;    // of runs
+  size_t tile_count_ = 0;
 };
 
 }  // namespace

@@ -178,7 +178,8 @@ void check_run(const Kernels& kernels, const GemmCase& c, size_t tiles, WeightTy
                                                        .columns = c.columns,
                                                        .accumulate = c.accumulate,
                                                        .finish = finish,
-                                                       .scales = stored.scales()},
+                                                       .scales = stored.scales(),
+                                                       .ahead = kAsked[c.mr % std::size(kAsked)]},
                                                       tiles);
   CHECK(out == expected,
         "gemm_%s_run_%zux%zu_%s %zu tiles, columns %zu kc %zu taps %zu bias %d accumulate %d "

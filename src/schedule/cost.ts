@@ -48,8 +48,8 @@ export const COST = {
   barrier: 3000,
   /** Starting a residue of a dilated kernel in Winograd's form. */
   winogradRegion: 1500,
-  /** Winograd's share of the direct cost from which on its larger errors are worth it. */
-  winogradShare: 0.9,
+  /** Winograd's share of the direct cost below which it is faster, by measurement, and its larger errors are worth it. */
+  winogradShare: 0.79,
   /** The same of predicted times, which fall shorter of measured ones for its transforms than for GEMMs. */
   predictedWinogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */

@@ -239,6 +239,7 @@ void gemm_run(const GemmRun& whole, size_t tiles) {
   GemmRun run = whole;
   const size_t kc = run.kc;
   const ptrdiff_t step = run.x_step;
+  Ahead ahead = run.ahead;
   for (size_t tile = 0; tile < tiles; tile++) {
     Vec::Reg acc[MR][NV];
     begin_tile<MR, NV, W>(run, acc);
@@ -247,9 +248,10 @@ void gemm_run(const GemmRun& whole, size_t tiles) {
       UNTANGLE_UNROLL for (size_t p = 0; p < POINTERS; p++) row[p] =
           run.x[tap] + run.x_first + static_cast<ptrdiff_t>(p * kRowsPerPointer) * step;
       const W* w = static_cast<const W*>(run.weights) + run.tap_k[tap] * kPanel;
+      if (run.ahead.place == 0) ahead = {far_from(w), kPanel * sizeof(W)};
 
-      for (size_t k = 0; k < kc; k++, w += kPanel) {
-        prefetch_weights<PANELS>(w, run.panel_stride, far_from(w));
+      for (size_t k = 0; k < kc; k++, w += kPanel, ahead.place += ahead.step) {
+        prefetch_weights<PANELS>(w, run.panel_stride, ahead.place);
         Vec::Reg b[PANELS][kPanelVectors];
         load_weights<PANELS>(w, run.panel_stride, b);
         UNTANGLE_UNROLL for (size_t i = 0; i < MR; i++) {

@@ -75,6 +75,7 @@ struct GemmRun {
   bool accumulate;
   Finish finish;
   const float* scales = nullptr;
+  Ahead ahead = {};
 };
 using GemmRunF32 = void (*)(const GemmRun& run, size_t tiles);
 
