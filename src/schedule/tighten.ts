@@ -9,7 +9,7 @@ import {emitBands} from './bands/emit.js';
 import {concatsToCopy} from './bands/memory.js';
 import {splitNorms} from './bands/norms.js';
 import {type Recomputing, recomputations} from './bands/recompute.js';
-import {type BandPlan, BandSearch} from './bands/search.js';
+import {type BandPlan, BandSearch, type FlowOptions} from './bands/search.js';
 import type {Segment} from './bands/segment.js';
 import {nodeReads} from './layout.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
@@ -34,11 +34,15 @@ const MOST_NODES = 4096;
 /** Nodes of a graph from which on only the last is. */
 const LARGE = 200;
 
-/** A plan may be this much larger than the smallest one: the last bytes cost the most commands. */
-const NEARLY = 1.05;
+/** Plans may be this much larger than the smallest one: the last bytes cost the most commands. */
+const NEARLY = 1.01;
+
+/** The same of plans of more than so many commands. */
+const MANY_COMMANDS = 500;
+const ROUGHLY = 1.08;
 
 /** Ways to ask for the smallest plan; the second counts on nothing that placement may not find room for. */
-const SMALLEST = [{slack: 1.01, flows: true}, {slack: NEARLY}];
+const SMALLEST = [{flows: true}, {flows: false}];
 
 /** With less room than this beside the smallest schedule nothing else is looked for. */
 const NO_ROOM = 1.01;
@@ -87,13 +91,18 @@ function smallestOf(plans: readonly BandedPlan[], whole: Schedule): Schedule {
   let best = whole;
   for (const {search, schedule} of plans) {
     for (const asked of SMALLEST) {
-      const plan = search.smallest(asked);
+      const plan = nearlySmallest(search, asked);
       const planned = schedule(plan.segments);
       best = smaller(best, planned);
       if (planned.arenaPeakBytes <= plan.bytes * AS_PRICED) return best;
     }
   }
   return best;
+}
+
+function nearlySmallest(search: BandSearch, asked: FlowOptions): BandPlan {
+  const plan = search.smallest({...asked, slack: NEARLY});
+  return plan.commands > MANY_COMMANDS ? search.smallest({...asked, slack: ROUGHLY}) : plan;
 }
 
 /** A plan with limited scratch, and what bands make of it. */

@@ -57,7 +57,8 @@ function mostHeld({nodes}: BandGraph, segment: Segment, {source, target}: Flow):
   const held = bands.map((_, band) => {
     const read = new Set<number>();
     for (const later of bands.slice(band))
-      later.forEach(({rows}, offset) => {
+      later.ends.forEach((end, offset) => {
+        const rows = {start: later.before[offset]!, end};
         const {producers, needs} = nodes[segment.start + offset]!;
         producers.forEach((producer, input) => {
           const need = needs![input]!;
@@ -67,7 +68,7 @@ function mostHeld({nodes}: BandGraph, segment: Segment, {source, target}: Flow):
         });
       });
     const first = Math.min(nodes[source]!.height, ...read);
-    const written = bands[band]![target - segment.start]!.rows.end;
+    const written = bands[band]!.ends[target - segment.start]!;
     const [from, to] = [nodes[source]!, nodes[target]!];
     return (from.height - first) * from.rowBytes + written * to.rowBytes;
   });
@@ -92,10 +93,7 @@ test('what is saved is what both maps never have at once, and placement finds it
       const segment = {start: 2, end: 2 + shape.depth, height: rows};
       const flow = flowWithin(bands, segment, []);
       assert.deepEqual(flow, {source: 1, target: 1 + shape.depth});
-      const progress = segmentBands(bands, segment).map(band => ({
-        before: band.map(each => each.rows.start),
-        ends: band.map(each => each.rows.end),
-      }));
+      const progress = segmentBands(bands, segment);
       const [from, to] = [bands.nodes[1]!.bytes, bands.nodes[1 + shape.depth]!.bytes];
       const most = Math.max(mostHeld(bands, segment, flow!), from, to);
       assert.equal(sharedBytes(bands, 2, flow!, progress), from + to - most);

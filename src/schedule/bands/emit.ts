@@ -7,7 +7,7 @@ import type {BandGraph} from './band-graph.js';
 import {type BandInput, bandNode, neededRows} from './band-node.js';
 import {freeOverlays, type Overlay, overlaysWithin} from './overlay.js';
 import {ROW_AXIS, type Rows} from './rows.js';
-import {type BandRows, progressOf, type Segment, segmentBands, segmentTargets} from './segment.js';
+import {type Segment, segmentBands, segmentTargets} from './segment.js';
 
 /** A graph of bands and where its values come from. */
 export interface BandedGraph {
@@ -57,18 +57,19 @@ interface Piece {
   readonly rows: Rows;
 }
 
+/** A value's rows in a band: those computed, and all that its readers see. */
+interface BandRows {
+  readonly rows: Rows;
+  readonly window: Rows;
+}
+
 function emitSegment(
   out: Emission,
   graph: BandGraph,
   {segment, overlays}: {segment: Segment; overlays: readonly Overlay[]},
 ): void {
   const bands = segmentBands(graph, segment);
-  for (const {target, over, starts} of freeOverlays(
-    graph,
-    segment.start,
-    overlays,
-    bands.map(progressOf),
-  )) {
+  for (const {target, over, starts} of freeOverlays(graph, segment.start, overlays, bands)) {
     const [own, source] = [graph.nodes[target]!.node, graph.nodes[over]!.node];
     out.overlays.set(own.output, {over: source.output, starts});
   }
@@ -76,7 +77,10 @@ function emitSegment(
   const parts = new Map<string, Piece[]>(
     segmentTargets(graph, segment).map(index => [graph.nodes[index]!.node.output, []]),
   );
-  for (const band of bands) {
+  for (const {before, ends, windows: starts} of bands) {
+    const band = ends.map((end, offset): BandRows => {
+      return {rows: {start: before[offset]!, end}, window: {start: starts[offset]!, end}};
+    });
     const kept = band.map((each, offset) => {
       const {node} = graph.nodes[segment.start + offset]!;
       return keptRows(out, node, each, windows.get(node.output));

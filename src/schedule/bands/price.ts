@@ -3,16 +3,7 @@
 import type {BandGraph, BandNode} from './band-graph.js';
 import {type Flow, guessSharedBytes, sharedBytes} from './flow.js';
 import {freeOverlays, type Overlay} from './overlay.js';
-import type {Rows} from './rows.js';
-import {
-  type BandRows,
-  bandCount,
-  endsOf,
-  progressOf,
-  type Segment,
-  segmentBands,
-  windowsOf,
-} from './segment.js';
+import {type Band, bandCount, bandOf, endsOf, type Segment, segmentBands} from './segment.js';
 
 /** What a segment holds while it runs, and what it costs beside the same nodes computed whole. */
 export interface SegmentPrice {
@@ -37,7 +28,7 @@ export interface Sharing {
  * A band in the middle, in which every value grows by as much as it does in any: where rows are computed in blocks, by a block
  * of each.
  */
-function middleBand(graph: BandGraph, segment: Segment) {
+function middleBand(graph: BandGraph, segment: Segment): Band {
   const {nodes} = graph;
   const count = bandCount(graph, segment);
   const first = Math.max(0, (count >> 1) - 4);
@@ -50,7 +41,7 @@ function middleBand(graph: BandGraph, segment: Segment) {
     const growth = Math.ceil((end - start[offset]!) / (last - first));
     return Math.max(0, end - roundUp(growth, nodes[segment.start + offset]!.shape.rowAlign));
   });
-  return {before, ends, band: windowsOf(graph, segment, {before, ends})};
+  return bandOf(graph, segment, {before, ends});
 }
 
 function roundUp(value: number, multiple: number): number {
@@ -63,14 +54,13 @@ export function guessPrice(
   segment: Segment,
   {overlays, flow}: Sharing,
 ): SegmentPrice {
-  const {before, ends, band} = middleBand(graph, segment);
+  const band = middleBand(graph, segment);
   const count = bandCount(graph, segment);
   const {bytes, moved, commands} = priceBand(graph, segment, {band, next: band});
-  const flowBytes =
-    flow === null ? 0 : guessSharedBytes(graph, segment.start, flow, {before, ends});
+  const flowBytes = flow === null ? 0 : guessSharedBytes(graph, segment.start, flow, band);
   return {
     bandBytes: bytes,
-    overlays: freeOverlays(graph, segment.start, overlays, [{before, ends}]),
+    overlays: freeOverlays(graph, segment.start, overlays, [band]),
     flowBytes,
     movedBytes: count * moved,
     commands: count * commands,
@@ -84,7 +74,6 @@ export function exactPrice(
   {overlays, flow}: Sharing,
 ): SegmentPrice {
   const bands = segmentBands(graph, segment);
-  const progress = bands.map(progressOf);
   let [bandBytes, movedBytes, commands] = [0, 0, 0];
   bands.forEach((band, index) => {
     const price = priceBand(graph, segment, {band, next: bands[index + 1] ?? band});
@@ -94,8 +83,8 @@ export function exactPrice(
   });
   return {
     bandBytes,
-    overlays: freeOverlays(graph, segment.start, overlays, progress),
-    flowBytes: flow === null ? 0 : sharedBytes(graph, segment.start, flow, progress),
+    overlays: freeOverlays(graph, segment.start, overlays, bands),
+    flowBytes: flow === null ? 0 : sharedBytes(graph, segment.start, flow, bands),
     movedBytes,
     commands,
   };
@@ -104,44 +93,46 @@ export function exactPrice(
 function priceBand(
   {nodes, successors}: BandGraph,
   {start, end}: Segment,
-  {band, next}: {band: readonly BandRows[]; next: readonly BandRows[]},
+  {band, next}: {band: Band; next: Band},
 ) {
+  const {before, ends, windows} = band;
   const live = new Array<number>(end - start).fill(0);
   let [kept, moved, commands] = [0, 0, 0];
-  band.forEach(({rows, window}, offset) => {
+  for (let offset = 0; offset < live.length; offset++) {
     const own = nodes[start + offset]!;
-    const isNew = rows.end > rows.start;
+    const [first, last, window] = [before[offset]!, ends[offset]!, windows[offset]!];
+    const isNew = last > first;
     if (isNew) {
-      live[offset]! += own.shape.scratchBytes + copiedBytes(own, rows);
+      live[offset]! += own.shape.scratchBytes + copiedBytes(own, first, last);
       moved += own.shape.weightBytes;
       commands++;
     }
-    if (own.isView) return;
-    const windowBytes = (window.end - window.start) * own.rowBytes;
-    const after = next[offset]!;
-    const isKept = window.start < rows.start || after.window.start < after.rows.start;
-    if (isKept) {
+    if (own.isView) continue;
+    const windowBytes = (last - window) * own.rowBytes;
+    if (window < first || next.windows[offset]! < next.before[offset]!) {
       kept += windowBytes;
-      if (!isNew || window.start >= rows.start) return;
+      if (!isNew || window >= first) continue;
       // Rows move to the start of their window; where they would move onto each other or other maps, into another one.
-      const keptRows = rows.start - window.start;
-      const isApart = own.batch === 1 && 2 * keptRows <= window.end - window.start;
+      const keptRows = first - window;
+      const isApart = own.batch === 1 && 2 * keptRows <= last - window;
       if (!isApart) live[offset]! += windowBytes;
       moved += 2 * keptRows * own.rowBytes;
       commands++;
-    } else if (own.lastUse < end && !isSameRows(band[successors[start + offset]! - start], rows)) {
-      const last = Math.min(end - 1, own.lastUse);
-      for (let at = offset; at <= last - start; at++) live[at]! += windowBytes;
+      continue;
     }
-  });
+    const successor = successors[start + offset]! - start;
+    const isReplaced = successor >= 0 && before[successor] === first && ends[successor] === last;
+    if (own.lastUse >= end || isReplaced) continue;
+    for (let at = offset; at <= own.lastUse - start; at++) live[at]! += windowBytes;
+  }
   return {bytes: kept + Math.max(...live), moved, commands};
 }
 
-function isSameRows(other: BandRows | undefined, rows: Rows): boolean {
-  return other !== undefined && other.rows.start === rows.start && other.rows.end === rows.end;
-}
-
-/** Bytes of the rows of an input of the graph that are copied for `rows` of the result. */
-function copiedBytes({copiedRowBytes, reach: [first]}: BandNode, rows: Rows): number {
-  return first ? copiedRowBytes * (first.ends[rows.end]! - first.starts[rows.start]!) : 0;
+/** Bytes of the rows of an input of the graph that are copied for rows first..end-1 of the result. */
+function copiedBytes(
+  {copiedRowBytes, reach: [input]}: BandNode,
+  first: number,
+  end: number,
+): number {
+  return input ? copiedRowBytes * (input.ends[end]! - input.starts[first]!) : 0;
 }

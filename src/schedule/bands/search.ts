@@ -9,7 +9,7 @@ import {flowWithin} from './flow.js';
 import {aliveBytes, wholeBytes} from './memory.js';
 import {type Overlay, overlaysWithin} from './overlay.js';
 import {exactPrice, guessPrice, type SegmentPrice, type Sharing} from './price.js';
-import {canJoin, type Segment} from './segment.js';
+import {bandCount, canJoin, type Segment} from './segment.js';
 
 /** A run of nodes: start..end-1, whole when `height` is 0. */
 interface Edge extends Segment, Sharing {
@@ -35,13 +35,15 @@ export interface BandPlan {
   readonly segments: readonly Segment[];
   /** The most bytes alive at once, as the prices see it. */
   readonly bytes: number;
+  /** Results of all bands. */
+  readonly commands: number;
 }
 
 /** Bands tried: parts of the last result's rows. */
 const PARTS = [2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
 
 /** Those among which the ones that need least are. */
-const LOW_PARTS = [8, 32, 128];
+const LOW_PARTS = [32, 128];
 
 /** Steps of pricing (nodes of all edges) that planning may take. */
 const MOST_WORK = 150_000;
@@ -133,7 +135,12 @@ export class BandSearch {
       runs.push({start, end, height, bytes: bytes <= limit ? bytes : flowing});
     }
     const segments = runs.filter(({height}) => height > 0);
-    return {runs, segments, bytes: Math.max(0, ...runs.map(run => run.bytes))};
+    return {
+      runs,
+      segments,
+      bytes: Math.max(0, ...runs.map(run => run.bytes)),
+      commands: segments.reduce((sum, each) => sum + commandCount(this.#graph, each), 0),
+    };
   }
 
   /** The best value from each node on, and the edge taken there, for exact prices. */
@@ -214,7 +221,7 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
     const fitting: Edge[] = [];
     // Higher bands than the first that do not fit need more.
     for (const height of heightsOf(nodes[end - 1]!, coarsest, tried).reverse()) {
-      if (Math.ceil(nodes[end - 1]!.height / height) * (end - start) > MOST_COMMANDS) continue;
+      if (commandCount(graph, {start, end, height}) > MOST_COMMANDS) continue;
       const edge = {
         start,
         end,
@@ -249,6 +256,11 @@ function setPrice(
   edge.bytes = edge.heldBytes - overlaidBytes(graph, overlays) + bandBytes;
   edge.flowing = edge.bytes - flowBytes;
   edge.cost = movedBytes + commands * COMMAND_BYTES;
+}
+
+/** Nodes of all bands. */
+function commandCount(graph: BandGraph, segment: Segment): number {
+  return bandCount(graph, segment) * (segment.end - segment.start);
 }
 
 /** The share of a map that is computed at once at least. */

@@ -5,7 +5,6 @@
 
 import {type BandGraph, cutAfter, cutBefore} from './band-graph.js';
 import type {Progress} from './overlay.js';
-import type {Rows} from './rows.js';
 
 /** Nodes start..end-1, computed in bands of `height` rows of the last one's result. */
 export interface Segment {
@@ -14,12 +13,13 @@ export interface Segment {
   readonly height: number;
 }
 
-/** One value in one band. */
-export interface BandRows {
-  /** Rows computed in this band; none when start = end. */
-  readonly rows: Rows;
-  /** Rows within reach of this band's readers: ends with `rows`. */
-  readonly window: Rows;
+/**
+ * Rows of each value in one band, by its place in the segment.
+ *
+ * Rows before..ends-1 are computed in it, none where these are equal; rows windows..ends-1 are within reach of its readers.
+ */
+export interface Band extends Progress {
+  readonly windows: readonly number[];
 }
 
 /** Values used after the segment, which are therefore put together whole. */
@@ -40,10 +40,10 @@ export function bandCount({nodes}: BandGraph, {end, height}: Segment): number {
   return Math.ceil(nodes[end - 1]!.height / height);
 }
 
-/** Every value of the segment in every band, by its place in the segment. */
-export function segmentBands(graph: BandGraph, segment: Segment): BandRows[][] {
+/** All bands of a segment, in order. */
+export function segmentBands(graph: BandGraph, segment: Segment): Band[] {
   const all = progress(graph, segment);
-  return all.slice(1).map((ends, band) => windowsOf(graph, segment, {before: all[band]!, ends}));
+  return all.slice(1).map((ends, band) => bandOf(graph, segment, {before: all[band]!, ends}));
 }
 
 /**
@@ -84,18 +84,17 @@ function follow(
     readonly share: number;
   },
 ): number[] {
-  const reached = [...at.before];
+  const reached = at.before.slice();
   at.ends.forEach((end, offset) => {
     const own = nodes[segment.start + offset]!;
     const {reach, producers} = own;
     const start = at.start[offset]!;
-    let rows = start + Math.ceil((end - start) * at.share);
-    const inside = producers.filter(producer => producer >= segment.start);
-    if (inside.length > 0) rows = end;
-    producers.forEach((producer, input) => {
-      if (producer < segment.start || !reach[input]) return;
-      rows = Math.min(rows, rowsWithin(reach[input].ends, reached[producer - segment.start]!));
-    });
+    const isInside = producers.some(producer => producer >= segment.start);
+    let rows = isInside ? end : start + Math.ceil((end - start) * at.share);
+    for (let input = 0; input < producers.length; input++) {
+      const [each, from] = [reach[input], producers[input]! - segment.start];
+      if (each && from >= 0) rows = Math.min(rows, rowsWithin(each.ends, reached[from]!));
+    }
     reached[offset] = Math.max(at.before[offset]!, rows >= end ? end : cutBefore(own, rows));
   });
   return reached;
@@ -119,40 +118,32 @@ export function endsOf({nodes}: BandGraph, {start, end, height}: Segment, bands:
   const ends = new Array<number>(end - start).fill(0);
   for (let index = end - 1; index >= start; index--) {
     const own = nodes[index]!;
-    const readers = own.consumers.filter(consumer => consumer.index < end);
-    const isTarget = own.lastUse >= end;
+    let isRead = false;
     let rows = 0;
-    if (index === end - 1) rows = reached;
-    else if (isTarget && (readers.length === 0 || reached === whole))
-      rows = Math.ceil((own.height * reached) / whole);
-    for (const {index: reader, input} of readers) {
+    for (const {index: reader, input} of own.consumers) {
+      if (reader >= end) continue;
+      isRead = true;
       const reach = nodes[reader]!.reach[input];
       if (reach) rows = Math.max(rows, reach.ends[ends[reader - start]!]!);
     }
+    if (index === end - 1) rows = reached;
+    else if (own.lastUse >= end && (!isRead || reached === whole))
+      rows = Math.max(rows, Math.ceil((own.height * reached) / whole));
     ends[index - start] = cutAfter(own, rows);
   }
   return ends;
 }
 
-export function windowsOf(
-  {nodes}: BandGraph,
-  {start, end}: Segment,
-  {before, ends}: Progress,
-): BandRows[] {
-  return ends.map((last, offset) => {
-    const own = nodes[start + offset]!;
-    const first = before[offset]!;
-    let keep = first;
-    for (const {index: reader, input} of own.consumers) {
+/** A band with the windows that its readers need. */
+export function bandOf({nodes}: BandGraph, {start, end}: Segment, {before, ends}: Progress): Band {
+  const windows = before.slice();
+  for (let offset = 0; offset < windows.length; offset++) {
+    for (const {index: reader, input} of nodes[start + offset]!.consumers) {
       if (reader >= end) continue;
       const reach = nodes[reader]!.reach[input];
-      if (reach) keep = Math.min(keep, reach.starts[before[reader - start]!]!);
+      if (reach)
+        windows[offset] = Math.min(windows[offset]!, reach.starts[before[reader - start]!]!);
     }
-    return {rows: {start: first, end: last}, window: {start: keep, end: last}};
-  });
-}
-
-/** Rows of each value before and after a band. */
-export function progressOf(band: readonly BandRows[]): Progress {
-  return {before: band.map(({rows}) => rows.start), ends: band.map(({rows}) => rows.end)};
+  }
+  return {before, ends, windows};
 }
