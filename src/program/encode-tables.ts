@@ -8,6 +8,7 @@ import {
   bufferBytes,
   type ConstantData,
   type LoadStep,
+  MAX_RANK,
   type Region,
   type RegionTap,
   type View,
@@ -35,6 +36,8 @@ export interface Tables {
   streamedBytes: number;
   /** Index of the entries already stored, by their contents. */
   readonly seen: Map<string, number>;
+  /** The same of lists of taps, which bands of one map share. */
+  readonly seenTaps: Map<readonly RegionTap[], number>;
   /** Slots of inputs come after those of outputs. */
   readonly outputCount: number;
 }
@@ -63,9 +66,14 @@ export function createTables(
     streamed: new Map(),
     streamedBytes: 0,
     seen: new Map(),
+    seenTaps: new Map(),
     outputCount,
   };
 }
+
+const VIEW_AXES = Array.from({length: MAX_RANK}, (_, axis) => {
+  return {dim: `dim${axis}`, stride: `stride${axis}`};
+});
 
 /** Index of the record of `view`; NONE for null. */
 export function addView(tables: Tables, view: View | null): number {
@@ -79,10 +87,10 @@ export function addView(tables: Tables, view: View | null): number {
     rank: view.shape.length,
     type: WEIGHT_TYPE[type],
   };
-  for (let axis = 0; axis < 6; axis++) {
-    fields[`dim${axis}`] = view.shape[axis] ?? 1;
-    fields[`stride${axis}`] = view.strides[axis] ?? 0;
-  }
+  VIEW_AXES.forEach(({dim, stride}, axis) => {
+    fields[dim] = view.shape[axis] ?? 1;
+    fields[stride] = view.strides[axis] ?? 0;
+  });
   const words = recordWords(RECORDS.view, fields, owner);
   return internRecords(tables, 'view', words);
 }
@@ -148,8 +156,12 @@ function opFields(op: ChainOp): Record<string, number> {
 }
 
 function addTaps(tables: Tables, taps: readonly RegionTap[]): number {
+  const known = tables.seenTaps.get(taps);
+  if (known !== undefined) return known;
   const words = taps.flatMap((tap, index) => recordWords(RECORDS.tap, {...tap}, `tap ${index}`));
-  return words.length === 0 ? 0 : internRecords(tables, 'tap', words);
+  const first = words.length === 0 ? 0 : internRecords(tables, 'tap', words);
+  tables.seenTaps.set(taps, first);
+  return first;
 }
 
 /** Slot of a buffer and where in it the buffer starts. */

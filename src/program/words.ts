@@ -41,9 +41,21 @@ export function recordWords(
   values: Readonly<Record<string, number>>,
   owner: string,
 ): number[] {
-  return table.fields.map(field =>
-    toWord(values[field] ?? 0, table.i32.includes(field), owner, field),
+  const signed = signedFields(table);
+  return table.fields.map((field, index) =>
+    toWord(values[field] ?? 0, signed[index]!, owner, field),
   );
+}
+
+const knownSigned = new WeakMap<RecordTable, readonly boolean[]>();
+
+/** Whether each field is an i32; looked up once, as there are records by the thousand. */
+function signedFields(table: RecordTable): readonly boolean[] {
+  const known = knownSigned.get(table);
+  if (known !== undefined) return known;
+  const signed = table.fields.map(field => table.i32.includes(field));
+  knownSigned.set(table, signed);
+  return signed;
 }
 
 /** Field values of the record whose words start at `at`. */

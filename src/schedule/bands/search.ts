@@ -78,7 +78,7 @@ export interface SearchOptions {
   readonly copied: ReadonlySet<string>;
   /** Bands that need more are left out. */
   readonly mostBytes: number;
-  /** Only low bands are looked at: enough to see how far memory goes down, not for what it costs. */
+  /** Only low bands are looked at, and nothing counts on sharing: enough to see how far memory goes down, not for what it costs. */
   readonly isLow?: boolean;
   readonly checkTime?: (() => void) | undefined;
 }
@@ -216,7 +216,7 @@ function edgesFrom(graph: BandGraph, parts: EdgeParts): Edge[] {
     for (let index = start; index < end; index++) targets += targetBytes(graph, index, end);
     coarsest = Math.max(coarsest, blockShare(nodes[end - 1]!));
     const overlays = overlaysWithin(graph, {start, end});
-    const flow = flowWithin(graph, {start, end}, overlays);
+    const flow = isLow ? null : flowWithin(graph, {start, end}, overlays);
     if (before + targets - overlaidBytes(graph, overlays) > mostBytes) continue;
     const fitting: Edge[] = [];
     // Higher bands than the first that do not fit need more.
