@@ -58,7 +58,7 @@ export function residentBytes(beginning: Uint8Array, fileBytes: number): number 
 
 function parseHeader(bytes: Uint8Array): Header {
   const words = new Uint32Array(bytes.slice(0, HEADER_BYTES).buffer);
-  return readRecord({fields: HEADER.fields, i32: []}, words, 0);
+  return readRecord(HEADER, words, 0);
 }
 
 function checkSum(bytes: Uint8Array, header: Header): void {

@@ -25,7 +25,7 @@ import type {Section} from './file-layout.js';
 import {check, formatError} from './format-error.js';
 import type {ViewRecord} from './program.js';
 import {type RangeReader, readRange} from './ranges.js';
-import {bitsToFloat, readRecord} from './words.js';
+import {bitsToFloat, type RecordTable, readRecord} from './words.js';
 
 export interface Binding {
   readonly offsetBytes: number;
@@ -56,17 +56,18 @@ export function sectionWords(bytes: Uint8Array, {start, bytes: length}: Section)
 /** Bindings of inputs, then outputs. */
 export function readBindings(words: Uint32Array): Binding[] {
   return mapRecords(words, BINDING.fields.length, at => {
-    const {offsetBytes, elements} = readRecord({fields: BINDING.fields, i32: []}, words, at);
+    const {offsetBytes, elements} = readRecord(BINDING, words, at);
     return {offsetBytes, elements};
   });
 }
 
 export function readViews(words: Uint32Array): ViewRecord[] {
   return mapRecords(words, RECORDS.view.fields.length, (at, index) => {
-    const {slot, offsetBytes, rank, type: code, ...axes} = readRecord(RECORDS.view, words, at);
+    const record = readRecord(RECORDS.view, words, at);
+    const {slot, offsetBytes, rank, type: code} = record;
     check(rank >= 1 && rank <= 6, () => `view ${index} has rank ${rank}; expected 1 to 6`);
-    const {dim0, dim1, dim2, dim3, dim4, dim5} = axes;
-    const {stride0, stride1, stride2, stride3, stride4, stride5} = axes;
+    const {dim0, dim1, dim2, dim3, dim4, dim5} = record;
+    const {stride0, stride1, stride2, stride3, stride4, stride5} = record;
     const dims = [dim0, dim1, dim2, dim3, dim4, dim5];
     const strides = [stride0, stride1, stride2, stride3, stride4, stride5];
     const type = WEIGHT_TYPES.find(name => WEIGHT_TYPE[name] === code);
@@ -82,23 +83,35 @@ export function readCommands(words: Uint32Array): Command[] {
     const opcode = words[at]!;
     const op = COMMAND_NAMES.get(opcode);
     if (op === undefined) throw formatError(`command ${index} has the unknown opcode ${opcode}`);
-    const {fields} = COMMANDS[op];
+    const table: RecordTable = COMMANDS[op];
+    const {fields} = table;
     for (let word = 1 + fields.length; word < COMMAND_WORDS; word++) {
       check(words[at + word] === 0, () => `command ${index} (${op}) has values in unused words`);
     }
     // The table that gives the fields their names also gives Command its type.
-    return {op, ...readRecord<string>({fields, i32: []}, words, at + 1)} as Command;
+    return {op, ...readRecord(table, words, at + 1)} as Command;
   });
 }
 
 export function readRegions(words: Uint32Array, taps: RangeReader<readonly RegionTap[]>): Region[] {
   return mapRecords(words, RECORDS.region.fields.length, (at, index) => {
     const record = readRecord(RECORDS.region, words, at);
-    const {tapFirst, tapCount, flags, reserved0, reserved1, ...numbers} = record;
-    const isClean = flags <= 7 && reserved0 === 0 && reserved1 === 0;
+    const {tapFirst, tapCount, flags} = record;
+    const isClean = flags <= 7 && record.reserved0 === 0 && record.reserved1 === 0;
     check(isClean, () => `region ${index} has values in unused fields`);
+    // Not the rest of the record: such objects are hash tables, of three kilobytes each.
     return {
-      ...numbers,
+      outY: record.outY,
+      outX: record.outX,
+      outStepY: record.outStepY,
+      outStepX: record.outStepX,
+      countY: record.countY,
+      countX: record.countX,
+      inY: record.inY,
+      inX: record.inX,
+      inStepY: record.inStepY,
+      inStepX: record.inStepX,
+      kc: record.kc,
       taps: readRange(taps, tapFirst, tapCount, `region ${index}`),
       padded: (flags & REGION_FLAGS.padded) !== 0,
       cropped: (flags & REGION_FLAGS.cropped) !== 0,

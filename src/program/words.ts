@@ -2,9 +2,10 @@
 
 import {UntangleError} from '../errors.js';
 
-export interface RecordTable {
-  readonly fields: readonly string[];
-  readonly i32: readonly string[];
+export interface RecordTable<Field extends string = string> {
+  readonly fields: readonly Field[];
+  /** Fields that are signed. */
+  readonly i32?: readonly string[];
 }
 
 const scratch = new DataView(new ArrayBuffer(4));
@@ -41,33 +42,42 @@ export function recordWords(
   values: Readonly<Record<string, number>>,
   owner: string,
 ): number[] {
-  const signed = signedFields(table);
+  const {signed} = shapeOf(table);
   return table.fields.map((field, index) =>
     toWord(values[field] ?? 0, signed[index]!, owner, field),
   );
 }
 
-const knownSigned = new WeakMap<RecordTable, readonly boolean[]>();
-
-/** Whether each field is an i32; looked up once, as there are records by the thousand. */
-function signedFields(table: RecordTable): readonly boolean[] {
-  const known = knownSigned.get(table);
-  if (known !== undefined) return known;
-  const signed = table.fields.map(field => table.i32.includes(field));
-  knownSigned.set(table, signed);
-  return signed;
-}
-
 /** Field values of the record whose words start at `at`. */
 export function readRecord<Field extends string>(
-  table: {readonly fields: readonly Field[]; readonly i32: readonly string[]},
+  table: RecordTable<Field>,
   words: Uint32Array,
   at: number,
 ): Record<Field, number> {
-  const values = {} as Record<Field, number>;
-  table.fields.forEach((field, index) => {
+  const {fields} = table;
+  const {signed, blank} = shapeOf(table);
+  const values = {...blank} as Record<Field, number>;
+  for (let index = 0; index < fields.length; index++) {
     const word = words[at + index]!;
-    values[field] = table.i32.includes(field) ? word | 0 : word;
-  });
+    values[fields[index]!] = signed[index]! ? word | 0 : word;
+  }
   return values;
+}
+
+/** What is looked up once for all records of a table. */
+interface RecordShape {
+  readonly signed: readonly boolean[];
+  /** With every field: an object that grows field by field becomes a hash table, of seven times the size. */
+  readonly blank: Readonly<Record<string, number>>;
+}
+
+const knownShapes = new WeakMap<readonly string[], RecordShape>();
+
+function shapeOf({fields, i32 = []}: RecordTable): RecordShape {
+  const known = knownShapes.get(fields);
+  if (known !== undefined) return known;
+  const signed = fields.map(field => i32.includes(field));
+  const shape = {signed, blank: Object.fromEntries(fields.map(field => [field, 0]))};
+  knownShapes.set(fields, shape);
+  return shape;
 }
