@@ -50,6 +50,8 @@ export const COST = {
   winogradRegion: 1500,
   /** Winograd's share of the direct cost below which it is faster, by measurement, and its larger errors are worth it. */
   winogradShare: 0.79,
+  /** The same for each kind of phases, beside the others of the convolution. */
+  winogradKindShare: 0.9,
   /** The same of predicted times, which fall shorter of measured ones for its transforms than for GEMMs. */
   predictedWinogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */

@@ -60,7 +60,7 @@ export function winograd(
       form !== undefined && inPairs.length > 0 ? [] : [planWinograd(problem, kind, form)];
     const whole = tiles.map((step): TiledKind => ({steps: [step], cost: step.cost}));
     const best = clearlyCheapest([...whole, ...inPairs]);
-    const pays = best.cost < fusedTaps({...problem, phases}).cost * COST.winogradShare;
+    const pays = best.cost < fusedTaps({...problem, phases}).cost * COST.winogradKindShare;
     if (!pays && !isForced) continue;
     tiled.push(best);
     for (const phase of phases) taken.add(phase);
