@@ -48,10 +48,12 @@ export const COST = {
   barrier: 3000,
   /** Starting a residue of a dilated kernel in Winograd's form. */
   winogradRegion: 1500,
-  /** Winograd's share of the direct cost below which it is faster, by measurement, and its larger errors are worth it. */
-  winogradShare: 0.79,
-  /** The same for each kind of phases, beside the others of the convolution. */
-  winogradKindShare: 0.9,
+  /** Measured times of Winograd's form beside what its parts cost, where GEMMs take one. */
+  winogradSlowness: 1.25,
+  /** Winograd's share of the direct cost below which its larger errors are worth it. */
+  winogradShare: 0.95,
+  /** The same of one kind of phases: a step less than the direct ones beside the others. */
+  winogradKindShare: 1.1,
   /** The same of predicted times, which fall shorter of measured ones for its transforms than for GEMMs. */
   predictedWinogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */
@@ -73,6 +75,7 @@ export interface CostRates {
   readonly weightBytesPerVector: number;
   readonly transformedPerVector: number;
   readonly barrier: number;
+  readonly winogradSlowness: number;
 }
 
 /** Arithmetic alone: what has to be moved is counted elsewhere. */
@@ -80,6 +83,7 @@ export const ARITHMETIC_RATES: CostRates = {
   weightBytesPerVector: Infinity,
   transformedPerVector: Infinity,
   barrier: 0,
+  winogradSlowness: 1,
 };
 
 /** The sizes a region's cost depends on besides the region. */
@@ -248,9 +252,10 @@ export function winogradCost(shape: WinogradShape, rates: CostRates = COST): num
   const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
   const weights = kernels * products * inChannels * panels * COST.transformWeights;
   const kept = 2 * (tiles * sharedElements + keptElements);
-  const waiting = kept / rates.transformedPerVector / PANEL;
+  const waiting = kept / rates.transformedPerVector;
   const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * rates.barrier : 0;
-  return blocks * products * gemm + transforms + weights + waiting + barriers;
+  const parts = blocks * products * gemm + transforms + weights + waiting + barriers;
+  return parts * rates.winogradSlowness;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */

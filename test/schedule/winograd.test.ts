@@ -226,11 +226,11 @@ function scratchOf({form, x, y, scratch}: Extract<ConvStep, {op: 'winograd'}>): 
 
 test('blocks of few channels stay in the workspace, blocks of many lie in the arena', t => {
   t.is(scratchOf(check(t, {})), 'kernels');
-  const deep = {inChannels: 300, outChannels: 2, input: [17, 18], output: [17, 18]} as const;
+  const deep = {inChannels: 600, outChannels: 2, input: [17, 18], output: [17, 18]} as const;
   t.is(scratchOf(check(t, deep)), 'both');
   const settings = {residual: 'full', activation: 'relu', gap: 3} as const;
   t.is(scratchOf(check(t, {...deep, batch: 2}, settings)), 'both');
-  const wide = {inChannels: 2, outChannels: 300, input: [17, 18], output: [17, 18]} as const;
+  const wide = {inChannels: 2, outChannels: 700, input: [17, 18], output: [17, 18]} as const;
   t.is(scratchOf(check(t, wide, {hasBias: true, activation: 'prelu'})), 'both');
 });
 
