@@ -55,7 +55,7 @@ export function sharedBytes(
   flow: Flow,
   bands: readonly Progress[],
 ): number {
-  const held = bands.map(band => heldBytes(graph, start, flow, band));
+  const held = bands.map(band => bytesOfBoth(graph, start, flow, band));
   return beside(graph, flow, Math.max(...held));
 }
 
@@ -69,12 +69,12 @@ export function guessSharedBytes(
   const [from, to] = [graph.nodes[flow.source]!, graph.nodes[flow.target]!];
   const done = band.ends[flow.target - start]! / to.height;
   const even = from.bytes * (1 - done) + to.bytes * done;
-  const lag = Math.max(0, heldBytes(graph, start, flow, band) - even);
+  const lag = Math.max(0, bytesOfBoth(graph, start, flow, band) - even);
   return beside(graph, flow, Math.max(from.bytes, to.bytes) + lag);
 }
 
 /** Bytes that are left of the source at the beginning of a band, and there of the result at its end. */
-function heldBytes(
+function bytesOfBoth(
   {nodes}: BandGraph,
   start: number,
   {source, target}: Flow,
