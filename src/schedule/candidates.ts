@@ -39,12 +39,12 @@ export function chooseCandidate(
   schedule: ScheduleName,
   forms?: ReadonlyMap<string, WinogradForm>,
 ): Candidate {
-  const direct = chooseDirect(problem, schedule);
   const isForced = schedule === 'winograd';
   const fast = schedule === 'auto' || isForced ? winograd(problem, isForced, forms) : null;
+  if (isForced && fast !== null) return fast;
+  const direct = chooseDirect(problem, schedule);
   if (fast === null) return direct;
-  const isTaken =
-    isForced || priceOf(problem, fast) < priceOf(problem, direct) * winogradShare(problem);
+  const isTaken = priceOf(problem, fast) < priceOf(problem, direct) * winogradShare(problem);
   return isTaken ? fast : direct;
 }
 
