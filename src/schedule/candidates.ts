@@ -40,7 +40,7 @@ export function chooseCandidate(
   forms?: ReadonlyMap<string, WinogradForm>,
 ): Candidate {
   const isForced = schedule === 'winograd';
-  const fast = schedule === 'auto' || isForced ? winograd(problem, isForced, forms) : null;
+  const fast = schedule === 'auto' || isForced ? winograd(problem, forms) : null;
   if (isForced && fast !== null) return fast;
   const direct = chooseDirect(problem, schedule);
   if (fast === null) return direct;
@@ -122,7 +122,7 @@ export function scheduleOptions(problem: ConvProblem): ScheduleOption[] {
     option('fused-taps', fusedTaps(problem)),
     option('fused-phases', fusedPhases(problem), fusedPhasesRefusal(problem)),
     option('planar', isSwept ? planar(problem) : null, planarRefusal(problem)),
-    option('winograd', winograd(problem, true), winogradRefusal(problem)),
+    option('winograd', winograd(problem), winogradRefusal(problem)),
     ...winogradVariants(problem).map(({tile, candidate}) =>
       option('winograd', candidate, null, tile),
     ),

@@ -40,8 +40,13 @@ export const COST = {
   layoutCopy: 2.5,
   /** Transforming 16 channels of a tile to one of its products, and back. */
   transform: 6,
+  /** Starting and ending a register tile of one of the products, in k rows: their sums are short. */
+  productOverhead: 6,
   /** Transforming 16 weights to one of the products. */
   transformWeights: 6,
+  /** The same where every row of products reads them again and a panel has more rows of weights than L2 holds. */
+  transformFarWeights: 12,
+  nearWeightRows: 12_288,
   /** Floats of transformed tiles that reach or leave a farther cache while one vector is multiplied. */
   transformedPerVector: 4,
   /** Waiting for the other threads between two stages of a step. */
@@ -49,11 +54,9 @@ export const COST = {
   /** Starting a residue of a dilated kernel in Winograd's form. */
   winogradRegion: 1500,
   /** Measured times of Winograd's form beside what its parts cost, where GEMMs take one. */
-  winogradSlowness: 1.25,
+  winogradSlowness: 1.2,
   /** Winograd's share of the direct cost below which its larger errors are worth it. */
-  winogradShare: 0.95,
-  /** The same of one kind of phases: a step less than the direct ones beside the others. */
-  winogradKindShare: 1.1,
+  winogradShare: 0.93,
   /** The same of predicted times, which fall shorter of measured ones for its transforms than for GEMMs. */
   predictedWinogradShare: 0.85,
   /** Starting a step: waking the threads and waiting for the last. */
@@ -225,6 +228,7 @@ export interface WinogradShape {
   readonly blockTiles: number;
   /** Products of a tile: one GEMM each. */
   readonly products: number;
+  readonly taps: number;
   readonly inChannels: number;
   readonly panels: number;
   /** Floats of the transformed kernel when it is kept; else it is transformed for every block. */
@@ -238,7 +242,7 @@ export function winogradCost(shape: WinogradShape, rates: CostRates = COST): num
   const {tiles, blockTiles, products, inChannels, panels, keptElements, sharedElements} = shape;
   const gemm = gemmCost({
     rows: blockTiles,
-    depth: inChannels + COST.tapOverhead,
+    depth: inChannels + COST.productOverhead,
     weightRows: inChannels,
     chunks: Math.ceil(inChannels / COST.chunkDepth),
     panels,
@@ -248,14 +252,19 @@ export function winogradCost(shape: WinogradShape, rates: CostRates = COST): num
     rates,
   });
   const blocks = tiles / blockTiles;
-  const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
   const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
-  const weights = kernels * products * inChannels * panels * COST.transformWeights;
+  const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
+  const weights = kernels * products * inChannels * panels * transformOf(shape);
   const kept = 2 * (tiles * sharedElements + keptElements);
-  const waiting = kept / rates.transformedPerVector;
+  const waiting = kept / rates.transformedPerVector / PANEL;
   const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * rates.barrier : 0;
   const parts = blocks * products * gemm + transforms + weights + waiting + barriers;
   return parts * rates.winogradSlowness;
+}
+
+function transformOf({taps, inChannels, keptElements}: WinogradShape): number {
+  const isFar = keptElements === 0 && taps * inChannels > COST.nearWeightRows;
+  return isFar ? COST.transformFarWeights : COST.transformWeights;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */

@@ -135,16 +135,12 @@ function tapsVectors(work: TapsWork): number {
 }
 
 function winogradVectors(work: WinogradWork, machine: TrafficMachine): number {
-  return winogradCuts(work, machine).reduce(
-    (sum, {tiles, blockTiles, products, inChannels, padded, isKept}) => {
-      const shape = {tiles, blockTiles, products, inChannels, panels: padded / PANEL};
-      const kept = isKept ? products * inChannels * padded : 0;
-      return (
-        sum + winogradCost({...shape, keptElements: kept, sharedElements: 0}, ARITHMETIC_RATES)
-      );
-    },
-    work.regions.length * COST.winogradRegion,
-  );
+  return winogradCuts(work, machine).reduce((sum, {padded, isKept, ...cut}) => {
+    const {products, inChannels} = cut;
+    const shape = {...cut, panels: padded / PANEL};
+    const kept = isKept ? products * inChannels * padded : 0;
+    return sum + winogradCost({...shape, keptElements: kept, sharedElements: 0}, ARITHMETIC_RATES);
+  }, work.regions.length * COST.winogradRegion);
 }
 
 /** How often threads wait for one another. */

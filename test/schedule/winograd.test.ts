@@ -6,7 +6,7 @@ import type {ConvGeometry} from '../../src/graph/graph.js';
 import {keptElements} from '../../src/program/validate-winograd.js';
 import {winograd} from '../../src/schedule/candidates/tiled.js';
 import type {WinogradCandidateStep} from '../../src/schedule/candidates/winograd.js';
-import {convProblem} from '../../src/schedule/candidates.js';
+import {chooseCandidate, convProblem} from '../../src/schedule/candidates.js';
 import {type ConvStep, PANEL, WINOGRAD_CHANNELS} from '../../src/schedule/steps.js';
 import {
   winogradKernelElements,
@@ -56,14 +56,14 @@ function problemOf(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}, 
 
 /** The steps of the candidate as far as they are tiled, wherever that can be done. */
 function tiled(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}) {
-  const steps = winograd(problemOf(geometry, sizes), true)?.steps ?? [];
+  const steps = winograd(problemOf(geometry, sizes))?.steps ?? [];
   return steps.filter((step): step is WinogradCandidateStep => step.op === 'winograd');
 }
 
 /** Taps of the tiled steps, regions, and steps in all. */
 function shape(geometry: Partial<ConvGeometry>, sizes: Partial<Sizes> = {}) {
   const steps = tiled(geometry, sizes);
-  const all = winograd(problemOf(geometry, sizes), true)?.steps.length ?? 0;
+  const all = winograd(problemOf(geometry, sizes))?.steps.length ?? 0;
   return [...steps.map(({form, regions}) => `${form.taps.join('x')} ${regions.length}`), all];
 }
 
@@ -86,7 +86,7 @@ test('convolutions of two or three taps an axis and stride 1 take it, dilated an
   t.deepEqual(shape({groups: 2}), [0]);
   t.deepEqual(shape({}, {channels: [WINOGRAD_CHANNELS, 1]}), ['3x3 1', 1]);
   t.deepEqual(shape({}, {channels: [WINOGRAD_CHANNELS + 1, 1]}), [0]);
-  t.is(winograd(problemOf({}, {}, true), true), null);
+  t.is(winograd(problemOf({}, {}, true)), null);
 });
 
 test('phases of a transposed convolution are tiled by their taps, a single tap is left to gemmTaps', t => {
@@ -125,9 +125,9 @@ test('a volume of one plane takes it too, deeper ones do not', t => {
       dilations: [1, 1, 1],
       padBegin: [0, 1, 1],
     };
-    return winograd(convProblem(geometry, operands, {folds: {input: fold, output: fold}}), true);
+    return winograd(convProblem(geometry, operands, {folds: {input: fold, output: fold}}));
   };
-  t.deepEqual(volume(1)?.steps, winograd(problemOf({}), true)?.steps);
+  t.deepEqual(volume(1)?.steps, winograd(problemOf({}))?.steps);
   t.is(volume(2), null);
 });
 
@@ -178,10 +178,10 @@ test('one pass over the operands, and tiles that wait in the arena once there an
 test('it is taken where it clearly costs less', t => {
   const large = {input: [64, 64], output: [128, 128], channels: [256, 64]} as const;
   const k4s2 = {transposed: true, kernel: [4, 4], strides: [2, 2]};
-  t.is(winograd(problemOf(k4s2, large), false)?.steps.length, 1);
+  t.is(chooseCandidate(problemOf(k4s2, large), 'auto').name, 'winograd');
   // A transform of many weights for a handful of tiles.
   const small = {input: [4, 4], output: [8, 8], channels: [512, 256]} as const;
-  t.is(winograd(problemOf(k4s2, small), false), null);
+  t.not(chooseCandidate(problemOf(k4s2, small), 'auto').name, 'winograd');
 });
 
 const PLAIN: Settings = {gap: 0, activation: 'identity', residual: 'none', hasBias: false};

@@ -8,7 +8,7 @@ import {
   type WinogradForm,
 } from '../../untangle/winograd.js';
 import {formKey} from '../conv-choice.js';
-import {COST, clearlyCheapest} from '../cost.js';
+import {clearlyCheapest} from '../cost.js';
 import {addCounts} from '../counts.js';
 import {type Region, WINOGRAD_CHANNELS} from '../steps.js';
 import {type Candidate, type CandidateStep, candidate, type TapsStep} from './candidate.js';
@@ -40,12 +40,11 @@ export function winogradRefusal(problem: ConvProblem): string | null {
 }
 
 /**
- * Tiles wherever it pays, or wherever it can be done when `isForced`; null when it is nowhere, or there is a refusal.
- * Where `forms` are given, exactly those kinds are tiled, in these forms.
+ * Tiles wherever it can be done; null when it is nowhere, or there is a refusal. Where `forms` are given, exactly those kinds
+ * are tiled, in these forms.
  */
 export function winograd(
   problem: ConvProblem,
-  isForced: boolean,
   forms?: ReadonlyMap<string, WinogradForm>,
 ): Candidate | null {
   if (winogradRefusal(problem) !== null) return null;
@@ -59,10 +58,7 @@ export function winograd(
     const tiles =
       form !== undefined && inPairs.length > 0 ? [] : [planWinograd(problem, kind, form)];
     const whole = tiles.map((step): TiledKind => ({steps: [step], cost: step.cost}));
-    const best = clearlyCheapest([...whole, ...inPairs]);
-    const pays = best.cost < fusedTaps({...problem, phases}).cost * COST.winogradKindShare;
-    if (!pays && !isForced) continue;
-    tiled.push(best);
+    tiled.push(clearlyCheapest([...whole, ...inPairs]));
     for (const phase of phases) taken.add(phase);
   }
   if (tiled.length === 0) return null;
@@ -94,7 +90,7 @@ export function winogradVariants(problem: ConvProblem): WinogradVariant[] {
   return WINOGRAD_TILES.flatMap(tile => {
     const forms = kinds.map(({taps}): WinogradForm => ({tile, taps})).filter(isWinogradForm);
     const byKind = new Map(forms.map(form => [formKey(form.taps), form]));
-    const candidate = byKind.size === 0 ? null : winograd(problem, true, byKind);
+    const candidate = byKind.size === 0 ? null : winograd(problem, byKind);
     return candidate === null ? [] : [{tile, candidate}];
   });
 }
