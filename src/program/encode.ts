@@ -115,7 +115,7 @@ function bindingWords(parts: ProgramParts): number[] {
     elements: elementCount(port.shape),
   }));
   return [...inputs, ...outputs].flatMap((binding, index) =>
-    recordWords({fields: BINDING.fields, i32: []}, binding, `binding ${index}`),
+    recordWords(BINDING, binding, `binding ${index}`),
   );
 }
 

@@ -42,7 +42,7 @@ export function recordWords(
   values: Readonly<Record<string, number>>,
   owner: string,
 ): number[] {
-  const {signed} = shapeOf(table);
+  const {signed} = recordShape(table);
   return table.fields.map((field, index) =>
     toWord(values[field] ?? 0, signed[index]!, owner, field),
   );
@@ -55,7 +55,7 @@ export function readRecord<Field extends string>(
   at: number,
 ): Record<Field, number> {
   const {fields} = table;
-  const {signed, blank} = shapeOf(table);
+  const {signed, blank} = recordShape(table);
   const values = {...blank} as Record<Field, number>;
   for (let index = 0; index < fields.length; index++) {
     const word = words[at + index]!;
@@ -73,7 +73,7 @@ interface RecordShape {
 
 const knownShapes = new WeakMap<readonly string[], RecordShape>();
 
-function shapeOf({fields, i32 = []}: RecordTable): RecordShape {
+function recordShape({fields, i32 = []}: RecordTable): RecordShape {
   const known = knownShapes.get(fields);
   if (known !== undefined) return known;
   const signed = fields.map(field => i32.includes(field));

@@ -252,8 +252,8 @@ export function winogradCost(shape: WinogradShape, rates: CostRates = COST): num
     rates,
   });
   const blocks = tiles / blockTiles;
-  const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
   const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
+  const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
   const weights = kernels * products * inChannels * panels * transformOf(shape);
   const kept = 2 * (tiles * sharedElements + keptElements);
   const waiting = kept / rates.transformedPerVector / PANEL;
