@@ -63,25 +63,36 @@ export function scheduleWithin(
   options: ScheduleOptions,
   limits: MemoryLimits,
 ): Schedule {
+  const planned = closestWithin(graph, options, limits);
+  checkBudget(planned, limits);
+  return planned;
+}
+
+/** The schedule that fits, or the one that holds the least. */
+function closestWithin(graph: Graph, options: ScheduleOptions, limits: MemoryLimits): Schedule {
   const fast = schedule(graph, options);
   if (!exceeds(fast, limits)) return fast;
 
   const tightening = tighten(graph, options, fast);
   const {smallest, within} = tightening;
-  if (limits.canStream === true && exceeds(smallest, limits)) {
+  if (exceeds(smallest, limits)) {
+    if (limits.canStream !== true) return smallest;
     const streamed = streamedWithin(fast, tightening, limits, options.checkTime);
     // Winograd's weights are read as a whole, those of direct products in runs.
     const isTiled = fast.steps.some(({op}) => op === 'winograd');
-    if (isTiled && exceeds(streamed, limits))
-      return scheduleWithin(graph, {...options, exact: true}, limits);
-    checkBudget(streamed, limits);
-    return streamed;
+    if (!isTiled || !exceeds(streamed, limits)) return streamed;
+    return smaller(streamed, closestWithin(graph, {...options, exact: true}, limits));
   }
-  checkBudget(smallest, limits);
   const {totalBytes} = scheduleMemory(smallest, limits.workspaceBytes);
   const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
   for (const planned of within(room)) if (!exceeds(planned, limits)) return planned;
   return smallest;
+}
+
+/** The schedule that holds less; the first of equals. */
+function smaller(first: Schedule, second: Schedule): Schedule {
+  const total = (planned: Schedule) => scheduleMemory(planned, 0).totalBytes;
+  return total(second) < total(first) ? second : first;
 }
 
 /**
@@ -97,10 +108,10 @@ function streamedWithin(
   const streamed = (planned: Schedule) =>
     streamWithin(planned, each => exceeds(each, limits), checkTime);
   const [first, last] = [streamed(fast), streamed(smallest)];
-  const total = (planned: Schedule) => scheduleMemory(planned, limits.workspaceBytes).totalBytes;
-  const closest = total(first) <= total(last) ? first : last;
+  const closest = smaller(first, last);
   if (exceeds(closest, limits)) return closest;
-  const room = limits.memoryBudgetBytes - (total(last) - smallest.arenaPeakBytes);
+  const {totalBytes} = scheduleMemory(last, limits.workspaceBytes);
+  const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
   const [between = smallest] = within(room);
   const [cheapest] = [first, ...(between === smallest ? [] : [streamed(between)]), last]
     .filter(planned => !exceeds(planned, limits))

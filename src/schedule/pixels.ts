@@ -24,10 +24,33 @@ export function firstIndices(count: number): IndexSet {
 
 /** Counts the distinct indices of a set. */
 export function countIndices(set: IndexSet): number {
+  const [only] = set;
+  if (set.length === 1) return Math.max(0, only!.count);
+  // Most sets have one step, and few progressions.
+  if (set.every(({step}) => step === only!.step)) return countMerged(set, only?.step ?? 1);
   let total = 0;
   sweep([set], length => {
     total += length;
   });
+  return total;
+}
+
+/** Counts the distinct indices of progressions of the same step: those of each residue class, merged in order. */
+function countMerged(set: IndexSet, step: number): number {
+  const residue = ({first}: Progression) => first - Math.floor(first / step) * step;
+  const sorted = set
+    .filter(({count}) => count > 0)
+    .sort((a, b) => residue(a) - residue(b) || a.first - b.first);
+  let total = 0;
+  let last = {residue: -1, end: 0};
+  for (const progression of sorted) {
+    const {first, count} = progression;
+    const own = {residue: residue(progression), end: first + count * step};
+    const before = own.residue === last.residue ? Math.max(last.end, first) : first;
+    if (own.end <= before) continue;
+    total += (own.end - before) / step;
+    last = own;
+  }
   return total;
 }
 
@@ -38,6 +61,8 @@ export function countIndices(set: IndexSet): number {
  * border classes and not with the number of pixels.
  */
 export function countPixels(products: readonly PixelProduct[]): number {
+  if (products.length === 1)
+    return countIndices(products[0]!.rows) * countIndices(products[0]!.columns);
   const unions = new Map<string, number>();
   let pixels = 0;
   sweep(

@@ -4,23 +4,27 @@ import {existsSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {UntangleError} from '../../src/errors.js';
-import {compile, open, type Program} from '../../src/index.js';
+import {type CompileOptions, compile, open, type Program} from '../../src/index.js';
 import {loadAddon} from '../../src/runtime/native.js';
 import {MODEL_NAMES, MODELS, tensors} from './model-files.js';
 
 /** What a session of two threads holds beside the program, which `load` asks the addon for too. */
 const SESSION = {threads: 2, workspaceBytes: loadAddon().workspaceBytes(2), streamWeights: false};
 
-/** The least that a model needs, as the refusal of a hopeless budget says it. */
-function leastBytes(bytes: Uint8Array, shapes: Record<string, readonly number[]>): number {
+/** The least that a model needs, as the refusal of a smaller budget says it. */
+function leastBytes(
+  bytes: Uint8Array,
+  options: Pick<CompileOptions, 'shapes' | 'streamWeights'>,
+  memoryBudgetBytes = 1,
+): number {
   try {
-    compile(bytes, {shapes, ...SESSION, memoryBudgetBytes: 1});
+    compile(bytes, {...SESSION, ...options, memoryBudgetBytes});
   } catch (error) {
     if (error instanceof UntangleError && error.code === 'ERR_BUDGET_EXCEEDED')
       return Number(error.fields.neededBytes);
     throw error;
   }
-  throw new Error('one byte was enough');
+  throw new Error(`${memoryBudgetBytes} bytes were enough`);
 }
 
 for (const name of MODEL_NAMES) {
@@ -45,7 +49,7 @@ for (const name of MODEL_NAMES) {
     const free = compile(bytes, {shapes, ...SESSION});
     const expected = await run(free);
     const most = free.explanation.totals.totalBytes;
-    const least = leastBytes(bytes, shapes);
+    const least = leastBytes(bytes, {shapes});
     t.true(least <= most);
     for (const budget of [least, Math.round((least + most) / 2)]) {
       const program = compile(bytes, {shapes, ...SESSION, memoryBudgetBytes: budget});
@@ -56,5 +60,11 @@ for (const name of MODEL_NAMES) {
       code: 'ERR_BUDGET_EXCEEDED',
       message: new RegExp(`at least ${least} bytes`),
     });
+
+    const streaming = {shapes, streamWeights: 'auto'} as const;
+    const streamed = leastBytes(bytes, streaming);
+    const program = compile(bytes, {...SESSION, ...streaming, memoryBudgetBytes: streamed});
+    t.is(program.explanation.totals.totalBytes, streamed);
+    t.is(leastBytes(bytes, streaming, streamed - 1), streamed);
   });
 }
