@@ -29,6 +29,8 @@ export interface ScheduleOptions extends ConvOptions {
   readonly overlays?: ReadonlyMap<string, Place>;
   /** What constant weights are stored as; default: fp32. */
   readonly weights?: WeightType | undefined;
+  /** What was done to the graph to hold less, a sentence each. */
+  readonly measures?: readonly string[];
   /** Called again and again; throws when it takes too long. */
   readonly checkTime?: () => void;
 }
@@ -72,10 +74,11 @@ export function schedule(graph: Graph, options: ScheduleOptions): Schedule {
   };
 }
 
-function measuresOf({scratchLimit, copiedConcats}: ScheduleOptions): string[] {
+function measuresOf({measures = [], scratchLimit, copiedConcats}: ScheduleOptions): string[] {
   const limit = scratchLimit === undefined ? Number.POSITIVE_INFINITY : scratchLimit;
   const concats = [...(copiedConcats ?? [])];
   return [
+    ...measures,
     ...(limit < Number.POSITIVE_INFINITY
       ? [
           `Winograd's form takes ${Math.round(limit * 4)} bytes of scratch at most, or the least it can`,

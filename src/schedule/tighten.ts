@@ -12,6 +12,7 @@ import {type Recomputing, recomputations} from './bands/recompute.js';
 import {type BandPlan, BandSearch, type FlowOptions} from './bands/search.js';
 import type {Segment} from './bands/segment.js';
 import {nodeReads} from './layout.js';
+import {reorderBranches} from './reorder.js';
 import {type Schedule, type ScheduleOptions, schedule} from './schedule.js';
 
 const F32_BYTES = 4;
@@ -60,6 +61,33 @@ export interface Tightening {
 
 /** Finds out how far the memory of a graph can go down; `fast` is its schedule without a limit. */
 export function tighten(graph: Graph, options: ScheduleOptions, fast: Schedule): Tightening {
+  const given = tightenInOrder(graph, options, fast);
+  const reordered = reorderBranches(graph, options.checkTime);
+  if (reordered === null) return given;
+  const known = {...options, choices: fast.choices, measures: [reorderMeasure(graph, reordered)]};
+  const whole = schedule(reordered, known);
+  if (whole.arenaPeakBytes >= fast.arenaPeakBytes) return given;
+
+  const other = tightenInOrder(reordered, known, whole);
+  return {
+    smallest: smaller(other.smallest, given.smallest),
+    *within(limitBytes) {
+      if (whole.arenaPeakBytes <= limitBytes) yield whole;
+      for (const {smallest, within} of [other, given])
+        if (smallest.arenaPeakBytes <= limitBytes) yield* within(limitBytes);
+    },
+  };
+}
+
+/** What reordering did, in words. */
+function reorderMeasure({nodes}: Graph, reordered: Graph): string {
+  const moved = nodes.flatMap((node, index) => (reordered.nodes[index] === node ? [] : [index]));
+  const [first, before] = [reordered.nodes[moved[0]!]!, nodes[moved[0]!]!];
+  return `independent branches in another order: "${first.name}" before "${before.name}", ${moved.length} nodes in all`;
+}
+
+/** The same for the order of nodes that a graph has. */
+function tightenInOrder(graph: Graph, options: ScheduleOptions, fast: Schedule): Tightening {
   const {checkTime} = options;
   const fixed = {...options, choices: fast.choices};
   const lean = leanPlan(graph, fixed, 0);
