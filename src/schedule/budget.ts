@@ -112,11 +112,16 @@ function streamedWithin(
   if (exceeds(closest, limits)) return closest;
   const {totalBytes} = scheduleMemory(last, limits.workspaceBytes);
   const room = limits.memoryBudgetBytes - (totalBytes - smallest.arenaPeakBytes);
-  const [between = smallest] = within(room);
+  const between = firstWithin(within(room), room) ?? smallest;
   const [cheapest] = [first, ...(between === smallest ? [] : [streamed(between)]), last]
     .filter(planned => !exceeds(planned, limits))
     .sort((a, b) => readBytes(a) - readBytes(b));
   return cheapest!;
+}
+
+function firstWithin(schedules: Iterable<Schedule>, arenaBytes: number): Schedule | undefined {
+  for (const planned of schedules) if (planned.arenaPeakBytes <= arenaBytes) return planned;
+  return undefined;
 }
 
 /** Bytes that a run reads from the program's file. */

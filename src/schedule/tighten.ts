@@ -51,6 +51,9 @@ const NO_ROOM = 1.01;
 /** Attempts to come under a limit by asking for less than it. */
 const ATTEMPTS = 3;
 
+/** Graphs with such attempts: in the next ones placement may find what it missed. */
+const MOST_TRIED = 3;
+
 /** What can be done about the memory of a graph. */
 export interface Tightening {
   /** The schedule that holds the least of all that are known. */
@@ -100,16 +103,21 @@ function tightenInOrder(graph: Graph, options: ScheduleOptions, fast: Schedule):
     smallest,
     *within(limitBytes) {
       if (limitBytes < smallest.arenaPeakBytes * NO_ROOM) return yield smallest;
+      const limits = {limitBytes, leastBytes: smallest.arenaPeakBytes};
+      let before: number | null = null;
       const scratch = Math.max(0, ...[...fast.choices.values()].map(choice => choice.scratchBytes));
       for (const share of scratch > 0 ? SCRATCH_SHARES : []) {
         if (smallest.arenaPeakBytes + scratch * share > limitBytes) continue;
         const plan = leanPlan(graph, fixed, scratch * share);
         yield plan.whole;
-        yield* bandedWithin(plan.banded(), limitBytes);
+        const first: number | null = yield* bandedWithin(plan.banded(), limits, before);
+        // Scratch is not in the way.
+        if (first !== null && first === before) return;
+        before = first;
         checkTime?.();
       }
       yield lean.whole;
-      yield* bandedWithin(plans, limitBytes);
+      yield* bandedWithin(plans, limits, before);
     },
   };
 }
@@ -226,20 +234,44 @@ function withOrigins<T>(
   return all;
 }
 
-/** Asks for less and less until what was asked for holds. */
-function* bandedWithin(plans: Iterable<BandedPlan>, limitBytes: number): Generator<Schedule> {
-  let attempts = 0;
+/** What schedules should come under, and the arena of the smallest. */
+interface Limits {
+  readonly limitBytes: number;
+  readonly leastBytes: number;
+}
+
+/**
+ * Asks for less and less until what was asked for holds, by half of what is left above the smallest schedule at most, and in the
+ * end.
+ *
+ * @param before the first arena of other plans, which were too large; nothing else is tried where it is the same
+ * @returns the first arena; null when there was none
+ */
+function* bandedWithin(
+  plans: Iterable<BandedPlan>,
+  {limitBytes, leastBytes}: Limits,
+  before: number | null,
+): Generator<Schedule, number | null> {
+  let first: number | null = null;
+  let tried = 0;
   for (const {search, schedule} of plans) {
-    for (let asked = limitBytes; ; attempts++) {
-      // The next graph is not searched for nothing.
-      if (attempts === ATTEMPTS) return;
+    let asked = limitBytes;
+    let attempts = 0;
+    while (attempts < ATTEMPTS) {
       const found = search.within(asked, {flows: true});
       if (found === null) break;
       const planned = schedule(found.segments);
+      first ??= planned.arenaPeakBytes;
+      if (first === before) return first;
       yield planned;
-      asked *= Math.min(0.97, limitBytes / planned.arenaPeakBytes);
+      attempts++;
+      const half = (leastBytes + asked) / 2;
+      const less = asked * Math.min(0.97, limitBytes / planned.arenaPeakBytes);
+      asked = attempts === ATTEMPTS - 1 ? half : Math.max(half, less);
     }
+    if (attempts > 0 && ++tried === MOST_TRIED) break;
   }
+  return first;
 }
 
 /** The schedule of a graph some of whose segments are computed in bands. */
