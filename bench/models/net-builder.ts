@@ -32,7 +32,7 @@ export interface Value {
   readonly size: readonly [number, number];
 }
 
-/** A chain of layers with one current value; `at` and `goOn` lead back to earlier ones. */
+/** A chain of layers with one current value; `at` names it for layers that come back to it. */
 export class NetBuilder {
   readonly #batch: number;
   readonly #inputDims: readonly number[];

@@ -35,12 +35,11 @@ const MOST_NODES = 4096;
 /** Nodes of a graph from which on only the last is. */
 const LARGE = 200;
 
-/** Plans may be this much larger than the smallest one: the last bytes cost the most commands. */
-const NEARLY = 1.01;
+/** How much larger than the smallest a plan may be, tried in this order: the last bytes cost the most commands. */
+const SLACKS = [1.01, 1.08, 1.25, 1.5, 2];
 
-/** The same of plans of more than so many commands. */
-const MANY_COMMANDS = 500;
-const ROUGHLY = 1.08;
+/** A plan of so many commands counts as if it held twice as much: what commands need themselves is beside the budget. */
+const COMMANDS_TO_DOUBLE = 8000;
 
 /** Ways to ask for the smallest plan; the second counts on nothing that placement may not find room for. */
 const SMALLEST = [{flows: true}, {flows: false}];
@@ -136,9 +135,18 @@ function smallestOf(plans: readonly BandedPlan[], whole: Schedule): Schedule {
   return best;
 }
 
+/** A plan near the smallest, with few commands for what it holds. */
 function nearlySmallest(search: BandSearch, asked: FlowOptions): BandPlan {
-  const plan = search.smallest({...asked, slack: NEARLY});
-  return plan.commands > MANY_COMMANDS ? search.smallest({...asked, slack: ROUGHLY}) : plan;
+  const weight = ({bytes, commands}: BandPlan) => bytes * (1 + commands / COMMANDS_TO_DOUBLE);
+  const [first, ...others] = SLACKS;
+  let best = search.smallest({...asked, slack: first!});
+  for (const slack of others) {
+    // The rest could not make up for the bytes.
+    if (best.commands < COMMANDS_TO_DOUBLE / 100) break;
+    const plan = search.smallest({...asked, slack});
+    if (weight(plan) < weight(best)) best = plan;
+  }
+  return best;
 }
 
 /** A plan with limited scratch, and what bands make of it. */

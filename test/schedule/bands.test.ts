@@ -11,7 +11,7 @@ import {schedule} from '../../src/schedule/schedule.js';
 import {scheduleBands, tighten} from '../../src/schedule/tighten.js';
 import {checkProperty} from '../helpers/properties.js';
 import {NETWORKS} from './bands-graph.js';
-import {buildGraph, convolution, unaryChain} from './lower-graph.js';
+import {buildGraph, convolution, NO_EPILOGUE, unaryChain} from './lower-graph.js';
 import {runCounted as run} from './lower-run.js';
 
 /** The longest segment from each node on, in bands of `height` rows. */
@@ -125,4 +125,33 @@ test('a deep chain in bands holds a few rows of each value', t => {
   t.true(whole.arenaPeakBytes >= 2 * mapBytes);
   t.true(planned.arenaPeakBytes <= mapBytes + 24 * rowBytes);
   t.deepEqual(run(graph, planned), run(graph, whole));
+});
+
+test('bytes that only very many commands would save are not saved', t => {
+  const graph = buildGraph();
+  const shape = (channels: number) => [1, channels, 64, 64];
+  const conv = (x: string, kernel: number) => {
+    const pad = (kernel - 1) / 2;
+    const operation = convolution([graph.shape(x)[1]!, 8], [kernel, kernel], {
+      padBegin: [pad, pad],
+    });
+    return graph.add(operation, [x], shape(8));
+  };
+  const join = (a: string, b: string) =>
+    graph.add({op: 'concat', axis: 1}, [a, b], shape(graph.shape(a)[1]! + graph.shape(b)[1]!));
+  const ones = new Float32Array(8).fill(1);
+  let x = graph.input(shape(8));
+  for (let block = 0; block < 40; block++) {
+    const left = conv(x, 3);
+    const right = conv(join(conv(left, 1), x), 1);
+    const mixed = conv(join(right, left), 3);
+    const norm = {op: 'instanceNorm', epsilon: 1, scale: ones, bias: ones} as const;
+    x = graph.add({...norm, epilogue: NO_EPILOGUE}, [mixed], shape(8));
+  }
+  graph.output(x);
+  const built = graph.build();
+  const fast = schedule(built, {schedule: 'auto'});
+  const {smallest} = tighten(built, {schedule: 'auto'}, fast);
+  t.true(smallest.arenaPeakBytes < 0.9 * fast.arenaPeakBytes);
+  t.true(smallest.steps.length < 4000, `${smallest.steps.length} commands`);
 });
