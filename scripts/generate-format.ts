@@ -40,6 +40,7 @@ import {
   NORMALIZE_PIXELS,
   PANEL,
   PLANAR,
+  SESSION_BYTES,
   WINOGRAD_CHANNELS,
   WORKSPACE_BYTES,
 } from '../src/schedule/steps.js';
@@ -130,6 +131,7 @@ export function generateHeader(): string {
     `inline constexpr uint32_t kMaxWinogradChannels = ${WINOGRAD_CHANNELS};\n`,
     `inline constexpr uint32_t kWinogradGap = ${WINOGRAD_GAP};\n`,
     `inline constexpr uint32_t kWorkspaceBytes = ${WORKSPACE_BYTES};\n`,
+    `inline constexpr uint32_t kSessionBytes = ${SESSION_BYTES};\n`,
     cppConstants('Slot', SLOT),
     cppConstants('Region', REGION_FLAGS),
     cppConstants('Op', OP_KINDS),

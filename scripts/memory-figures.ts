@@ -7,7 +7,6 @@ import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import {compile, open, type Program, type Session, UntangleError} from '../src/index.js';
 import {decodeTensor} from '../src/onnx/tensor-file.js';
-import {loadAddon} from '../src/runtime/native.js';
 
 const THREADS = 2;
 const ROUNDS = 21;
@@ -36,8 +35,7 @@ function readModel(place: string): Model {
 
 /** The program within a budget, null for none. */
 function compileWithin({bytes, shapes}: Model, memoryBudgetBytes?: number): Program {
-  const workspaceBytes = loadAddon().workspaceBytes(THREADS);
-  const session = {threads: THREADS, workspaceBytes, streamWeights: false};
+  const session = {threads: THREADS, streamWeights: false};
   return compile(bytes, {shapes, ...session, memoryBudgetBytes});
 }
 

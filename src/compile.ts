@@ -14,9 +14,9 @@ import {type ExplainedChoice, explainChoice} from './program/explain-choice.js';
 import {explainSchedule} from './program/explain-schedule.js';
 import type {Program} from './program/program.js';
 import {scheduleWithin} from './schedule/budget.js';
+import {workspaceBytesOf} from './schedule/limits.js';
 import type {Choice} from './schedule/lower/conv.js';
 import {schedule} from './schedule/schedule.js';
-import {WORKSPACE_BYTES} from './schedule/steps.js';
 import {streamAll} from './schedule/stream-within.js';
 
 /**
@@ -104,7 +104,7 @@ function scheduleModel(
   const {shapes = {}, schedule: scheduleName = 'auto', exact = false, limits = {}} = options;
   const {memoryBudgetBytes, device = 'cpu', board, threads, weights} = options;
   const {streamWeights = 'auto'} = options;
-  const {workspaceBytes = device === 'cpu' ? threads * WORKSPACE_BYTES : 0} = options;
+  const {workspaceBytes = device === 'cpu' ? workspaceBytesOf(threads) : 0} = options;
   if (device === 'cuda' && streamWeights === true)
     throw new UntangleError('ERR_OPTION', ['streamWeights', "false or 'auto' for cuda", 'true']);
   const checkTime = startClock(resolveLimits(limits));

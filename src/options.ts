@@ -47,7 +47,7 @@ export interface CompileOptions {
   readonly threads?: number | undefined;
   /** Reads tensors kept in files beside the model; load supplies it for paths. */
   readonly externalData?: ExternalDataReader | undefined;
-  /** Bytes the executor needs besides arena, weights and outputs; default: 256 KiB per thread. load asks the addon. */
+  /** Bytes the executor needs besides arena, weights and outputs; default: those of a session, 256 KiB per thread and a little. */
   readonly workspaceBytes?: number | undefined;
   /**
    * The machine that schedules are chosen for and explained by: levels of memory, and predicted times. `readBoard` reads a

@@ -158,11 +158,6 @@ void release(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<AddonData>()->loans->take(info.Env(), info[0]);
 }
 
-Napi::Value workspace_bytes(const Napi::CallbackInfo& info) {
-  const size_t bytes = sizeof(SessionState) + threads_argument(info, 0) * kWorkspaceBytes;
-  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
-}
-
 Napi::Value measure(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::vector<size_t> blocks;
@@ -222,7 +217,6 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("release", Napi::Function::New(env, release, "release"));
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("gpuInfo", Napi::Function::New(env, gpu_info, "gpuInfo"));
-  exports.Set("workspaceBytes", Napi::Function::New(env, workspace_bytes, "workspaceBytes"));
   exports.Set("measure", Napi::Function::New(env, measure, "measure"));
   return exports;
 }

@@ -26,6 +26,7 @@ inline constexpr uint32_t kMaxPlanarWindow = 32768;
 inline constexpr uint32_t kMaxWinogradChannels = 2048;
 inline constexpr uint32_t kWinogradGap = 16;
 inline constexpr uint32_t kWorkspaceBytes = 262144;
+inline constexpr uint32_t kSessionBytes = 512;
 inline constexpr uint32_t kSlotArena = 0;
 inline constexpr uint32_t kSlotConstants = 1;
 inline constexpr uint32_t kSlotFirstOutput = 2;

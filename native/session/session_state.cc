@@ -181,6 +181,9 @@ void AlignedBytes::Free::operator()(std::byte* data) const {
   std::free(data);
 }
 
+// What budgets count for it.
+static_assert(sizeof(SessionState) <= kSessionBytes);
+
 size_t SessionState::bytes() const {
   return file.size() + arena.size() + workspaces.size() * kWorkspaceBytes +
          (gpu ? gpu->host_bytes() : 0);

@@ -120,8 +120,6 @@ export interface Addon {
   ): NativeSession;
   /** What the CUDA driver in the file `driver`, or the system's when that is empty, has to offer. */
   gpuInfo(driver: string): GpuInfo;
-  /** Bytes the executor needs besides arena, constants and outputs: tables and per-thread workspace. */
-  workspaceBytes(threads: number): number;
   /** Measures `threads` threads at once; each has `blockBytes` of its own. About 200 ms, and 100 ms a block. */
   measure(threads: number, blockBytes: readonly number[]): MachineSpeed;
 }

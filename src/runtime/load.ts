@@ -16,7 +16,7 @@ import {
 } from '../options.js';
 import type {Program} from '../program/program.js';
 import {residentBytes} from '../program/read-header.js';
-import {allocateNative, callNative, loadAddon} from './native.js';
+import {allocateNative, loadAddon} from './native.js';
 import {chooseDevice, openPlan, type PlanOptions} from './open-plan.js';
 import {makePlanner} from './planner.js';
 import {Plans} from './plans.js';
@@ -83,7 +83,6 @@ async function loadBytes(
   const complete = {
     ...compiling,
     device: target,
-    workspaceBytes: target === 'cpu' ? callNative(() => addon.workspaceBytes(threads)) : undefined,
     name: compiling.name ?? (file === null ? undefined : path.basename(file)),
     externalData: compiling.externalData ?? (file === null ? undefined : externalDataBeside(file)),
   };

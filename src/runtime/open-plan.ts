@@ -8,6 +8,7 @@ import {decodeProgram} from '../program/decode.js';
 import {formatError} from '../program/format-error.js';
 import type {DecodedProgram, Program} from '../program/program.js';
 import type {Device, Precision} from '../schedule/device.js';
+import {workspaceBytesOf} from '../schedule/limits.js';
 import type {Addon, NativeSession} from './addon.js';
 import {callNative, gpuDriver, gpuInfo, loadAddon} from './native.js';
 import {translateNativeError} from './native-error.js';
@@ -80,10 +81,8 @@ function openOnCpu(
   {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
   {threads, memoryBudgetBytes, file}: PlanOptions,
 ): NativeSession {
-  if (memoryBudgetBytes !== undefined) {
-    const workspaceBytes = callNative(() => addon.workspaceBytes(threads));
-    checkProgramBudget(decoded, memoryBudgetBytes, workspaceBytes + outputBytes);
-  }
+  if (memoryBudgetBytes !== undefined)
+    checkProgramBudget(decoded, memoryBudgetBytes, workspaceBytesOf(threads) + outputBytes);
   return callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes, undefined, file));
 }
 

@@ -11,6 +11,14 @@ export const PLANAR = {rows: PLANAR_ROWS, channels: 256, tile: 64, window: 32768
 /** Scratch of one thread of the executor, which nothing counts: it stays in the cache. */
 export const WORKSPACE_BYTES = 256 * 1024;
 
+/** What else a session holds beside arena, constants and outputs: its own fields. */
+export const SESSION_BYTES = 512;
+
+/** Bytes of a session on the CPU beside arena, constants and outputs. */
+export function workspaceBytesOf(threads: number): number {
+  return SESSION_BYTES + threads * WORKSPACE_BYTES;
+}
+
 /** Most input channels of a winograd step: pixels outside x are read from a block of as many zeros. */
 export const WINOGRAD_CHANNELS = 2048;
 

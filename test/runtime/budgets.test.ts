@@ -5,11 +5,9 @@ import path from 'node:path';
 import test from 'ava';
 import {UntangleError} from '../../src/errors.js';
 import {type CompileOptions, compile, open, type Program} from '../../src/index.js';
-import {loadAddon} from '../../src/runtime/native.js';
 import {MODEL_NAMES, MODELS, tensors} from './model-files.js';
 
-/** What a session of two threads holds beside the program, which `load` asks the addon for too. */
-const SESSION = {threads: 2, workspaceBytes: loadAddon().workspaceBytes(2), streamWeights: false};
+const SESSION = {threads: 2, streamWeights: false};
 
 /** The least that a model needs, as the refusal of a smaller budget says it. */
 function leastBytes(
