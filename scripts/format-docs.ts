@@ -37,7 +37,8 @@ here); a file with another hash is refused with ERR_PROGRAM_VERSION and has to b
 
 **Trust.** A file is not trusted, not even one this package wrote. The checksum (CRC-32 as in zlib, of all bytes after
 the header, streamed weights excepted) finds damage. Then every view is checked to lie inside its buffer, every command to fit its views, every
-tap to read inside its row, every index to be in range: \`native/program/validate*.cc\`. Values are not checked.
+tap to read inside its row, every index to be in range: \`native/program/validate*.cc\`, before a session is opened. Values are not checked.
+\`explain\` and the interpreter decode the tables in TypeScript, where \`src/program/validate*.ts\` checks the same, and that unused fields are 0.
 `;
 
 const NOTES: Readonly<Record<string, string>> = {

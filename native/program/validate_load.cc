@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "native/program/crc32.h"
 #include "native/program/packing.h"
 #include "native/program/validate.h"
 
@@ -29,6 +30,12 @@ ByteRange range_of(const ViewRecord& view) {
   return {static_cast<uint64_t>(lowest), static_cast<uint64_t>(highest + element)};
 }
 
+/// What is read from `start` on, as far as it is at hand; what is left in the file is checked as it
+/// is read.
+bool is_undamaged(std::span<const std::byte> streamed, uint64_t start, const LoadCommand& command) {
+  return streamed.empty() || crc32(streamed.subspan(start, command.bytes)) == command.checksum;
+}
+
 }  // namespace
 
 bool Validator::load(const LoadCommand& command) {
@@ -37,7 +44,9 @@ bool Validator::load(const LoadCommand& command) {
   if (!require(bytes > 0 && command.offset_bytes % 4 == 0,
                "it does not read some bytes to a float") ||
       !require(command.offset_bytes + bytes <= program_.arena_bytes, "it leaves the arena") ||
-      !require(start + bytes <= program_.streamed_bytes, "it reads past the streamed weights")) {
+      !require(start + bytes <= program_.streamed_bytes, "it reads past the streamed weights") ||
+      !require(is_undamaged(program_.streamed, start, command),
+               "the checksum of its weights is wrong: the file is damaged")) {
     return false;
   }
   if (awaited_.empty()) awaited_.resize(command_count(program_));

@@ -28,8 +28,8 @@ class StreamProgram {
     }
   }
 
-  /// Its tables; false when they are refused.
-  bool make(Program& program) const {
+  /// Its tables, with or without the streamed weights at hand; false when they are refused.
+  bool make(Program& program, bool is_whole = true) const {
     program = {.bindings = {},
                .views = views,
                .commands = std::as_bytes(std::span(commands)),
@@ -41,8 +41,9 @@ class StreamProgram {
                .input_count = 0,
                .output_count = 0,
                .arena_bytes = arena_bytes()};
-    program.streamed = std::as_bytes(std::span(weights));
-    program.streamed_bytes = program.streamed.size();
+    const auto streamed = std::as_bytes(std::span(weights));
+    program.streamed = is_whole ? streamed : streamed.first(0);
+    program.streamed_bytes = streamed.size();
     return !validate_program(program);
   }
 

@@ -206,8 +206,15 @@ void check_validation() {
     StreamProgram changed = good;
     changed.commands[0].words[change.word] = change.value;
     Program program;
-    CHECK(changed.make(program) == change.is_allowed, "word %zu = %u", change.word, change.value);
+    CHECK(changed.make(program, false) == change.is_allowed, "word %zu = %u", change.word,
+          change.value);
   }
+
+  StreamProgram damaged = good;
+  damaged.weights[100]++;
+  Program program;
+  CHECK(!damaged.make(program), "damaged weights");
+  CHECK(damaged.make(program, false), "weights that are still in the file");
 }
 
 void check_checksum() {

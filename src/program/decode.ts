@@ -5,13 +5,14 @@
 
 import type {RegionTap} from '../schedule/steps.js';
 import {decodeExplanation} from './explain.js';
-import type {SectionName} from './file-layout.js';
+import type {FileLayout, Header, SectionName} from './file-layout.js';
 import {formatError} from './format-error.js';
-import type {DecodedProgram} from './program.js';
+import type {DecodedProgram, ProgramHead} from './program.js';
 import {rangeReader} from './ranges.js';
 import {readHeader} from './read-header.js';
 import {
   readBindings,
+  readCommandNames,
   readCommands,
   readOps,
   readRegions,
@@ -19,7 +20,7 @@ import {
   readViews,
   sectionWords,
 } from './read-tables.js';
-import {checkTables} from './validate.js';
+import {checkHead, checkTables} from './validate.js';
 
 /**
  * Decodes and validates a program file, or what of it is not streamed.
@@ -30,9 +31,23 @@ import {checkTables} from './validate.js';
  * file was written with other format tables.
  */
 export function decodeProgram(bytes: Uint8Array): DecodedProgram {
-  const program = readProgram(bytes);
+  const file = openFile(bytes);
+  const program = {...readHead(file), ...readTables(file)};
+  checkHead(program);
   checkTables(program);
   return program;
+}
+
+/**
+ * The sizes and the explanation of a program. Its tables are not looked at: as objects they take more memory than small
+ * models, and the executor checks them itself.
+ *
+ * @throws what `decodeProgram` throws, but for faults of tables
+ */
+export function decodeHead(bytes: Uint8Array): ProgramHead {
+  const head = readHead(openFile(bytes));
+  checkHead(head);
+  return head;
 }
 
 /** Throws what `decodeProgram` throws, for callers that need only the verdict. */
@@ -40,19 +55,22 @@ export function validateProgram(bytes: Uint8Array): void {
   decodeProgram(bytes);
 }
 
-function readProgram(bytes: Uint8Array): DecodedProgram {
-  const {header, layout} = readHeader(bytes);
-  const words = (name: SectionName) => sectionWords(bytes, layout.sections[name]);
-  const metadata = layout.sections.metadata;
-  const explanation = decodeExplanation(
-    bytes.subarray(metadata.start, metadata.start + metadata.bytes),
-  );
+interface ProgramFile {
+  readonly bytes: Uint8Array;
+  readonly header: Header;
+  readonly layout: FileLayout;
+  words(section: SectionName): Uint32Array;
+}
 
+function openFile(bytes: Uint8Array): ProgramFile {
+  const {header, layout} = readHeader(bytes);
+  return {bytes, header, layout, words: name => sectionWords(bytes, layout.sections[name])};
+}
+
+function readHead({bytes, header, layout, words}: ProgramFile): ProgramHead {
+  const {start, bytes: length} = layout.sections.metadata;
+  const explanation = decodeExplanation(bytes.subarray(start, start + length));
   const bindings = readBindings(words('bindings'));
-  const tapWords = words('taps');
-  const taps = rangeReader<readonly RegionTap[]>('taps', header.tapCount, (first, count) =>
-    readTaps(tapWords, first, count),
-  );
   return {
     arenaBytes: header.arenaBytes,
     constants: asFloats(words('constants')),
@@ -66,12 +84,22 @@ function readProgram(bytes: Uint8Array): DecodedProgram {
         throw formatError(`output ${index} has values in unused fields`);
       return {elements: binding.elements};
     }),
+    commandNames: readCommandNames(words('commands')),
+    explanation,
+  };
+}
+
+function readTables({header, words}: ProgramFile): Omit<DecodedProgram, keyof ProgramHead> {
+  const tapWords = words('taps');
+  const taps = rangeReader<readonly RegionTap[]>('taps', header.tapCount, (first, count) =>
+    readTaps(tapWords, first, count),
+  );
+  return {
     views: readViews(words('views')),
     commands: readCommands(words('commands')),
     regions: readRegions(words('regions'), taps),
     ops: readOps(words('ops')),
     indices: asIntegers(words('indices')),
-    explanation,
   };
 }
 

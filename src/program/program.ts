@@ -5,7 +5,7 @@ import type {RunTimeType} from '../graph/types.js';
 import type {Counts, Region} from '../schedule/steps.js';
 import type {LevelTraffic} from '../schedule/traffic/step-traffic.js';
 import type {WeightType} from '../untangle/stored-weights.js';
-import type {Command} from './commands.js';
+import type {Command, CommandName} from './commands.js';
 
 /** An input or output as the caller sees it; shape in ONNX order (NCHW). */
 export interface Port {
@@ -116,8 +116,8 @@ export interface ViewRecord {
   readonly strides: readonly number[];
 }
 
-/** The decoded tables of a validated program; constants are a view of the file's bytes. */
-export interface DecodedProgram {
+/** What a program holds, takes and gives, before any of its tables is looked at; constants are a view of the file's bytes. */
+export interface ProgramHead {
   readonly arenaBytes: number;
   readonly constants: Float32Array;
   /** The section of streamed weights: its place and size in the file, and its bytes unless they were left there. */
@@ -128,12 +128,18 @@ export interface DecodedProgram {
   };
   readonly inputs: readonly {readonly offsetBytes: number; readonly elements: number}[];
   readonly outputs: readonly {readonly elements: number}[];
+  /** What its commands are called. */
+  readonly commandNames: readonly CommandName[];
+  readonly explanation: Explanation;
+}
+
+/** A validated program with its tables. */
+export interface DecodedProgram extends ProgramHead {
   readonly views: readonly ViewRecord[];
   readonly commands: readonly Command[];
   readonly regions: readonly Region[];
   readonly ops: readonly ChainOp[];
   readonly indices: Int32Array;
-  readonly explanation: Explanation;
 }
 
 /** A compiled model; `bytes` is the file. */

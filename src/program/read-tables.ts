@@ -78,11 +78,19 @@ export function readViews(words: Uint32Array): ViewRecord[] {
   });
 }
 
+export function readCommandNames(words: Uint32Array): CommandName[] {
+  return mapRecords(words, COMMAND_WORDS, (at, index) => commandName(words[at]!, index));
+}
+
+function commandName(opcode: number, index: number): CommandName {
+  const op = COMMAND_NAMES.get(opcode);
+  if (op === undefined) throw formatError(`command ${index} has the unknown opcode ${opcode}`);
+  return op;
+}
+
 export function readCommands(words: Uint32Array): Command[] {
   return mapRecords(words, COMMAND_WORDS, (at, index) => {
-    const opcode = words[at]!;
-    const op = COMMAND_NAMES.get(opcode);
-    if (op === undefined) throw formatError(`command ${index} has the unknown opcode ${opcode}`);
+    const op = commandName(words[at]!, index);
     const table: RecordTable = COMMANDS[op];
     const {fields} = table;
     for (let word = 1 + fields.length; word < COMMAND_WORDS; word++) {

@@ -6,7 +6,7 @@ import {WEIGHT_BYTES} from '../untangle/stored-weights.js';
 import type {Command} from './commands.js';
 import {SLOT} from './commands.js';
 import {check} from './format-error.js';
-import type {DecodedProgram, Port, ViewRecord} from './program.js';
+import type {DecodedProgram, Port, ProgramHead, ViewRecord} from './program.js';
 import {rangeReader} from './ranges.js';
 import {type Checker, indexBounds, writable} from './validate-access.js';
 import {
@@ -33,12 +33,59 @@ import {checkWinograd} from './validate-winograd.js';
 const MAX_VIEW_ELEMENTS = 2 ** 31 - 1;
 
 /**
+ * Checks that inputs lie in the arena, and that ports and bindings tell the same sizes.
+ *
+ * @throws ERR_PROGRAM_FORMAT
+ */
+export function checkHead(head: ProgramHead): void {
+  const {arenaBytes, inputs, outputs, commandNames, explanation} = head;
+  inputs.forEach(({offsetBytes, elements}, index) => {
+    const isInside = offsetBytes % 4 === 0 && offsetBytes + elements * 4 <= arenaBytes;
+    check(
+      isInside,
+      () =>
+        `input ${index} (${elements} elements at byte ${offsetBytes}) leaves the arena of ${arenaBytes} bytes`,
+    );
+  });
+  checkPorts('input', inputs, explanation.inputs);
+  checkPorts('output', outputs, explanation.outputs);
+  check(
+    explanation.commands.length <= commandNames.length,
+    () =>
+      `the metadata describes ${explanation.commands.length} of ${commandNames.length} commands`,
+  );
+  for (const {command} of explanation.convolutions) {
+    check(
+      command < explanation.commands.length,
+      () => `the metadata describes a convolution at command ${command}, which does not exist`,
+    );
+  }
+}
+
+function checkPorts(
+  kind: string,
+  bindings: readonly {readonly elements: number}[],
+  ports: readonly Port[],
+): void {
+  check(
+    bindings.length === ports.length,
+    () => `there are ${bindings.length} ${kind}s but the metadata names ${ports.length}`,
+  );
+  bindings.forEach(({elements}, index) => {
+    const shape = ports[index]!.shape;
+    check(
+      shape.reduce((product, size) => product * size, 1) === elements,
+      () => `${kind} ${index} has ${elements} elements but the metadata says [${shape}]`,
+    );
+  });
+}
+
+/**
  * Checks tables read by `decode.ts` against each other.
  *
  * @throws ERR_PROGRAM_FORMAT with one sentence: which command, which view, what is wrong.
  */
 export function checkTables(program: DecodedProgram): void {
-  checkBindings(program);
   program.views.forEach((view, index) => {
     checkView(program, view, index);
   });
@@ -119,50 +166,6 @@ function checkCommand(checker: Checker, command: Command): void {
       checkLoad(checker, command);
       break;
   }
-}
-
-/** Inputs lie in the arena; ports and bindings tell the same sizes. */
-function checkBindings(program: DecodedProgram): void {
-  const {arenaBytes, inputs, outputs, explanation} = program;
-  inputs.forEach(({offsetBytes, elements}, index) => {
-    const isInside = offsetBytes % 4 === 0 && offsetBytes + elements * 4 <= arenaBytes;
-    check(
-      isInside,
-      () =>
-        `input ${index} (${elements} elements at byte ${offsetBytes}) leaves the arena of ${arenaBytes} bytes`,
-    );
-  });
-  checkPorts('input', inputs, explanation.inputs);
-  checkPorts('output', outputs, explanation.outputs);
-  check(
-    explanation.commands.length <= program.commands.length,
-    () =>
-      `the metadata describes ${explanation.commands.length} of ${program.commands.length} commands`,
-  );
-  for (const {command} of explanation.convolutions) {
-    check(
-      command < explanation.commands.length,
-      () => `the metadata describes a convolution at command ${command}, which does not exist`,
-    );
-  }
-}
-
-function checkPorts(
-  kind: string,
-  bindings: readonly {readonly elements: number}[],
-  ports: readonly Port[],
-): void {
-  check(
-    bindings.length === ports.length,
-    () => `there are ${bindings.length} ${kind}s but the metadata names ${ports.length}`,
-  );
-  bindings.forEach(({elements}, index) => {
-    const shape = ports[index]!.shape;
-    check(
-      shape.reduce((product, size) => product * size, 1) === elements,
-      () => `${kind} ${index} has ${elements} elements but the metadata says [${shape}]`,
-    );
-  });
 }
 
 /** Every element of the view lies inside its slot, whatever the signs of the strides. */

@@ -4,9 +4,9 @@ import {UntangleError} from '../errors.js';
 import {describeValue} from '../feeds/describe.js';
 import type {OpenOptions} from '../options.js';
 import {type CommandName, CPU_COMMANDS} from '../program/commands.js';
-import {decodeProgram} from '../program/decode.js';
+import {decodeHead} from '../program/decode.js';
 import {formatError} from '../program/format-error.js';
-import type {DecodedProgram, Program} from '../program/program.js';
+import type {Program, ProgramHead} from '../program/program.js';
 import type {Device, Precision} from '../schedule/device.js';
 import {workspaceBytesOf} from '../schedule/limits.js';
 import type {Addon, NativeSession} from './addon.js';
@@ -40,19 +40,19 @@ export function openPlan(program: Program | Uint8Array, options: PlanOptions): P
     const expected = 'a Program or a Uint8Array';
     throw new UntangleError('ERR_OPTION', ['program', expected, describeValue(program)]);
   }
-  const decoded = decodeProgram(bytes);
-  if (decoded.streamed.data === null && options.file === undefined)
+  const head = decodeHead(bytes);
+  if (head.streamed.data === null && options.file === undefined)
     throw formatError('its streamed weights are missing');
   const addon = loadAddon();
-  const outputBytes = decoded.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
+  const outputBytes = head.outputs.reduce((sum, {elements}) => sum + elements * 4, 0);
   // A budget leaves room for one set of outputs, and no more.
   const keptOutputBytes = memoryBudgetBytes === undefined ? KEPT_OUTPUT_BYTES : outputBytes;
-  const device = chooseDevice(options.device, decoded);
+  const device = chooseDevice(options.device, head);
   const open = device === 'cuda' ? openOnGpu : openOnCpu;
   return new Plan({
     device,
-    native: open(addon, {bytes, decoded, outputBytes, keptOutputBytes}, options),
-    explanation: decoded.explanation,
+    native: open(addon, {bytes, head, outputBytes, keptOutputBytes}, options),
+    explanation: head.explanation,
     writesAllOutputs: !(program instanceof Uint8Array),
   });
 }
@@ -62,34 +62,34 @@ const NOT_ON_GPUS: ReadonlySet<CommandName> = new Set(CPU_COMMANDS);
 /** The device that is meant; `auto` takes the GPU when there is one that can run the program. */
 export function chooseDevice(
   device: OpenOptions['device'] = 'cpu',
-  program: Pick<DecodedProgram, 'commands'> = {commands: []},
+  program: Pick<ProgramHead, 'commandNames'> = {commandNames: []},
 ): Device {
   if (device !== 'auto') return device;
-  if (program.commands.some(({op}) => NOT_ON_GPUS.has(op))) return 'cpu';
+  if (program.commandNames.some(name => NOT_ON_GPUS.has(name))) return 'cpu';
   return gpuInfo().reason === undefined ? 'cuda' : 'cpu';
 }
 
 interface Opening {
   readonly bytes: Uint8Array;
-  readonly decoded: DecodedProgram;
+  readonly head: ProgramHead;
   readonly outputBytes: number;
   readonly keptOutputBytes: number;
 }
 
 function openOnCpu(
   addon: Addon,
-  {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
+  {bytes, head, outputBytes, keptOutputBytes}: Opening,
   {threads, memoryBudgetBytes, file}: PlanOptions,
 ): NativeSession {
   if (memoryBudgetBytes !== undefined)
-    checkProgramBudget(decoded, memoryBudgetBytes, workspaceBytesOf(threads) + outputBytes);
+    checkProgramBudget(head, memoryBudgetBytes, workspaceBytesOf(threads) + outputBytes);
   return callNative(() => addon.open(bytes, threads, undefined, keptOutputBytes, undefined, file));
 }
 
 /** The budget bounds memory of the GPU, pinned memory and the outputs. */
 function openOnGpu(
   addon: Addon,
-  {bytes, decoded, outputBytes, keptOutputBytes}: Opening,
+  {bytes, head, outputBytes, keptOutputBytes}: Opening,
   {threads, memoryBudgetBytes = Number.MAX_SAFE_INTEGER, precision = 'fp32'}: PlanOptions,
 ): NativeSession {
   const gpu = {driver: gpuDriver(), budgetBytes: memoryBudgetBytes - outputBytes, precision};
@@ -97,7 +97,7 @@ function openOnGpu(
     return addon.open(bytes, threads, undefined, keptOutputBytes, gpu);
   } catch (error) {
     if (!isOverBudget(error)) throw translateNativeError(error);
-    throw budgetError(decoded.explanation, memoryBudgetBytes, error.neededBytes + outputBytes);
+    throw budgetError(head.explanation, memoryBudgetBytes, error.neededBytes + outputBytes);
   }
 }
 
@@ -107,7 +107,7 @@ function isOverBudget(error: unknown): error is {readonly neededBytes: number} {
 
 /** @throws ERR_BUDGET_EXCEEDED */
 function checkProgramBudget(
-  {arenaBytes, constants, streamed, explanation}: DecodedProgram,
+  {arenaBytes, constants, streamed, explanation}: ProgramHead,
   budgetBytes: number,
   otherBytes: number,
 ): void {

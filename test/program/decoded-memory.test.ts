@@ -1,7 +1,7 @@
 import {getHeapStatistics, setFlagsFromString} from 'node:v8';
 import {runInNewContext} from 'node:vm';
 import test from 'ava';
-import {decodeProgram} from '../../src/program/decode.js';
+import {decodeHead, decodeProgram} from '../../src/program/decode.js';
 import {encodeProgram} from '../../src/program/encode.js';
 import {GEMM, sampleParts} from './encode-sample.js';
 
@@ -10,16 +10,31 @@ const COMMANDS = 4000;
 /** A command and its five regions: some 900, as hash tables 3300. */
 const MOST_BYTES = 1500;
 
-test('records of a decoded program are no larger than objects have to be', t => {
+/** What sessions are opened with: the name of each command. */
+const MOST_HEAD_BYTES = 20;
+
+/** Bytes of V8's heap that what `decode` returns takes for each command. */
+function bytesOf<T>(decode: () => T): {bytes: number; decoded: T} {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const bytes = encodeProgram(sampleParts(Array.from({length: COMMANDS}, () => GEMM)));
-  decodeProgram(bytes);
+  decode();
   collect();
   const before = getHeapStatistics().used_heap_size;
-  const program = decodeProgram(bytes);
+  const decoded = decode();
   collect();
-  const taken = (getHeapStatistics().used_heap_size - before) / COMMANDS;
-  t.is(program.commands.length, COMMANDS);
-  t.true(taken < MOST_BYTES, `${taken} bytes for a command and its regions`);
+  return {bytes: (getHeapStatistics().used_heap_size - before) / COMMANDS, decoded};
+}
+
+const FILE = encodeProgram(sampleParts(Array.from({length: COMMANDS}, () => GEMM)));
+
+test.serial('records of a decoded program are no larger than objects have to be', t => {
+  const {bytes, decoded} = bytesOf(() => decodeProgram(FILE));
+  t.is(decoded.commands.length, COMMANDS);
+  t.true(bytes < MOST_BYTES, `${bytes} bytes for a command and its regions`);
+});
+
+test.serial('a session is opened without the records', t => {
+  const {bytes, decoded} = bytesOf(() => decodeHead(FILE));
+  t.is(decoded.commandNames.length, COMMANDS);
+  t.true(bytes < MOST_HEAD_BYTES, `${bytes} bytes for a command`);
 });

@@ -34,6 +34,7 @@ export function run(sample: Sample) {
     inputs: [{offsetBytes: 0, elements: sample.input.length}],
     outputs: [{elements: sample.outputElements}],
     views: sample.views,
+    commandNames: [sample.command.op],
     commands: [sample.command],
     regions: sample.regions ?? [],
     ops: sample.ops ?? [],

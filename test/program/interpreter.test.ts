@@ -198,6 +198,7 @@ test('without counting only the MACs are known and the outputs are the same', t 
     inputs: [{offsetBytes: 0, elements: 1}],
     outputs: [{elements: 1}],
     views: [view(INPUT, [1]), view(SLOT.firstOutput, [1])],
+    commandNames: ['copy'] as const,
     commands: [{op: 'copy', x: 0, y: 1}] as const,
     regions: [],
     ops: [],
