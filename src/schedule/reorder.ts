@@ -63,7 +63,7 @@ interface Computed {
 }
 
 /** A state and what is alive once one more node was computed. */
-interface Step extends Alive {
+interface Next extends Alive {
   readonly state: State;
   readonly node: number;
 }
@@ -77,7 +77,7 @@ export function reorderBranches(graph: Graph, checkTime?: () => void): Graph | n
   const flow = flowOf(graph);
   const start = startOf(flow);
   const natural = flow.makes.reduce(
-    (state, _, node) => take(flow, stepOf(flow, state, node)),
+    (state, _, node) => take(flow, nextOf(flow, state, node)),
     start,
   );
   if (natural.peakBytes <= leastBytes(flow)) return null;
@@ -85,8 +85,8 @@ export function reorderBranches(graph: Graph, checkTime?: () => void): Graph | n
   let states = [start];
   for (const _ of flow.makes) {
     checkTime?.();
-    const steps = states.flatMap(state => stepsFrom(flow, state));
-    states = best(flow, steps, natural.peakBytes).map(step => take(flow, step));
+    const next = states.flatMap(state => nextFrom(flow, state));
+    states = best(flow, next, natural.peakBytes).map(each => take(flow, each));
   }
   const [found] = states;
   if (found === undefined) return null;
@@ -171,7 +171,7 @@ function leastBytes({reads, makes, blocks, bytes, isInPlace}: Flow): number {
 }
 
 /** What computing a node that is ready does. */
-function stepOf(flow: Flow, state: State, node: number): Step {
+function nextOf(flow: Flow, state: State, node: number): Next {
   const {reads, makes, readers, blocks, bytes} = flow;
   const {wanted, held} = state;
   const made = makes[node]!;
@@ -198,52 +198,52 @@ function stepOf(flow: Flow, state: State, node: number): Step {
 }
 
 /** What may come next; only a node that costs nothing, where there is one: later it would be no better. */
-function stepsFrom(flow: Flow, state: State): Step[] {
+function nextFrom(flow: Flow, state: State): Next[] {
   const {ready} = state;
-  const steps: Step[] = [];
+  const next: Next[] = [];
   for (const [index, node] of ready.entries()) {
     if (index >= MOST_NEXT && index < ready.length - MOST_NEXT) continue;
-    const step = stepOf(flow, state, node);
-    if (step.peakBytes === state.peakBytes && step.aliveBytes <= state.aliveBytes) return [step];
-    steps.push(step);
+    const after = nextOf(flow, state, node);
+    if (after.peakBytes === state.peakBytes && after.aliveBytes <= state.aliveBytes) return [after];
+    next.push(after);
   }
-  return steps;
+  return next;
 }
 
 /** The best of what stays below a peak, one for each set of nodes; the first of equals. */
-function best(flow: Flow, steps: readonly Step[], limitBytes: number): Step[] {
-  const found = new Map<number, Step>();
-  for (const step of steps) {
-    const key = keyAfter(flow, step);
-    if (step.peakBytes < (found.get(key)?.peakBytes ?? limitBytes)) found.set(key, step);
+function best(flow: Flow, next: readonly Next[], limitBytes: number): Next[] {
+  const found = new Map<number, Next>();
+  for (const each of next) {
+    const key = keyAfter(flow, each);
+    if (each.peakBytes < (found.get(key)?.peakBytes ?? limitBytes)) found.set(key, each);
   }
   return [...found.values()]
     .sort((a, b) => a.peakBytes - b.peakBytes || a.aliveBytes - b.aliveBytes)
     .slice(0, BEAM);
 }
 
-function keyAfter({codes}: Flow, {state, node}: Step): number {
+function keyAfter({codes}: Flow, {state, node}: Next): number {
   return (state.key + codes[node]!) % 2 ** 52;
 }
 
-/** The state after a step. */
-function take(flow: Flow, step: Step): State {
+/** The state once the node was computed. */
+function take(flow: Flow, chosen: Next): State {
   const {reads, makes, readers, blocks} = flow;
-  const {state, node, aliveBytes, peakBytes} = step;
+  const {state, node, aliveBytes, peakBytes} = chosen;
   const [wanted, missing, held] = [state.wanted.slice(), state.missing.slice(), state.held.slice()];
   const made = makes[node]!;
   held[blocks[made]!]!++;
   for (const value of reads[node]!) if (--wanted[value]! === 0) held[blocks[value]!]!--;
   if (readers[made]!.length === 0) held[blocks[made]!]!--;
-  const next = readers[made]!.filter(reader => --missing[reader]! === 0);
+  const freed = readers[made]!.filter(reader => --missing[reader]! === 0);
   return {
     wanted,
     missing,
     held,
-    ready: [...state.ready.filter(other => other !== node), ...next],
+    ready: [...state.ready.filter(other => other !== node), ...freed],
     aliveBytes,
     peakBytes,
-    key: keyAfter(flow, step),
+    key: keyAfter(flow, chosen),
     last: {node, before: state.last},
   };
 }
