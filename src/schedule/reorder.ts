@@ -80,7 +80,7 @@ export function reorderBranches(graph: Graph, checkTime?: () => void): Graph | n
     (state, _, node) => take(flow, nextOf(flow, state, node)),
     start,
   );
-  if (natural.peakBytes <= leastBytes(flow)) return null;
+  if (natural.peakBytes <= Math.max(start.aliveBytes, leastBytes(flow))) return null;
 
   let states = [start];
   for (const _ of flow.makes) {
@@ -160,7 +160,7 @@ function startOf({reads, readers, blocks, bytes, inputs}: Flow): State {
   return {wanted, missing, held, ready, aliveBytes, peakBytes: aliveBytes, key: 0, last: null};
 }
 
-/** No order holds less: what a node reads and makes is there while it runs. */
+/** No order holds less, nor less than the inputs: what a node reads and makes is there while it runs. */
 function leastBytes({reads, makes, blocks, bytes, isInPlace}: Flow): number {
   const needs = makes.map((made, node) => {
     const own = new Set(reads[node]!.map(value => blocks[value]!));
