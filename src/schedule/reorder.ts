@@ -22,9 +22,8 @@ const F32_BYTES = 4;
 
 /** The nodes of a graph, what they read and make, by numbers. */
 interface Flow {
-  /** Values that each node reads, and the one it makes. */
+  /** Values that each node reads; it makes the value `given` + its own number. */
   readonly reads: readonly (readonly number[])[];
-  readonly makes: readonly number[];
   /** Nodes that read each value. */
   readonly readers: readonly (readonly number[])[];
   /** The block that each value lies in: views in that of their input, parts of a concat in the whole. */
@@ -32,8 +31,8 @@ interface Flow {
   readonly bytes: readonly number[];
   /** Nodes that may write over an input that dies with them. */
   readonly isInPlace: readonly boolean[];
-  /** Values that are there before the first node. */
-  readonly inputs: readonly number[];
+  /** So many values are there before the first node: the first ones. */
+  readonly given: number;
   /** A number for each node; sets are told apart by sums of them. */
   readonly codes: readonly number[];
 }
@@ -76,14 +75,14 @@ export function reorderBranches(graph: Graph, checkTime?: () => void): Graph | n
   if (graph.nodes.length > MOST_NODES) return null;
   const flow = flowOf(graph);
   const start = startOf(flow);
-  const natural = flow.makes.reduce(
+  const natural = graph.nodes.reduce(
     (state, _, node) => take(flow, nextOf(flow, state, node)),
     start,
   );
-  if (natural.peakBytes <= Math.max(start.aliveBytes, leastBytes(flow))) return null;
+  if (natural.peakBytes <= leastBytes(flow, start)) return null;
 
   let states = [start];
-  for (const _ of flow.makes) {
+  for (const _ of graph.nodes) {
     checkTime?.();
     const next = states.flatMap(state => nextFrom(flow, state));
     states = best(flow, next, natural.peakBytes).map(each => take(flow, each));
@@ -95,6 +94,7 @@ export function reorderBranches(graph: Graph, checkTime?: () => void): Graph | n
 
 function flowOf(graph: Graph): Flow {
   const {nodes} = graph;
+  const given = graph.inputs.length;
   const names = [...graph.inputs, ...nodes.map(({output}) => output)];
   const numbers = new Map(names.map((name, index) => [name, index]));
   const known = (values: readonly string[]) =>
@@ -108,26 +108,25 @@ function flowOf(graph: Graph): Flow {
   for (const {operation, inputs, output} of nodes.toReversed()) {
     const whole = blocks[numbers.get(output)!]!;
     if (operation.op !== 'concat') continue;
-    for (const part of known(inputs)) if (part >= graph.inputs.length) blocks[part] = whole;
+    for (const part of known(inputs)) if (part >= given) blocks[part] = whole;
   }
   nodes.forEach((node, index) => {
     const [source] = reads[index]!;
-    const made = graph.inputs.length + index;
+    const made = given + index;
     if (isViewNode(node) && source !== undefined && blocks[made] === made)
       blocks[made] = blocks[source]!;
   });
-  const given = new Set(known(graph.outputs.map(({value}) => value)));
+  const results = new Set(known(graph.outputs.map(({value}) => value)));
   return {
     reads,
-    makes: nodes.map((_, index) => graph.inputs.length + index),
     readers,
     blocks,
     // Outputs are arrays of their own.
     bytes: names.map((name, value) =>
-      given.has(value) ? 0 : elementCount(shapeOf(graph, name)) * F32_BYTES,
+      results.has(value) ? 0 : elementCount(shapeOf(graph, name)) * F32_BYTES,
     ),
     isInPlace: nodes.map(isInPlace),
-    inputs: graph.inputs.map((_, index) => index),
+    given,
     codes: nodes.map((_, index) => mix(2 * index + 1) * 2 ** 20 + (mix(2 * index + 2) >>> 12)),
   };
 }
@@ -147,34 +146,32 @@ function isInPlace({operation}: Node): boolean {
   return op === 'conv' && operation.epilogue.residual !== undefined;
 }
 
-function startOf({reads, readers, blocks, bytes, inputs}: Flow): State {
+function startOf({reads, readers, blocks, bytes, given}: Flow): State {
   const wanted = Uint16Array.from(readers, ({length}) => length);
-  const missing = Uint16Array.from(
-    reads,
-    values => values.filter(value => value >= inputs.length).length,
-  );
+  const missing = Uint16Array.from(reads, values => values.filter(value => value >= given).length);
   const held = new Uint16Array(readers.length);
-  for (const input of inputs) held[blocks[input]!]!++;
-  const aliveBytes = inputs.reduce((sum, input) => sum + bytes[input]!, 0);
+  for (let input = 0; input < given; input++) held[blocks[input]!]!++;
+  const aliveBytes = bytes.slice(0, given).reduce((sum, input) => sum + input, 0);
   const ready = reads.flatMap((_, node) => (missing[node] === 0 ? [node] : []));
   return {wanted, missing, held, ready, aliveBytes, peakBytes: aliveBytes, key: 0, last: null};
 }
 
-/** No order holds less, nor less than the inputs: what a node reads and makes is there while it runs. */
-function leastBytes({reads, makes, blocks, bytes, isInPlace}: Flow): number {
-  const needs = makes.map((made, node) => {
-    const own = new Set(reads[node]!.map(value => blocks[value]!));
+/** No order holds less: what a node reads and makes is there while it runs, and the inputs are at the start. */
+function leastBytes({reads, blocks, bytes, isInPlace, given}: Flow, {aliveBytes}: State): number {
+  const needs = reads.map((values, node) => {
+    const own = new Set(values.map(value => blocks[value]!));
     const sources = [...own].reduce((sum, block) => sum + bytes[block]!, 0);
-    return isInPlace[node] || own.has(blocks[made]!) ? sources : sources + bytes[blocks[made]!]!;
+    const block = blocks[given + node]!;
+    return isInPlace[node] || own.has(block) ? sources : sources + bytes[block]!;
   });
-  return Math.max(0, ...needs);
+  return Math.max(aliveBytes, ...needs);
 }
 
 /** What computing a node that is ready does. */
 function nextOf(flow: Flow, state: State, node: number): Next {
-  const {reads, makes, readers, blocks, bytes} = flow;
+  const {reads, readers, blocks, bytes, given} = flow;
   const {wanted, held} = state;
-  const made = makes[node]!;
+  const made = given + node;
   const block = blocks[made]!;
   const gone = reads[node]!.filter(value => wanted[value] === 1);
   const added = held[block] === 0 ? bytes[block]! : 0;
@@ -228,10 +225,10 @@ function keyAfter({codes}: Flow, {state, node}: Next): number {
 
 /** The state once the node was computed. */
 function take(flow: Flow, chosen: Next): State {
-  const {reads, makes, readers, blocks} = flow;
+  const {reads, readers, blocks, given} = flow;
   const {state, node, aliveBytes, peakBytes} = chosen;
   const [wanted, missing, held] = [state.wanted.slice(), state.missing.slice(), state.held.slice()];
-  const made = makes[node]!;
+  const made = given + node;
   held[blocks[made]!]!++;
   for (const value of reads[node]!) if (--wanted[value]! === 0) held[blocks[value]!]!--;
   if (readers[made]!.length === 0) held[blocks[made]!]!--;
