@@ -8,7 +8,6 @@ import {
   bufferBytes,
   type ConstantData,
   type LoadStep,
-  MAX_RANK,
   type Region,
   type RegionTap,
   type View,
@@ -38,6 +37,8 @@ export interface Tables {
   readonly seen: Map<string, number>;
   /** The same of lists of taps, which bands of one map share. */
   readonly seenTaps: Map<readonly RegionTap[], number>;
+  /** Where lists of regions start that bands of one map have in common; each command has its own. */
+  readonly seenRegions: Map<readonly Region[], number>;
   /** Slots of inputs come after those of outputs. */
   readonly outputCount: number;
 }
@@ -67,13 +68,10 @@ export function createTables(
     streamedBytes: 0,
     seen: new Map(),
     seenTaps: new Map(),
+    seenRegions: new Map(),
     outputCount,
   };
 }
-
-const VIEW_AXES = Array.from({length: MAX_RANK}, (_, axis) => {
-  return {dim: `dim${axis}`, stride: `stride${axis}`};
-});
 
 /** Index of the record of `view`; NONE for null. */
 export function addView(tables: Tables, view: View | null): number {
@@ -81,31 +79,50 @@ export function addView(tables: Tables, view: View | null): number {
   const owner = `view ${tables.view.length / RECORDS.view.fields.length}`;
   const {slot, offsetBytes} = placeOf(tables, view.buffer);
   const {type = 'fp32'} = tables.buffers.get(view.buffer)!;
-  const fields: Record<string, number> = {
+  const {shape, strides} = view;
+  const fields = {
     slot,
     offsetBytes: offsetBytes + view.offset * WEIGHT_BYTES[type],
-    rank: view.shape.length,
+    rank: shape.length,
     type: WEIGHT_TYPE[type],
+    dim0: shape[0] ?? 1,
+    dim1: shape[1] ?? 1,
+    dim2: shape[2] ?? 1,
+    dim3: shape[3] ?? 1,
+    dim4: shape[4] ?? 1,
+    dim5: shape[5] ?? 1,
+    stride0: strides[0] ?? 0,
+    stride1: strides[1] ?? 0,
+    stride2: strides[2] ?? 0,
+    stride3: strides[3] ?? 0,
+    stride4: strides[4] ?? 0,
+    stride5: strides[5] ?? 0,
   };
-  VIEW_AXES.forEach(({dim, stride}, axis) => {
-    fields[dim] = view.shape[axis] ?? 1;
-    fields[stride] = view.strides[axis] ?? 0;
-  });
   const words = recordWords(RECORDS.view, fields, owner);
   return internRecords(tables, 'view', words);
 }
 
 /** Appends the regions of one step; returns the index of the first. */
 export function addRegions(tables: Tables, regions: readonly Region[]): number {
-  const first = tables.region.length / RECORDS.region.fields.length;
+  const width = RECORDS.region.fields.length;
+  const first = tables.region.length / width;
+  const known = tables.seenRegions.get(regions);
+  if (known !== undefined) {
+    const [start, end] = [known, known + regions.length].map(at => at * width) as [number, number];
+    for (let at = start; at < end; at++) tables.region.push(tables.region[at]!);
+    return first;
+  }
+  tables.seenRegions.set(regions, first);
   regions.forEach((region, index) => {
-    const {taps, padded, cropped, perTap, ...numbers} = region;
+    const {taps, padded, cropped, perTap} = region;
     const flags =
       (padded ? REGION_FLAGS.padded : 0) |
       (cropped ? REGION_FLAGS.cropped : 0) |
       (perTap ? REGION_FLAGS.perTap : 0);
-    const fields = {...numbers, tapFirst: addTaps(tables, taps), tapCount: taps.length, flags};
-    tables.region.push(...recordWords(RECORDS.region, fields, `region ${first + index}`));
+    const own = {tapFirst: addTaps(tables, taps), tapCount: taps.length, flags};
+    tables.region.push(
+      ...recordWords(RECORDS.region, {...region, ...own}, `region ${first + index}`),
+    );
   });
   return first;
 }

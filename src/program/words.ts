@@ -37,9 +37,9 @@ export function toWord(value: number, isSigned: boolean, owner: string, field: s
 }
 
 /** The words of one record; absent fields are 0. */
-export function recordWords(
-  table: RecordTable,
-  values: Readonly<Record<string, number>>,
+export function recordWords<Field extends string>(
+  table: RecordTable<Field>,
+  values: Readonly<Partial<Record<Field, number>>>,
   owner: string,
 ): number[] {
   const {signed} = recordShape(table);

@@ -44,9 +44,6 @@ export const COST = {
   productOverhead: 6,
   /** Transforming 16 weights to one of the products. */
   transformWeights: 6,
-  /** The same where every row of products reads them again and a panel has more rows of weights than L2 holds. */
-  transformFarWeights: 12,
-  nearWeightRows: 12_288,
   /** Floats of transformed tiles that reach or leave a farther cache while one vector is multiplied. */
   transformedPerVector: 4,
   /** Waiting for the other threads between two stages of a step. */
@@ -228,7 +225,6 @@ export interface WinogradShape {
   readonly blockTiles: number;
   /** Products of a tile: one GEMM each. */
   readonly products: number;
-  readonly taps: number;
   readonly inChannels: number;
   readonly panels: number;
   /** Floats of the transformed kernel when it is kept; else it is transformed for every block. */
@@ -254,17 +250,12 @@ export function winogradCost(shape: WinogradShape, rates: CostRates = COST): num
   const blocks = tiles / blockTiles;
   const transforms = tiles * products * COST.transform * (inChannels / PANEL + panels);
   const kernels = keptElements > 0 ? 1 : Math.ceil(blocks);
-  const weights = kernels * products * inChannels * panels * transformOf(shape);
+  const weights = kernels * products * inChannels * panels * COST.transformWeights;
   const kept = 2 * (tiles * sharedElements + keptElements);
   const waiting = kept / rates.transformedPerVector / PANEL;
   const barriers = sharedElements > 0 ? 3 * Math.ceil(blocks) * rates.barrier : 0;
   const parts = blocks * products * gemm + transforms + weights + waiting + barriers;
   return parts * rates.winogradSlowness;
-}
-
-function transformOf({taps, inChannels, keptElements}: WinogradShape): number {
-  const isFar = keptElements === 0 && taps * inChannels > COST.nearWeightRows;
-  return isFar ? COST.transformFarWeights : COST.transformWeights;
 }
 
 /** Rows of the region's outputs for which a tap lies inside the input. */

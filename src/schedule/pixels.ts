@@ -61,8 +61,8 @@ function countMerged(set: IndexSet, step: number): number {
  * border classes and not with the number of pixels.
  */
 export function countPixels(products: readonly PixelProduct[]): number {
-  if (products.length === 1)
-    return countIndices(products[0]!.rows) * countIndices(products[0]!.columns);
+  const grid = gridOf(products);
+  if (grid !== null) return countIndices(grid.rows) * countIndices(grid.columns);
   const unions = new Map<string, number>();
   let pixels = 0;
   sweep(
@@ -78,6 +78,24 @@ export function countPixels(products: readonly PixelProduct[]): number {
     },
   );
   return pixels;
+}
+
+/** All rows and all columns, where every rows meet every columns: what regions make that a map is cut into along both axes. */
+function gridOf(products: readonly PixelProduct[]): PixelProduct | null {
+  const [first] = products;
+  if (first === undefined || products.length === 1) return first ?? null;
+  const rows = new Map(products.map(product => [keyOf(product.rows), product.rows]));
+  const columns = new Map(products.map(product => [keyOf(product.columns), product.columns]));
+  if (rows.size * columns.size > products.length) return null;
+  const pairs = new Set(products.map(one => `${keyOf(one.rows)}|${keyOf(one.columns)}`));
+  if (pairs.size < rows.size * columns.size) return null;
+  return {rows: [...rows.values()].flat(), columns: [...columns.values()].flat()};
+}
+
+function keyOf(set: IndexSet): string {
+  let key = '';
+  for (const {first, step, count} of set) key += `${first},${step},${count};`;
+  return key;
 }
 
 interface Owned extends Progression {

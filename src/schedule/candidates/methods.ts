@@ -176,12 +176,14 @@ function tapsOf(phases: readonly PlanePhase[]): Pick<StepPlan, 'packedTaps' | 'p
   };
 }
 
-/** The regions of the cheapest cut. */
+/** The regions of the cheapest cut: all are alike where no tap leaves the input. */
 function cheapest(
   problem: ConvProblem,
   fused: number,
   regionsOf: (cut: Cut) => Region[],
 ): Region[] {
+  const whole = regionsOf(PADDED);
+  if (!whole.some(({padded}) => padded)) return whole;
   const options = CUTS.map(cut => {
     const regions = regionsOf(cut);
     return {regions, cost: regionsCost(problem, regions, fused)};

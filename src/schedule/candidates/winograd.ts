@@ -244,7 +244,6 @@ function tileForm(
         tiles: count,
         blockTiles: Math.min(count, blockTiles),
         products,
-        taps: form.taps[0] * form.taps[1],
         inChannels,
         panels,
         keptElements,

@@ -225,7 +225,7 @@ function packStep(
     const layout = {panels: 1, rows: packedTaps.length, width: groups * outChannels};
     return {
       weights,
-      form: formOf(step.op, shape, packedTaps),
+      form: formOf(step, [step.op, shape, packedTaps]),
       stored: {...layout, channels: 1, phaseTaps: step.phaseTaps, type, node: name},
       write: target => packDepthwise(source, packedTaps, target),
     };
@@ -238,7 +238,7 @@ function packStep(
   };
   return {
     weights,
-    form: formOf('panels', shape, taps, columns),
+    form: formOf(step, ['panels', shape, taps, columns]),
     stored: {
       ...packedPanels(shape, taps, columns),
       channels: inChannels,
@@ -251,7 +251,11 @@ function packStep(
   };
 }
 
-/** All that decides how weights are packed, as a key. */
-function formOf(...parts: readonly unknown[]): string {
-  return JSON.stringify(parts);
+const knownForms = new WeakMap<CandidateStep, string>();
+
+/** All that decides how the weights of a step are packed, as a key; bands that are alike share their step. */
+function formOf(step: CandidateStep, parts: readonly unknown[]): string {
+  const known = knownForms.get(step) ?? JSON.stringify(parts);
+  knownForms.set(step, known);
+  return known;
 }
