@@ -1,5 +1,6 @@
 // Steps that may write over an input that dies with them: one buffer instead of two.
 
+import type {Node} from '../graph/graph.js';
 import {mapStepViews, stepReads, stepViews} from './step-views.js';
 import type {Buffer, Step, View} from './steps.js';
 import {
@@ -64,6 +65,14 @@ export function shareInPlace(
     return mapStepViews(step, rename);
   });
   return {steps: shared, buffers: sized};
+}
+
+/** Values that a node's result may be written over where they die with it: what `overwritable` says of its steps. */
+export function overwritableValues({operation, inputs}: Node): string[] {
+  if (operation.op === 'chain') return [...inputs];
+  const {residual} = 'epilogue' in operation ? operation.epilogue : {};
+  const added = residual === undefined ? [] : [residual];
+  return operation.op === 'instanceNorm' ? [inputs[0]!, ...added] : added;
 }
 
 /** Inputs that the step reads element by element just before it writes the same element of y. */

@@ -4,7 +4,8 @@
 // one with the smallest peak is kept, and of all sets of nodes, as they grow, the best few (Ahn et al., "Ordering Chaos: Memory-Aware
 // Scheduling of Irregularly Wired Neural Networks for Edge Devices", MLSys 2020, section 3.1, with a beam instead of all sets).
 
-import type {Graph, Node} from '../graph/graph.js';
+import type {Graph} from '../graph/graph.js';
+import {overwritableValues} from './in-place.js';
 import {nodeReads, shapeOf} from './layout.js';
 import {elementCount} from './view-math.js';
 import {isViewNode} from './views.js';
@@ -29,8 +30,8 @@ interface Flow {
   /** The block that each value lies in: views in that of their input, parts of a concat in the whole. */
   readonly blocks: readonly number[];
   readonly bytes: readonly number[];
-  /** Nodes that may write over an input that dies with them. */
-  readonly isInPlace: readonly boolean[];
+  /** Values that each node may write over where they die with it. */
+  readonly overwritable: readonly (readonly number[])[];
   /** So many values are there before the first node: the first ones. */
   readonly given: number;
   /** A number for each node; sets are told apart by sums of them. */
@@ -125,7 +126,7 @@ function flowOf(graph: Graph): Flow {
     bytes: names.map((name, value) =>
       results.has(value) ? 0 : elementCount(shapeOf(graph, name)) * F32_BYTES,
     ),
-    isInPlace: nodes.map(isInPlace),
+    overwritable: nodes.map(node => known(overwritableValues(node))),
     given,
     codes: nodes.map((_, index) => mix(2 * index + 1) * 2 ** 20 + (mix(2 * index + 2) >>> 12)),
   };
@@ -139,13 +140,6 @@ function mix(value: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** Sums and normalisations overwrite what dies with them. */
-function isInPlace({operation}: Node): boolean {
-  const {op} = operation;
-  if (op === 'chain' || op === 'instanceNorm') return true;
-  return op === 'conv' && operation.epilogue.residual !== undefined;
-}
-
 function startOf({reads, readers, blocks, bytes, given}: Flow): State {
   const wanted = Uint16Array.from(readers, ({length}) => length);
   const missing = Uint16Array.from(reads, values => values.filter(value => value >= given).length);
@@ -157,19 +151,22 @@ function startOf({reads, readers, blocks, bytes, given}: Flow): State {
 }
 
 /** No order holds less: what a node reads and makes is there while it runs, and the inputs are at the start. */
-function leastBytes({reads, blocks, bytes, isInPlace, given}: Flow, {aliveBytes}: State): number {
+function leastBytes(
+  {reads, blocks, bytes, overwritable, given}: Flow,
+  {aliveBytes}: State,
+): number {
   const needs = reads.map((values, node) => {
     const own = new Set(values.map(value => blocks[value]!));
     const sources = [...own].reduce((sum, block) => sum + bytes[block]!, 0);
     const block = blocks[given + node]!;
-    return isInPlace[node] || own.has(block) ? sources : sources + bytes[block]!;
+    return overwritable[node]!.length > 0 || own.has(block) ? sources : sources + bytes[block]!;
   });
   return Math.max(aliveBytes, ...needs);
 }
 
 /** What computing a node that is ready does. */
 function nextOf(flow: Flow, state: State, node: number): Next {
-  const {reads, readers, blocks, bytes, given} = flow;
+  const {reads, readers, blocks, bytes, overwritable, given} = flow;
   const {wanted, held} = state;
   const made = given + node;
   const block = blocks[made]!;
@@ -177,13 +174,14 @@ function nextOf(flow: Flow, state: State, node: number): Next {
   const added = held[block] === 0 ? bytes[block]! : 0;
   // What nobody reads is an output, or gone.
   if (readers[made]!.length === 0) gone.push(made);
+  const targets = new Set(overwritable[node]!.map(value => blocks[value]!));
   let freed = 0;
   let isWrittenOver = false;
   for (const own of new Set(gone.map(value => blocks[value]!))) {
     const left = held[own]! + (own === block ? 1 : 0);
     if (gone.filter(value => blocks[value] === own).length < left) continue;
     freed += bytes[own]!;
-    isWrittenOver ||= flow.isInPlace[node]! && own !== block && bytes[own] === bytes[block];
+    isWrittenOver ||= targets.has(own) && own !== block && bytes[own] === bytes[block];
   }
   const during = state.aliveBytes + (isWrittenOver ? 0 : added);
   return {

@@ -1,5 +1,6 @@
 // Bytes alive while the nodes of a graph are computed one after another, before anything is lowered.
 
+import {overwritableValues} from '../in-place.js';
 import {shapeOf} from '../layout.js';
 import type {BandGraph} from './band-graph.js';
 import {ROW_AXIS} from './rows.js';
@@ -20,15 +21,16 @@ export function aliveBytes({nodes, inputs, heldBytes}: BandGraph): number[] {
 /** Bytes that a node takes when it is computed whole, beside what is alive before it. */
 export function wholeBytes({nodes, graph}: BandGraph, index: number, isCopied: boolean): number {
   const {node, bytes, copiedRowBytes, producers, shape} = nodes[index]!;
-  const dying = producers
-    .filter(producer => producer >= 0 && nodes[producer]!.lastUse === index)
-    .map(producer => nodes[producer]!.bytes);
-  const {op} = node.operation;
-  if (op === 'concat')
-    return isCopied ? bytes : Math.max(0, bytes - dying.reduce((sum, part) => sum + part, 0));
-  // Sums and normalisations overwrite what dies with them.
-  const isInPlace = op === 'chain' || op === 'instanceNorm' || (op === 'conv' && dying.length > 1);
-  const added = isInPlace && dying.includes(bytes) ? 0 : bytes;
+  const dyingBytes = (producer = -1) =>
+    producer >= 0 && nodes[producer]!.lastUse === index ? nodes[producer]!.bytes : 0;
+  if (node.operation.op === 'concat') {
+    const parts = producers.reduce((sum, producer) => sum + dyingBytes(producer), 0);
+    return isCopied ? bytes : Math.max(0, bytes - parts);
+  }
+  const isOver = overwritableValues(node).some(
+    name => dyingBytes(producers[node.inputs.indexOf(name)]) === bytes,
+  );
+  const added = isOver ? 0 : bytes;
   const moved = copiedRowBytes * (shapeOf(graph, node.inputs[0]!)[ROW_AXIS] ?? 1);
   return added + moved + shape.scratchBytes;
 }
