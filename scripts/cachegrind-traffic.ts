@@ -1,7 +1,7 @@
 // Predicted bytes from memory and from the second level, beside what cachegrind counts for the same programs.
 //
 //   cmake -S . -B build-run -DUNTANGLE_CUDA=off && cmake --build build-run --target untangle_run
-//   node dist/scripts/cachegrind-traffic.js [--board NAME|FILE] [--rows REGEX] [--schedules LIST] [--markdown]
+//   node dist/scripts/cachegrind-traffic.js [--board NAME|FILE] [--rows REGEX] [--schedules LIST] [--runner FILE] [--markdown]
 //
 // Programs run on one thread of a simulated machine with the board's first and last cache. What loading costs falls out: the
 // misses of one run are taken from those of three. Ends with status 1 where a prediction is more than a quarter off, or two
@@ -16,7 +16,6 @@ import {compileRow} from '../bench/models/compile-row.js';
 import {type Layer, readRows} from '../bench/shapes.js';
 import {type Board, type BoardCache, readBoard, type ScheduleName} from '../src/index.js';
 
-const RUNNER = 'build-run/untangle_run';
 const TOLERANCE = 0.25;
 /** Fewer misses are noise: stacks, tables, the runner itself. */
 const LEAST_BYTES = 2 ** 16;
@@ -24,6 +23,7 @@ const LEAST_BYTES = 2 ** 16;
 const {values} = parseArgs({
   options: {
     board: {type: 'string', default: 'jetson-nano'},
+    runner: {type: 'string', default: 'build-run/untangle_run'},
     rows: {
       type: 'string',
       default: '^(dcgan_k4_2|dcgan_k4_3|fcn_k4s2|odd_k3s2|odd_rect|pix2pix_1|s3_k5|unet_k2s2)$',
@@ -74,7 +74,7 @@ async function simulate(program: string, runs: number, board: Board): Promise<Fe
       `--D1=${cache(first)}`,
       `--LL=${cache(last)}`,
       '--cachegrind-out-file=/dev/null',
-      RUNNER,
+      values.runner,
       program,
       '--threads',
       '1',
@@ -150,7 +150,8 @@ function format({row, schedule, predicted, counted}: Result): string {
     : cells.map((cell, i) => cell.padEnd(i < 2 ? 14 : 9)).join(' ');
 }
 
-if (!existsSync(RUNNER)) throw new Error(`${RUNNER} is not built; see the head of this script`);
+if (!existsSync(values.runner))
+  throw new Error(`${values.runner} is not built; see the head of this script`);
 // valgrind runs AVX2 at best; the program is the same.
 const board: Board = {...(await readBoard(values.board)), instructionSets: ['avx2']};
 const pattern = new RegExp(values.rows);

@@ -1,7 +1,8 @@
 // node dist/scripts/streamed-generator.js [BUDGET_MIB]: EB-GAN 256 within a budget, its weights read from the disk in every run.
 //
 // Each figure comes from a process of its own. The system's cache of the file is emptied by posix_fadvise, as `dd iflag=nocache` asks
-// for it; it stays full where the file has not reached the disk, so it is synced first.
+// for it; it stays full where the file has not reached the disk, so it is synced first. Ends with status 1 where the picture is
+// another one, or the peak is above the budget.
 
 import {execFileSync, spawnSync} from 'node:child_process';
 import {
@@ -121,19 +122,22 @@ function report(budgetBytes: number): void {
     forget(at('streamed'));
     const cold = measured(at('streamed'), tiny, String(budgetBytes));
     const warm = measured(at('streamed'), tiny, String(budgetBytes));
+    const peakBytes = Math.max(cold.peakBytes, warm.peakBytes);
+    const isSame = held.hash === cold.hash && held.hash === warm.hash;
     const mib = (count: number) => `${(count / MIB).toFixed(1)} MiB`;
     const ms = (time: number) => `${time.toFixed(0)} ms`;
     console.log(
       [
         `weights read in a run   ${mib(streamedBytes)}`,
         `held, counted           ${mib(warm.totalBytes)} of ${mib(budgetBytes)} (all weights: ${mib(held.totalBytes)})`,
-        `peak of resident memory ${mib(Math.max(cold.peakBytes, warm.peakBytes))} (all weights: ${mib(held.peakBytes)})`,
+        `peak of resident memory ${mib(peakBytes)} (all weights: ${mib(held.peakBytes)})`,
         `reading the file once   ${ms(coldReadMs)} from the disk, ${ms(warmReadMs)} from the cache`,
         `a run, weights held     ${ms(held.medianMs)}`,
         `a run, streamed         ${ms(cold.firstMs)} from the disk, ${ms(warm.medianMs)} from the cache`,
-        `same bits               ${held.hash === cold.hash && held.hash === warm.hash}`,
+        `same bits               ${isSame}`,
       ].join('\n'),
     );
+    process.exitCode = isSame && peakBytes <= budgetBytes ? 0 : 1;
   } finally {
     rmSync(folder, {recursive: true});
   }

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import {MEMORY_LEVELS} from '../boards/board.js';
 import {RUN_TIME_TYPES} from '../graph/types.js';
 import {formatError} from './format-error.js';
-import {ARENA_BLOCK_KINDS, type Explanation} from './program.js';
+import {ARENA_BLOCK_KINDS, type ArenaBlock, type CommandInfo, type Explanation} from './program.js';
 
 /** More than any real model needs; keeps a hostile file from costing memory. */
 const LIMITS = {bytes: 64 * 2 ** 20, nameLength: 4096, rank: 8, ports: 4096, commands: 2 ** 20};
@@ -24,32 +24,13 @@ const level = v.object({
   writtenBytes: amount,
   streamedBytes: v.optional(amount),
 });
-const command = v.object({
-  op: name,
-  name,
-  shape,
-  schedule: name,
-  arenaOffset: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
-  ...counts,
-  levels: v.optional(v.pipe(v.array(level), v.maxLength(MEMORY_LEVELS.length))),
-  predictedNs: v.optional(amount),
-});
+const levels = v.optional(v.pipe(v.array(level), v.maxLength(MEMORY_LEVELS.length)));
 const totals = v.object({
   ...counts,
   arenaPeakBytes: amount,
   weightsBytes: amount,
   streamedBytes: v.optional(amount),
   totalBytes: amount,
-});
-/** The index of a command, or -1 for what comes before the first. */
-const place = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
-const block = v.object({
-  name,
-  kind: v.picklist(ARENA_BLOCK_KINDS),
-  offsetBytes: size,
-  bytes: size,
-  firstCommand: place,
-  lastCommand: place,
 });
 const convolution = v.object({
   command: size,
@@ -61,12 +42,75 @@ const convolution = v.object({
   gemmCol2im: v.object(counts),
 });
 
+type Check = (value: unknown) => boolean;
+
+const isName: Check = value => typeof value === 'string' && value.length <= LIMITS.nameLength;
+const isSize: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAmount: Check = value => Number.isFinite(value) && (value as number) >= 0;
+/** The index of a command, or -1 for what comes before the first; an offset in the arena, or -1 for what has none. */
+const isPlace: Check = value => value === -1 || isSize(value);
+const isShape: Check = value =>
+  Array.isArray(value) && value.length <= LIMITS.rank && value.every(isSize);
+const isMissingOr =
+  (check: Check): Check =>
+  value =>
+    value === undefined || check(value);
+
+const COMMAND: Readonly<Record<keyof CommandInfo, Check>> = {
+  op: isName,
+  name: isName,
+  shape: isShape,
+  schedule: isName,
+  macs: isAmount,
+  readBytes: isAmount,
+  writtenBytes: isAmount,
+  arenaOffset: isPlace,
+  levels: value => v.is(levels, value),
+  predictedNs: isMissingOr(isAmount),
+};
+
+const BLOCK: Readonly<Record<keyof ArenaBlock, Check>> = {
+  name: isName,
+  kind: value => ARENA_BLOCK_KINDS.some(kind => kind === value),
+  offsetBytes: isSize,
+  bytes: isSize,
+  firstCommand: isPlace,
+  lastCommand: isPlace,
+};
+
+/**
+ * A list with an entry for each command, checked in place.
+ *
+ * What a schema makes of thousands of entries (copies, and objects for every field) takes more memory than the entries.
+ */
+function listOf<Entry>(fields: Readonly<Record<keyof Entry & string, Check>>) {
+  const names = Object.keys(fields) as (keyof Entry & string)[];
+  const wrongField = (entry: Readonly<Record<string, unknown>> | null): string | null => {
+    for (let at = 0; at < names.length; at++)
+      if (!fields[names[at]!](entry?.[names[at]!])) return names[at]!;
+    return null;
+  };
+  return v.pipe(
+    v.custom<Entry[]>(Array.isArray, 'expected an array'),
+    v.maxLength(LIMITS.commands),
+    v.rawCheck(({dataset, addIssue}) => {
+      if (!dataset.typed) return;
+      for (let index = 0; index < dataset.value.length; index++) {
+        const field = wrongField(dataset.value[index] as Record<string, unknown> | null);
+        if (field === null) continue;
+        addIssue({message: `${field} of entry ${index} is not as expected`});
+        return;
+      }
+    }),
+  );
+}
+
 const explanation = v.object({
   model: name,
   inputs: ports,
   outputs: ports,
-  commands: v.pipe(v.array(command), v.maxLength(LIMITS.commands)),
-  blocks: v.pipe(v.array(block), v.maxLength(LIMITS.commands)),
+  commands: listOf<CommandInfo>(COMMAND),
+  blocks: listOf<ArenaBlock>(BLOCK),
   totals,
   baselines: v.object({zeroInsertIm2col: totals, zeroInsertDirect: totals, gemmCol2im: totals}),
   board: v.optional(v.object({name, source: name, threads: size, freeBytes: v.nullable(size)})),

@@ -265,6 +265,55 @@ test('metadata that is not an explanation is refused', t => {
   t.regex(error.message, /metadata.model/);
 });
 
+test('what is said of each command and of each block is checked field by field', t => {
+  const parts = sampleParts();
+  const command = {op: 'copy', name: 'a', shape: [1, 2], schedule: '', arenaOffset: -1};
+  const counts = {macs: 0, readBytes: 8, writtenBytes: 8};
+  const block = {name: 'a', kind: 'value', offsetBytes: 0, bytes: 8};
+  const uses = {firstCommand: -1, lastCommand: 0};
+  const bytes = encodeProgram({
+    ...parts,
+    explanation: {
+      ...parts.explanation,
+      commands: [{...command, ...counts}],
+      blocks: [{...block, kind: 'value', ...uses}],
+    },
+  });
+  t.notThrows(() => decodeProgram(bytes));
+  const refusal = (changed: object): string => {
+    const explanation = {...parts.explanation, ...changed} as typeof parts.explanation;
+    const bytes = encodeProgram({...parts, explanation});
+    return t.throws(() => decodeProgram(bytes), {code: 'ERR_PROGRAM_FORMAT'}).message;
+  };
+  for (const [field, wrong] of [
+    ['op', 'x'.repeat(5000)],
+    ['name', 1],
+    ['shape', [1, -1]],
+    ['shape', Array(9).fill(1)],
+    ['schedule', null],
+    ['macs', -1],
+    ['readBytes', '1'],
+    ['arenaOffset', 0.5],
+    ['levels', [{from: 'nowhere'}]],
+    ['predictedNs', -1],
+  ] as const)
+    t.regex(
+      refusal({commands: [{...command, ...counts, [field]: wrong}]}),
+      new RegExp(`metadata.commands: ${field} of entry 0`),
+    );
+  for (const [field, wrong] of [
+    ['kind', 'other'],
+    ['bytes', -1],
+    ['lastCommand', -2],
+  ] as const)
+    t.regex(
+      refusal({blocks: [{...block, ...uses, [field]: wrong}]}),
+      new RegExp(`metadata.blocks: ${field} of entry 0`),
+    );
+  t.regex(refusal({commands: [null]}), /metadata.commands: op of entry 0/);
+  t.regex(refusal({blocks: {}}), /metadata.blocks/);
+});
+
 test('random bytes are refused', t => {
   property(t, fc.uint8Array({maxLength: 2000}), bytes => assertTyped(bytes, 'refused'));
 });
