@@ -114,6 +114,16 @@ test('maps of more rows than any network has stay whole', t => {
   t.is(nodes[0]!.needs, null);
 });
 
+test('a border of thousands of rows is not led up to row by row', t => {
+  const graph = buildGraph();
+  const border = convolution([1, 1], [3, 3], {padBegin: [20_001, 1]});
+  graph.output(graph.add(border, [graph.input([1, 1, 6, 5])], [1, 1, 20_006, 5]));
+  const whole = schedule(graph.build(), {schedule: 'fused-taps'});
+  const bands = bandGraph(graph.build(), whole.choices);
+  const {length} = segmentBands(bands, {start: 0, end: 1, height: 1000});
+  t.true(length <= 1100, `${length} bands`);
+});
+
 test('a deep chain in bands holds a few rows of each value', t => {
   const graph = chain();
   const whole = schedule(graph, {schedule: 'fused-taps'});

@@ -40,6 +40,9 @@ export function bandCount({nodes}: BandGraph, {end, height}: Segment): number {
   return Math.ceil(nodes[end - 1]!.height / height);
 }
 
+/** Bands after which none lead up to others: a border of thousands of rows would be led up to by as many. */
+const MOST_BANDS = 1024;
+
 /** All bands of a segment, in order. */
 export function segmentBands(graph: BandGraph, segment: Segment): Band[] {
   const all = progress(graph, segment);
@@ -63,7 +66,7 @@ function progress(graph: BandGraph, segment: Segment): number[][] {
     const before = all.at(-1)!;
     const ends = endsOf(graph, segment, band);
     const leaps = ends.map((rows, offset) => (rows - before[offset]!) / steady[offset]!);
-    const parts = Math.round(Math.max(...leaps));
+    const parts = Math.min(Math.round(Math.max(...leaps)), MOST_BANDS - all.length);
     for (let part = 1; part < parts; part++)
       all.push(
         follow(graph, segment, {before: all.at(-1)!, ends, share: part / parts, start: before}),

@@ -185,7 +185,7 @@ function cheapest(
   const whole = regionsOf(PADDED);
   if (!whole.some(({padded}) => padded)) return whole;
   const options = CUTS.map(cut => {
-    const regions = regionsOf(cut);
+    const regions = cut === PADDED ? whole : regionsOf(cut);
     return {regions, cost: regionsCost(problem, regions, fused)};
   });
   return clearlyCheapest(options).regions;
