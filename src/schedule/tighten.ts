@@ -36,7 +36,7 @@ const MOST_NODES = 4096;
 const LARGE = 200;
 
 /** How much larger than the smallest a plan may be, tried in this order: the last bytes cost the most commands. */
-const SLACKS = [1.01, 1.08, 1.25, 1.5, 2];
+const SLACKS = [1.01, 1.05, 1.12, 1.25, 1.5, 2];
 
 /** A plan of so many commands counts as if it held twice as much: what commands need themselves is beside the budget. */
 const COMMANDS_TO_DOUBLE = 8000;
@@ -51,7 +51,7 @@ const NO_ROOM = 1.01;
 const ATTEMPTS = 3;
 
 /** Graphs with such attempts: in the next ones placement may find what it missed. */
-const MOST_TRIED = 3;
+const MOST_TRIED = 4;
 
 /** What can be done about the memory of a graph. */
 export interface Tightening {
