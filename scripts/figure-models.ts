@@ -1,9 +1,9 @@
 // Models that figures are made of: an .onnx file, or a folder with model.onnx and input_K.pb as the ONNX tests have them.
 
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import path from 'node:path';
+import {filesIn, trainedShapes} from '../bench/models/trained.js';
 import {type CompileOptions, compile, type Program, UntangleError} from '../src/index.js';
-import {decodeTensor} from '../src/onnx/tensor-file.js';
 
 export const THREADS = 2;
 
@@ -13,20 +13,15 @@ export interface FigureModel {
   readonly shapes: Record<string, readonly number[]>;
 }
 
-/** @throws when there is no such place */
+/** @throws when a place is neither */
 export function readFigureModel(place: string): FigureModel {
-  if (!existsSync(place))
-    throw new Error(`expected an .onnx file or a folder, but there is no ${place}`);
-  if (place.endsWith('.onnx'))
-    return {name: path.basename(place, '.onnx'), bytes: readFileSync(place), shapes: {}};
-  const inputs = readdirSync(place)
-    .filter(file => /^input_\d+\.pb$/.test(file))
-    .map(file => decodeTensor(readFileSync(path.join(place, file))));
-  return {
-    name: path.basename(place),
-    bytes: readFileSync(path.join(place, 'model.onnx')),
-    shapes: Object.fromEntries(inputs.map(({name, dims}) => [name, dims])),
-  };
+  const name = path.basename(place, '.onnx');
+  if (place.endsWith('.onnx') && existsSync(place))
+    return {name, bytes: readFileSync(place), shapes: {}};
+  const files = filesIn(place);
+  if (files === null)
+    throw new Error(`expected an .onnx file or a folder with model.onnx, but ${place} is neither`);
+  return {name, bytes: readFileSync(files.model), shapes: trainedShapes(files)};
 }
 
 /** The program of a model, within a budget where there is one. */

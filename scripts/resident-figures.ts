@@ -5,12 +5,20 @@
 // status 1 where more than the overhead is beside a budget.
 
 import {execFileSync} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import {load} from '../src/index.js';
-import {compileFor, feedsFor, leastBytes, readFigureModel, THREADS} from './figure-models.js';
+import {
+  compileFor,
+  type FigureModel,
+  feedsFor,
+  leastBytes,
+  readFigureModel,
+  THREADS,
+} from './figure-models.js';
+import {resident} from './resident.js';
 
 const MIB = 2 ** 20;
 const BUDGETS = 5;
@@ -19,11 +27,6 @@ const RUNS = 3;
 const OVERHEAD_BYTES = 7 * MIB;
 
 const TINY = path.resolve(import.meta.dirname, '..', '..', 'models', 'dcgan-faces.onnx');
-
-function resident(field: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) * 1024;
-}
 
 async function runFor(file: string, runs: number, memoryBudgetBytes?: number): Promise<number> {
   const session = await load(file, {threads: THREADS, memoryBudgetBytes});
@@ -52,8 +55,7 @@ function measured(...args: readonly string[]): number {
 }
 
 /** Bytes beside each of some budgets of a model, from the least to all that it takes. */
-function besideBudgets(place: string, folder: string, tiny: string): number[] {
-  const model = readFigureModel(place);
+function besideBudgets(model: FigureModel, folder: string, tiny: string): number[] {
   const least = leastBytes(model);
   const most = compileFor(model).explanation.totals.totalBytes;
   const beside: number[] = [];
@@ -75,9 +77,11 @@ function report(places: readonly string[]): void {
     console.log('| model | MiB beside five budgets, from the least to all |');
     console.log('|---|---|');
     for (const place of places) {
-      const beside = besideBudgets(place, folder, tiny);
-      const {name} = readFigureModel(place);
-      console.log(`| ${name} | ${beside.map(bytes => (bytes / MIB).toFixed(1)).join(', ')} |`);
+      const model = readFigureModel(place);
+      const beside = besideBudgets(model, folder, tiny);
+      console.log(
+        `| ${model.name} | ${beside.map(bytes => (bytes / MIB).toFixed(1)).join(', ')} |`,
+      );
       worst = Math.max(worst, ...beside);
     }
   } finally {

@@ -18,6 +18,7 @@ import path from 'node:path';
 import {ebganModel} from '../bench/models/generators.js';
 import {model} from '../bench/models/onnx-file.js';
 import {compile, load} from '../src/index.js';
+import {resident} from './resident.js';
 
 const MIB = 2 ** 20;
 const THREADS = 2;
@@ -33,11 +34,6 @@ interface Figures {
   readonly peakBytes: number;
   readonly totalBytes: number;
   readonly hash: number;
-}
-
-function resident(field: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) * 1024;
 }
 
 /** FNV-1a of the bits of a picture. */

@@ -14,7 +14,11 @@ export interface TrainedFiles {
 
 /** Null where the model is not on this machine. */
 export function trainedFiles({id}: TrainedModel): TrainedFiles | null {
-  const folder = path.join(MODELS, id);
+  return filesIn(path.join(MODELS, id));
+}
+
+/** Null where a folder has no model.onnx. */
+export function filesIn(folder: string): TrainedFiles | null {
   const model = path.join(folder, 'model.onnx');
   if (!existsSync(model)) return null;
   const count = readdirSync(folder).filter(file => /^input_\d+\.pb$/.test(file)).length;

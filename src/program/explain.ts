@@ -9,11 +9,25 @@ import {ARENA_BLOCK_KINDS, type ArenaBlock, type CommandInfo, type Explanation} 
 /** More than any real model needs; keeps a hostile file from costing memory. */
 const LIMITS = {bytes: 64 * 2 ** 20, nameLength: 4096, rank: 8, ports: 4096, commands: 2 ** 20};
 
-const name = v.pipe(v.string(), v.maxLength(LIMITS.nameLength));
-const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+type Check = (value: unknown) => boolean;
+
+const isName: Check = value => typeof value === 'string' && value.length <= LIMITS.nameLength;
+const isSize: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
 /** Sums may pass 2^53 for absurd shapes and are then rounded, so they are no safe integers. */
-const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
-const shape = v.pipe(v.array(size), v.maxLength(LIMITS.rank));
+const isAmount: Check = value => Number.isFinite(value) && (value as number) >= 0;
+/** The index of a command, or -1 for what comes before the first; an offset in the arena, or -1 for what has none. */
+const isPlace: Check = value => value === -1 || isSize(value);
+const isShape: Check = value =>
+  Array.isArray(value) && value.length <= LIMITS.rank && value.every(isSize);
+const isMissingOr =
+  (check: Check): Check =>
+  value =>
+    value === undefined || check(value);
+
+const name = v.custom<string>(isName, `expected a text of at most ${LIMITS.nameLength} characters`);
+const size = v.custom<number>(isSize, 'expected a whole number from 0 on');
+const amount = v.custom<number>(isAmount, 'expected a number from 0 on');
+const shape = v.custom<number[]>(isShape, `expected at most ${LIMITS.rank} sizes`);
 const counts = {macs: amount, readBytes: amount, writtenBytes: amount};
 
 const port = v.object({name, dtype: v.picklist(RUN_TIME_TYPES), shape});
@@ -41,20 +55,6 @@ const convolution = v.object({
   zeroInsertDirect: v.object(counts),
   gemmCol2im: v.object(counts),
 });
-
-type Check = (value: unknown) => boolean;
-
-const isName: Check = value => typeof value === 'string' && value.length <= LIMITS.nameLength;
-const isSize: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
-const isAmount: Check = value => Number.isFinite(value) && (value as number) >= 0;
-/** The index of a command, or -1 for what comes before the first; an offset in the arena, or -1 for what has none. */
-const isPlace: Check = value => value === -1 || isSize(value);
-const isShape: Check = value =>
-  Array.isArray(value) && value.length <= LIMITS.rank && value.every(isSize);
-const isMissingOr =
-  (check: Check): Check =>
-  value =>
-    value === undefined || check(value);
 
 const COMMAND: Readonly<Record<keyof CommandInfo, Check>> = {
   op: isName,

@@ -84,10 +84,14 @@ export function countPixels(products: readonly PixelProduct[]): number {
 function gridOf(products: readonly PixelProduct[]): PixelProduct | null {
   const [first] = products;
   if (first === undefined || products.length === 1) return first ?? null;
-  const rows = new Map(products.map(product => [keyOf(product.rows), product.rows]));
-  const columns = new Map(products.map(product => [keyOf(product.columns), product.columns]));
-  if (rows.size * columns.size > products.length) return null;
-  const pairs = new Set(products.map(one => `${keyOf(one.rows)}|${keyOf(one.columns)}`));
+  const [rows, columns] = [new Map<string, IndexSet>(), new Map<string, IndexSet>()];
+  const pairs = new Set<string>();
+  for (const product of products) {
+    const [row, column] = [keyOf(product.rows), keyOf(product.columns)];
+    rows.set(row, product.rows);
+    columns.set(column, product.columns);
+    pairs.add(`${row}|${column}`);
+  }
   if (pairs.size < rows.size * columns.size) return null;
   return {rows: [...rows.values()].flat(), columns: [...columns.values()].flat()};
 }

@@ -269,14 +269,14 @@ test('what is said of each command and of each block is checked field by field',
   const parts = sampleParts();
   const command = {op: 'copy', name: 'a', shape: [1, 2], schedule: '', arenaOffset: -1};
   const counts = {macs: 0, readBytes: 8, writtenBytes: 8};
-  const block = {name: 'a', kind: 'value', offsetBytes: 0, bytes: 8};
+  const block = {name: 'a', kind: 'value', offsetBytes: 0, bytes: 8} as const;
   const uses = {firstCommand: -1, lastCommand: 0};
   const bytes = encodeProgram({
     ...parts,
     explanation: {
       ...parts.explanation,
       commands: [{...command, ...counts}],
-      blocks: [{...block, kind: 'value', ...uses}],
+      blocks: [{...block, ...uses}],
     },
   });
   t.notThrows(() => decodeProgram(bytes));
